@@ -1,0 +1,32 @@
+//! What is counted, what it costs, and which snapshot of it counts.
+//!
+//! Pure rules from data to data: no I/O, no clock, no environment. The nouns:
+//!
+//! - [`Tokens`]: the counters of one or many responses.
+//! - [`Report`]: what one session spent in one repository in one ISO week; the only wire format.
+//! - [`Week`] and [`Hour`]: UTC time as it is stored.
+//! - [`NanoUsd`]: money, always an integer.
+//! - [`PriceBook`]: what the tokens of a model cost at an hour.
+//! - [`admit`]: whether a snapshot replaces the one already stored.
+
+mod admit;
+mod answer;
+mod money;
+mod pricing;
+mod report;
+mod text;
+mod tokens;
+mod week;
+
+pub use admit::{Admission, Sender, Stored, Trust, admit};
+pub use answer::{Answer, Fault, FaultCode, Retry, Status};
+pub use money::{NanoUsd, PicoUsd};
+pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
+pub use report::{
+    Agent, Band, Billing, Branch, COMMITS_MAX, Client, Commit, Developer, EndReason, Environment, Geo,
+    InstallId, Model, PULL_REQUESTS_MAX, Provider, PullRequest, PullRequestAction, Quality, REPORT_BYTES_MAX,
+    REPORTS_MAX, REQUESTS_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Shape, Speed, Word, Workflow,
+};
+pub use text::{Email, Repo, SessionId, Sha, Text, TextError};
+pub use tokens::{COUNT_MAX, Tokens};
+pub use week::{Hour, Week, WeekError};
