@@ -1,0 +1,175 @@
+//! `cpvo.toml` and the flags over it, read once into [`Config`]; paths are relative to the file.
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Deserialize;
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Tells the time; handed down from `main` so that tests can choose it.
+pub(crate) type Clock = fn() -> jiff::Timestamp;
+
+pub(crate) const FILE_NAME: &str = "cpvo.toml";
+pub(crate) const LISTEN_DEFAULT: &str = "127.0.0.1:7878";
+
+/// The flags every command understands.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Options {
+    /// The configuration [default: cpvo.toml here, else in the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The database: a path or postgres://… [default: what the configuration says]
+    #[arg(long, global = true, value_name = "DB")]
+    pub db: Option<String>,
+}
+
+/// Where the collector finds what it needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub listen: SocketAddr,
+    /// The address developers' machines reach the collector at, where it is not `listen`.
+    pub url: Option<String>,
+    pub db: Database,
+    pub teams: PathBuf,
+    /// The folder of the signing keys.
+    pub keys: PathBuf,
+    /// The folder of the `cpvo-hook` binaries that `--bootstrap` downloads: `<target>/cpvo-hook`.
+    pub hooks_dir: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite(PathBuf),
+    Postgres(Secret),
+}
+
+/// Text that never shows up in a log: a database address may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default = "listen_default")]
+    listen: SocketAddr,
+    url: Option<String>,
+    #[serde(default = "db_default")]
+    db: String,
+    #[serde(default = "teams_default")]
+    teams: PathBuf,
+    #[serde(default = "keys_default")]
+    keys: PathBuf,
+    hooks_dir: Option<PathBuf>,
+}
+
+fn listen_default() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 7878))
+}
+
+fn db_default() -> String {
+    "cpvo.db".to_owned()
+}
+
+fn teams_default() -> PathBuf {
+    "teams.toml".into()
+}
+
+fn keys_default() -> PathBuf {
+    "keys".into()
+}
+
+impl Options {
+    /// Reads the configuration these flags name, or the one that is found.
+    pub(crate) fn load(&self) -> Result<Config> {
+        let path = self.path()?;
+        let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let config = parse(&text, folder).with_context(|| format!("{} is not right", path.display()))?;
+        match &self.db {
+            Some(db) => Ok(Config { db: Database::parse(db, Path::new(""))?, ..config }),
+            None => Ok(config),
+        }
+    }
+
+    fn path(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.config {
+            return Ok(path.clone());
+        }
+        let here = PathBuf::from(FILE_NAME);
+        let user = user_folder().map(|folder| folder.join(FILE_NAME));
+        [Some(here), user.clone()].into_iter().flatten().find(|path| path.is_file()).ok_or_else(|| {
+            let or = user.map(|path| format!(" and no {}", path.display())).unwrap_or_default();
+            anyhow!("no {FILE_NAME} here{or}: run `cpvo init`, or name one with --config")
+        })
+    }
+}
+
+fn user_folder() -> Option<PathBuf> {
+    Some(directories::ProjectDirs::from("", "", "cpvo")?.config_dir().to_owned())
+}
+
+fn parse(text: &str, folder: &Path) -> Result<Config> {
+    let file: File = toml::from_str(text)?;
+    let db = Database::parse(&file.db, folder)?;
+    let beside = match &db {
+        Database::Sqlite(path) => path.parent().unwrap_or(folder),
+        Database::Postgres(_) => folder,
+    };
+    let hooks_dir = file.hooks_dir.map_or_else(|| beside.join("hooks"), |path| folder.join(path));
+    Ok(Config {
+        listen: file.listen,
+        url: file.url,
+        teams: folder.join(file.teams),
+        keys: folder.join(file.keys),
+        hooks_dir,
+        db,
+    })
+}
+
+impl Database {
+    pub(crate) fn parse(text: &str, folder: &Path) -> Result<Self> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(Secret(text.to_owned())));
+        }
+        if text.is_empty() || text.contains("://") {
+            bail!("db: must be a path or postgres://user@host/name");
+        }
+        Ok(Self::Sqlite(folder.join(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = parse("db = 'data/cpvo.db'\nteams = '/srv/teams.toml'", Path::new("/etc/cpvo")).unwrap();
+        assert_eq!(config.db, Database::Sqlite("/etc/cpvo/data/cpvo.db".into()));
+        assert_eq!(config.teams, Path::new("/srv/teams.toml"));
+        assert_eq!(config.hooks_dir, Path::new("/etc/cpvo/data/hooks"));
+        assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
+    }
+
+    #[test]
+    fn a_wrong_key_is_named() {
+        let error = format!("{:#}", parse("listn = '127.0.0.1:1'", Path::new("")).unwrap_err());
+        assert!(error.contains("listn") && error.contains("line 1"), "{error}");
+        for bad in ["db = ''", "db = 'mysql://x'", "listen = 'nowhere'", "db = 5", "[["] {
+            assert!(parse(bad, Path::new("")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_database_address_stays_out_of_logs() {
+        let config = parse("db = 'postgres://cpvo:hunter2@db/cpvo'", Path::new("")).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

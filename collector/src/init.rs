@@ -1,0 +1,11 @@
+//! `cpvo init`: writes what a first start needs, where there is none.
+
+use crate::config::{Clock, Options};
+use anyhow::Result;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: Args, options: &Options, _now: Clock) -> Result<()> {
+    options.load().map(drop)
+}

@@ -1,0 +1,65 @@
+//! `cpvo`: the collector and its admin commands. One call per command; the one place that prints an error.
+
+mod config;
+mod hooks_config;
+mod init;
+mod prices;
+mod sql;
+mod weekly;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What did our Claude Code spend buy that stayed shipped?
+#[derive(Parser)]
+#[command(name = "cpvo", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    options: config::Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write cpvo.toml, teams.toml and a signing key where there are none
+    Init(init::Args),
+    /// Merge the hooks into a repository's .claude/settings.json
+    HooksConfig(hooks_config::Args),
+    /// Spend of each team and week
+    Weekly(weekly::Args),
+    /// The dated price book
+    Prices(prices::Args),
+    /// Ask the database a question
+    Sql(sql::Args),
+}
+
+fn main() -> ExitCode {
+    let Cli { options, command } = Cli::parse();
+    let done = match command {
+        Command::Init(args) => init::run(args, &options, now),
+        Command::HooksConfig(args) => hooks_config::run(args, &options, now),
+        Command::Weekly(args) => weekly::run(args, &options, now),
+        Command::Prices(args) => prices::run(args, &options, now),
+        Command::Sql(args) => sql::run(args, &options, now),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the door where time enters")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+#[expect(clippy::print_stderr, reason = "the one place an error is printed")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(closed) {
+        return ExitCode::SUCCESS; // the reader, such as `head`, has seen enough
+    }
+    eprintln!("cpvo: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,11 @@
+//! `cpvo sql`: one read-only question to the database.
+
+use crate::config::{Clock, Options};
+use anyhow::Result;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: Args, options: &Options, _now: Clock) -> Result<()> {
+    options.load().map(drop)
+}
