@@ -1,6 +1,7 @@
 //! Whether a snapshot replaces the one the collector has.
 
-use crate::report::{Developer, InstallId, Rank};
+use crate::report::{Developer, Rank};
+use crate::text::InstallId;
 use serde::{Deserialize, Serialize};
 
 /// How the identity behind a report is known, weakest first.
@@ -105,7 +106,7 @@ mod tests {
 
     fn sender(install: char, email: &str, trust: Trust) -> Sender {
         Sender {
-            install_id: install.to_string().repeat(32).try_into().unwrap(),
+            install_id: install.to_string().repeat(32).parse().unwrap(),
             developer: Developer::Email(email.parse().unwrap()),
             trust,
         }

@@ -16,6 +16,7 @@ mod pricing;
 mod report;
 mod text;
 mod tokens;
+mod vocabulary;
 mod week;
 
 pub use admit::{Admission, Sender, Stored, Trust, admit};
@@ -23,10 +24,11 @@ pub use answer::{Answer, Fault, FaultCode, Retry, Status};
 pub use money::{NanoUsd, PicoUsd};
 pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
 pub use report::{
-    Agent, Band, Billing, Branch, COMMITS_MAX, Client, Commit, Developer, EndReason, Environment, Geo,
-    InstallId, Model, PULL_REQUESTS_MAX, Provider, PullRequest, PullRequestAction, Quality, REPORT_BYTES_MAX,
-    REPORTS_MAX, REQUESTS_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Shape, Speed, Word, Workflow,
+    Branch, COMMITS_MAX, Client, Commit, Developer, Model, PULL_REQUESTS_MAX, PullRequest, Quality,
+    REPORT_BYTES_MAX, REPORTS_MAX, REQUESTS_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Shape, Word,
+    Workflow,
 };
-pub use text::{Email, Repo, SessionId, Sha, Text, TextError};
+pub use text::{Email, InstallId, Repo, SessionId, Sha, Text, TextError};
 pub use tokens::{COUNT_MAX, Tokens};
+pub use vocabulary::{Agent, Band, Billing, EndReason, Environment, Geo, Provider, PullRequestAction, Speed};
 pub use week::{Hour, Week, WeekError};

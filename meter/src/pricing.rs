@@ -1,8 +1,9 @@
 //! What tokens cost: a dated price book in pico-dollars per token, exact until the one rounding of a row.
 
 use crate::money::{NanoUsd, PicoUsd};
-use crate::report::{Band, Geo, Provider, Row, Speed};
+use crate::report::Row;
 use crate::tokens::Tokens;
+use crate::vocabulary::{Band, Geo, Provider, Speed};
 use crate::week::Hour;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -271,7 +272,8 @@ fn pico_of_usd(decimal: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Agent, RowKey};
+    use crate::report::RowKey;
+    use crate::vocabulary::Agent;
     use proptest::prelude::*;
 
     fn row(model: &str, tokens: Tokens) -> Row {

@@ -102,12 +102,31 @@ impl TryFrom<String> for Sha {
     type Error = TextError;
 
     fn try_from(text: String) -> Result<Self, TextError> {
-        let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let hex = text.bytes().all(lower_hex);
         if !matches!(text.len(), 40 | 64) || !hex {
             return Err(TextError::Shape("a full commit id in lower-case hexadecimal"));
         }
         Ok(Self(text))
     }
+}
+
+/// 32 hexadecimal digits in lower case, drawn once per installation of the hook.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InstallId(String);
+text_traits!([] InstallId);
+
+impl TryFrom<String> for InstallId {
+    type Error = TextError;
+
+    fn try_from(text: String) -> Result<Self, TextError> {
+        let hex = text.len() == 32 && text.bytes().all(lower_hex);
+        if hex { Ok(Self(text)) } else { Err(TextError::Shape("32 hexadecimal digits in lower case")) }
+    }
+}
+
+fn lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// An email address in lower case; its shape only, not whether it exists.
@@ -185,7 +204,7 @@ impl TryFrom<String> for Repo {
             return Ok(Self(text));
         }
         if let Some(key) = text.strip_prefix("local/") {
-            let hex = key.len() == 8 && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            let hex = key.len() == 8 && key.bytes().all(lower_hex);
             return if hex { Ok(Self(text)) } else { Err(SHAPE) };
         }
         let (host, path) = text.split_once('/').ok_or(SHAPE)?;
