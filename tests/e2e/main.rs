@@ -1,0 +1,4 @@
+//! One test binary; a module per story.
+
+mod real_client;
+mod tidy;

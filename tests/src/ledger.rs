@@ -1,0 +1,147 @@
+//! Spend, as the fake API billed it and as the collector stored it, in one shape, so that `==` compares them.
+
+use crate::fake_api::Bill;
+use crate::world::World;
+use meter::{
+    Band, Branch, Geo, Hour, Model, NanoUsd, PriceBook, Provider, Row, RowKey, Speed, Tokens, Workflow,
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Everything spend is told apart by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Place {
+    pub session_id: String,
+    pub team: String,
+    pub repo: String,
+    pub branch: String,
+    pub model: String,
+    pub agent: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Spend {
+    pub requests: u64,
+    #[serde(flatten)]
+    pub tokens: Tokens,
+    pub cost_nanousd: i64,
+}
+
+/// `2 requests, 22 input, 114 output, 4000 cache read, 200 + 400 cache write, 0 searches, $0.0146` in short.
+impl fmt::Display for Spend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tokens { input, output, cache_read, cache_write_5m, cache_write_1h, web_search } = self.tokens;
+        let Self { requests, cost_nanousd, .. } = self;
+        write!(f, "{requests}/{input}/{output}/{cache_read}/{cache_write_5m}/{cache_write_1h}/{web_search}")?;
+        write!(f, " ${}", NanoUsd(*cost_nanousd))
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger(BTreeMap<Place, Spend>);
+
+impl Ledger {
+    fn add(&mut self, place: Place, spend: Spend) {
+        let sum = self.0.entry(place).or_default();
+        sum.requests += spend.requests;
+        sum.tokens += spend.tokens;
+        sum.cost_nanousd += spend.cost_nanousd;
+    }
+
+    /// The spend of some places.
+    pub fn total(&self, chosen: impl Fn(&Place) -> bool) -> Spend {
+        let mut total = Spend::default();
+        for (_, spend) in self.0.iter().filter(|(place, _)| chosen(place)) {
+            total.requests += spend.requests;
+            total.tokens += spend.tokens;
+            total.cost_nanousd += spend.cost_nanousd;
+        }
+        total
+    }
+
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.0.keys()
+    }
+}
+
+/// One line per place.
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (Place { session_id, team, repo, branch, model, agent }, spend) in &self.0 {
+            writeln!(f, "  {session_id} {team} {repo} {branch:?} {model} {agent}: {spend}")?;
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// What the fake API billed and said in full, priced response by response.
+    pub fn billed(&self) -> Ledger {
+        let book = PriceBook::embedded();
+        let mut ledger = Ledger::default();
+        for bill in self.api.bills().iter().filter(|bill| bill.complete) {
+            let (place, spend) = priced(bill, &book);
+            ledger.add(place, spend);
+        }
+        ledger
+    }
+
+    /// What an admin finds in the database.
+    #[track_caller]
+    pub fn stored(&self) -> Ledger {
+        #[derive(Deserialize)]
+        struct Stored {
+            #[serde(flatten)]
+            place: Place,
+            #[serde(flatten)]
+            spend: Spend,
+        }
+
+        let rows = self.collector().sql(
+            "SELECT session_id, team, repo, branch, model, agent, SUM(requests) AS requests, SUM(input) AS input,
+                SUM(output) AS output, SUM(cache_read) AS cache_read, SUM(cache_write_5m) AS cache_write_5m,
+                SUM(cache_write_1h) AS cache_write_1h, SUM(web_search) AS web_search,
+                SUM(cost_nanousd) AS cost_nanousd
+            FROM usage GROUP BY session_id, team, repo, branch, model, agent",
+        );
+        let mut ledger = Ledger::default();
+        for row in rows {
+            let Stored { place, spend } = serde_json::from_value(row).expect("a row of usage");
+            ledger.add(place, spend);
+        }
+        ledger
+    }
+}
+
+/// Where a bill belongs, by its script, and what it costs by the price list.
+fn priced(bill: &Bill, book: &PriceBook) -> (Place, Spend) {
+    let step = &bill.step;
+    let agent = if bill.agent.is_some() { meter::Agent::Subagent } else { meter::Agent::Main };
+    let row = |tokens: Tokens| Row {
+        key: RowKey {
+            hour: Hour::of(bill.at),
+            branch: Branch::try_from(String::new()).expect("no branch is a branch"),
+            model: Model::try_from(bill.model.clone()).expect("a short model name"),
+            agent,
+            workflow: Workflow::try_from("main".to_owned()).expect("a short name"),
+            speed: if step.speed == Some("fast") { Speed::Fast } else { Speed::Standard },
+            geo: if step.geo == Some("us") { Geo::Us } else { Geo::Elsewhere },
+            band: Band::of(tokens.prompt()),
+        },
+        requests: 1,
+        tokens,
+    };
+    let slices = if step.iterations.is_empty() { vec![step.tokens] } else { step.iterations.clone() };
+    let cost = slices.into_iter().map(|tokens| book.cost(Provider::Anthropic, &row(tokens)));
+    let cost = cost.map(|priced| priced.expect("a model of the price book").cost.0).sum();
+    let place = Place {
+        session_id: bill.session.clone(),
+        team: "payments".to_owned(),
+        repo: step.repo.unwrap_or(crate::REPO).to_owned(),
+        branch: step.branch.unwrap_or("main").to_owned(),
+        model: bill.model.clone(),
+        agent: agent.as_str().to_owned(),
+    };
+    (place, Spend { requests: 1, tokens: step.tokens, cost_nanousd: cost })
+}

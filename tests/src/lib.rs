@@ -1,0 +1,13 @@
+//! The user's view of cpvo: a world to act in, with the real programs and everything they talk to.
+
+pub mod client;
+pub mod collector;
+pub mod fake_api;
+pub mod git;
+pub mod ledger;
+pub mod program;
+pub mod terminal;
+pub mod wait;
+mod world;
+
+pub use world::{REPO, World};

@@ -1,0 +1,158 @@
+//! A developer's machine, a fake API and a collector, all new: a verb per thing a person does.
+
+use crate::client::{Headless, client, settle_in};
+use crate::collector::Collector;
+use crate::fake_api::FakeApi;
+use crate::git::Repository;
+use crate::program::{Seen, binary, command, run};
+use crate::terminal::Terminal;
+use crate::wait::until;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The repository of a world, as reports name it, and its remote.
+pub const REPO: &str = "github.com/acme/pay";
+const REMOTE: &str = "https://github.com/acme/pay.git";
+
+pub struct World {
+    pub home: PathBuf,
+    pub api: FakeApi,
+    pub repo: Repository,
+    others: Vec<Repository>,
+    /// `None` in a bare world, where nobody has heard of cpvo.
+    pub collector: Option<Collector>,
+    folder: TempDir,
+}
+
+impl World {
+    /// A world whose repository ships the hooks.
+    #[track_caller]
+    pub fn equipped() -> Self {
+        let mut world = Self::empty();
+        let bin = world.home.join(".local/bin");
+        fs::create_dir_all(&bin).expect("a folder for programs");
+        symlink(binary("cpvo-hook"), bin.join("cpvo-hook")).expect("cpvo-hook on the PATH");
+        world.collector = Some(Collector::start(&world.folder.path().join("collector"), &world.home));
+        world.ship_hooks(&world.repo);
+        world
+    }
+
+    /// The same world without cpvo: what a session looks like to somebody who does not use it.
+    #[track_caller]
+    pub fn bare() -> Self {
+        let world = Self::empty();
+        world.ship_hooks(&world.repo);
+        world
+    }
+
+    #[track_caller]
+    fn empty() -> Self {
+        let folder = tempfile::Builder::new().prefix("cpvo-").tempdir().expect("a temporary folder");
+        let home = folder.path().join("home");
+        fs::create_dir(&home).expect("a home");
+        let identity = "[user]\n\tname = Ana\n\temail = ana@acme.example\n";
+        fs::write(home.join(".gitconfig"), identity).expect("git's settings");
+        let repo = Repository::create(&folder.path().join("pay"), &home, REMOTE);
+        settle_in(&home, &[&repo.path]);
+        Self { home, api: FakeApi::start(), repo, others: Vec::new(), collector: None, folder }
+    }
+
+    /// Commits the hooks to a repository; in a bare world settings without hooks, so that git says the same in both.
+    #[track_caller]
+    pub fn ship_hooks(&self, repo: &Repository) {
+        if let Some(collector) = &self.collector {
+            let (path, url) = (repo.path.display().to_string(), collector.url());
+            let place = ["--repo", &path, "--url", &url, "--developers", "@acme.example"];
+            collector.cpvo(&[&["hooks-config"], &place[..]].concat()).success();
+        } else {
+            fs::create_dir_all(repo.path.join(".claude")).expect("the client's folder");
+            fs::write(repo.path.join(".claude/settings.json"), "{}\n").expect("settings");
+        }
+        repo.commit("ship settings");
+    }
+
+    /// One more repository of the same owner, with the same settings, beside the first.
+    #[track_caller]
+    pub fn another_repo(&mut self, name: &str) -> Repository {
+        let path = self.folder.path().join(name);
+        let repo = Repository::create(&path, &self.home, &format!("https://github.com/acme/{name}.git"));
+        self.ship_hooks(&repo);
+        self.others.push(repo.clone());
+        repo
+    }
+
+    pub fn collector(&self) -> &Collector {
+        self.collector.as_ref().expect("this world has a collector")
+    }
+
+    /// A folder of the world's own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a headless session in the world's repository.
+    #[track_caller]
+    pub fn start(&self, prompt: &str, args: &[&str]) -> Headless {
+        self.start_in(&self.repo.path, prompt, args)
+    }
+
+    #[track_caller]
+    pub fn start_in(&self, folder: &Path, prompt: &str, args: &[&str]) -> Headless {
+        Headless::start(client(&self.home, folder, &self.api.url()), prompt, args)
+    }
+
+    /// A headless session from start to end.
+    #[track_caller]
+    pub fn session(&self, prompt: &str, args: &[&str]) -> Seen {
+        self.start(prompt, args).finish()
+    }
+
+    /// A session in a terminal.
+    #[track_caller]
+    pub fn terminal(&self) -> Terminal {
+        Terminal::open(self.folder.path(), &self.home, &client(&self.home, &self.repo.path, &self.api.url()))
+    }
+
+    /// Runs `cpvo-hook` by hand in a folder.
+    #[track_caller]
+    pub fn hook(&self, folder: &Path, args: &[&str]) -> Seen {
+        let mut hook = command(binary("cpvo-hook"), &self.home);
+        run(hook.current_dir(folder).args(args))
+    }
+
+    /// Waits until a session's transcript holds `text`: the client writes a moment after it shows.
+    #[track_caller]
+    pub fn await_transcript(&self, session: &str, text: &str) {
+        let projects = self.home.join(".claude/projects");
+        let holds = |folder: fs::DirEntry| {
+            let file = folder.path().join(format!("{session}.jsonl"));
+            fs::read_to_string(file).is_ok_and(|lines| lines.contains(text))
+        };
+        until(&format!("{text} in the transcript of {session}"), || {
+            fs::read_dir(&projects).ok()?.flatten().any(holds).then_some(())
+        });
+    }
+
+    /// A text without the names and times that differ from one world to the next.
+    pub fn anonymous(&self, text: &str) -> String {
+        let folder = self.folder.path().display().to_string();
+        let project = folder.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let repos = [&self.repo].into_iter().chain(&self.others);
+        let commits: String =
+            repos.map(|repo| repo.git(&["log", "--all", "--format=%H %h"]) + "\n").collect();
+        let bills = self.api.bills();
+        let names = [folder.as_str(), project.as_str()].into_iter();
+        let names = names.chain(bills.iter().map(|bill| bill.session.as_str()));
+        let names = names.chain(bills.iter().filter_map(|bill| bill.agent.as_deref()));
+        let names = names.chain(commits.split_whitespace());
+        let text = names.fold(text.to_owned(), |text, name| text.replace(name, "(name)"));
+        // the time a subagent took, which the model is told
+        let mut parts = text.split("duration_ms: ");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            text + "duration_ms: " + part.trim_start_matches(|c: char| c.is_ascii_digit())
+        })
+    }
+}
