@@ -98,6 +98,14 @@ impl Options {
         }
     }
 
+    /// As [`Self::load`], for commands that also work where no collector is configured.
+    pub(crate) fn load_if_any(&self) -> Result<Option<Config>> {
+        if self.path().is_err() {
+            return Ok(None);
+        }
+        self.load().map(Some)
+    }
+
     fn path(&self) -> Result<PathBuf> {
         if let Some(path) = &self.config {
             return Ok(path.clone());

@@ -3,6 +3,7 @@
 mod config;
 mod hooks_config;
 mod init;
+mod platforms;
 mod prices;
 mod sql;
 mod weekly;

@@ -1,14 +1,211 @@
-//! `cpvo hooks-config`: merges our hooks into a repository's settings.
+//! `cpvo hooks-config`: makes a repository's sessions report, by merging our hooks into its settings.
 
+mod bootstrap;
 mod document;
 mod merge;
+mod place;
 
-use crate::config::{Clock, Options};
-use anyhow::Result;
+use crate::config::{Clock, Config, Options};
+use anyhow::{Context, Result, bail, ensure};
+use askama::Template;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use merge::Wanted;
+use meter::Email;
+use place::Place;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+
+/// What both files of ours say, and no other file.
+const OURS: &str = "Written by `cpvo hooks-config";
 
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The repository's folder
+    #[arg(long, value_name = "PATH")]
+    repo: PathBuf,
+    /// The collector's address, as developers' machines reach it
+    #[arg(long, value_parser = address)]
+    url: Option<String>,
+    /// Whose sessions may be reported, such as @acme.example or ana@acme.example; all others stay untouched
+    #[arg(long, value_delimiter = ',', value_parser = developer)]
+    developers: Vec<String>,
+    /// A write-only token [default: the one that is there, else a new one where cpvo.toml is found]
+    #[arg(long)]
+    token: Option<String>,
+    /// The day before which nothing is read [default: the one that is there, else today]
+    #[arg(long, value_name = "DATE")]
+    since: Option<Date>,
+    /// A folder in which sessions are started too: Claude Code reads the settings of that folder alone
+    #[arg(long, value_name = "FOLDER")]
+    folder: Vec<PathBuf>,
+    /// Also ship a script that installs cpvo-hook from the collector where it is missing
+    #[arg(long)]
+    bootstrap: bool,
+    /// Take everything out again
+    #[arg(long, conflicts_with_all = ["url", "developers", "token", "since", "bootstrap"])]
+    remove: bool,
+}
 
-pub(crate) fn run(_args: Args, options: &Options, _now: Clock) -> Result<()> {
-    options.load().map(drop)
+/// The notice to developers.
+#[derive(Template)]
+#[template(path = "CPVO.md")]
+struct Notice<'a> {
+    url: &'a str,
+    developers: Option<&'a str>,
+    since: Option<&'a str>,
+    bootstrap: bool,
+}
+
+/// The files of one `.claude` folder.
+struct Folder {
+    settings: Place,
+    notice: Place,
+    script: Place,
+}
+
+pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
+    let root = args.repo.canonicalize().with_context(|| format!("could not open {}", args.repo.display()))?;
+    let folders = [Path::new("")].into_iter().chain(args.folder.iter().map(PathBuf::as_path));
+    let folders = folders.map(|folder| Folder::read(&root, folder)).collect::<Result<Vec<_>>>()?;
+    if args.remove {
+        return remove(&folders);
+    }
+    let config = options.load_if_any()?;
+    let script = match (args.bootstrap, &config) {
+        (false, _) => folders[0].script.text().map(str::to_owned),
+        (true, Some(config)) => Some(bootstrap::script(&bootstrap::pins(&config.hooks_dir)?)),
+        (true, None) => {
+            bail!("--bootstrap writes the SHA-256 of the collector's programs: run it where cpvo.toml is")
+        }
+    };
+    let mut wanted = wanted(args, &folders[0].settings, config.as_ref(), now)?;
+    wanted.bootstrap = script.is_some();
+    if wanted.bootstrap
+        && let Some(url) = &wanted.url
+    {
+        ensure!(guarded(url), "a program is downloaded over https:// only, and {url} is not on this machine");
+    }
+    add(&folders, &wanted, script.as_deref())
+}
+
+impl Folder {
+    fn read(root: &Path, folder: &Path) -> Result<Self> {
+        ensure!(root.join(folder).is_dir(), "{} is not a folder of {}", folder.display(), root.display());
+        let read = |name: &str| Place::read(root, &folder.join(".claude").join(name));
+        let folder = Self {
+            settings: read("settings.json")?,
+            notice: read("CPVO.md")?,
+            script: read("cpvo-bootstrap.sh")?,
+        };
+        folder.notice.ensure_ours(OURS)?;
+        folder.script.ensure_ours(OURS)?;
+        Ok(folder)
+    }
+}
+
+/// What the flags ask for, else what is there already, else what the configuration and the clock say.
+fn wanted(args: Args, there: &Place, config: Option<&Config>, now: Clock) -> Result<Wanted> {
+    let settings = there.text().unwrap_or_default();
+    let there =
+        |name: &str| merge::variable(settings, name).with_context(|| there.name().display().to_string());
+    let configured = config.and_then(|config| config.url.clone());
+    let listens = config.map(|config| config.listen).filter(|listen| !listen.ip().is_unspecified());
+    let url = args.url.or(configured).or(there("CPVO_URL")?);
+    let url = url.or_else(|| listens.map(|listen| format!("http://{listen}")));
+    ensure!(url.is_some(), "no collector to report to: name its address with --url");
+    let developers = (!args.developers.is_empty()).then(|| args.developers.join(","));
+    let today = now().to_zoned(TimeZone::UTC).date();
+    let since = args.since.map(|day| day.to_string()).or(there("CPVO_SINCE")?);
+    Ok(Wanted {
+        url,
+        token: args.token.or(there("CPVO_TOKEN")?),
+        developers: developers.or(there("CPVO_DEVELOPERS")?),
+        since: Some(since.unwrap_or_else(|| today.to_string())),
+        bootstrap: false,
+    })
+}
+
+/// Merges first and writes then, so that one file that is not right leaves all as they are.
+fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> {
+    let notice = Notice {
+        url: wanted.url.as_deref().unwrap_or_default(),
+        developers: wanted.developers.as_deref(),
+        since: wanted.since.as_deref(),
+        bootstrap: wanted.bootstrap,
+    };
+    let notice = notice.render()? + "\n";
+    let merged = folders.iter().map(|Folder { settings, .. }| {
+        merge::add(settings.text(), wanted).with_context(|| settings.name().display().to_string())
+    });
+    let merged = merged.collect::<Result<Vec<_>>>()?;
+    let mut said = stdout().lock();
+    for (folder, settings) in folders.iter().zip(&merged) {
+        let texts =
+            [(&folder.script, script), (&folder.notice, Some(&*notice)), (&folder.settings, Some(settings))];
+        for (place, text) in texts {
+            let word = if place.set(text)? { "wrote" } else { "unchanged" };
+            if text.is_some() {
+                writeln!(said, "{word} {}", place.name().display())?;
+            }
+        }
+    }
+    if wanted.token.is_none() {
+        writeln!(said, "no token yet: `cpvo token issue` makes one, --token adds it")?;
+    }
+    if wanted.developers.is_none() {
+        writeln!(
+            said,
+            "whoever works in this repository is reported; --developers @your.domain leaves guests out"
+        )?;
+    }
+    writeln!(said, "commit these files: sessions of whoever pulls them are reported from then on")?;
+    Ok(())
+}
+
+fn remove(folders: &[Folder]) -> Result<()> {
+    let stripped = folders.iter().map(|Folder { settings, .. }| match settings.text() {
+        Some(text) => merge::remove(text).with_context(|| settings.name().display().to_string()),
+        None => Ok(None),
+    });
+    let stripped = stripped.collect::<Result<Vec<_>>>()?;
+    let mut said = stdout().lock();
+    for (folder, settings) in folders.iter().zip(&stripped) {
+        for (place, text) in
+            [(&folder.settings, settings.as_deref()), (&folder.notice, None), (&folder.script, None)]
+        {
+            if place.set(text)? {
+                let word = if text.is_some() { "restored" } else { "removed" };
+                writeln!(said, "{word} {}", place.name().display())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'\\@?#<>`$".contains(c);
+    if rest.is_empty() || rest.starts_with('/') || rest.contains(odd) {
+        return Err("must be http(s)://host[:port], without user or query".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether nobody between can read or change what is loaded from this address.
+fn guarded(url: &str) -> bool {
+    let host = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
+    host.is_none_or(|host| {
+        ["127.0.0.1", "localhost", "[::1]"].contains(&host.rsplit_once(':').map_or(host, |(host, _)| host))
+    })
+}
+
+fn developer(entry: &str) -> Result<String, String> {
+    let entry = entry.trim().to_lowercase();
+    let email = if entry.starts_with('@') { format!("any{entry}") } else { entry.clone() };
+    match email.parse::<Email>() {
+        Ok(_) => Ok(entry),
+        Err(error) => Err(format!("{error}, or @ and a domain")),
+    }
 }

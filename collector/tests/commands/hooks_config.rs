@@ -1,0 +1,209 @@
+//! `cpvo hooks-config` on repositories, and its hook lines in every shell the client may use.
+
+use super::{fails, succeeds};
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+const URL: &str = "https://cpvo.acme.example";
+
+fn repository() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn configure(repo: &Path, more: &[&str]) -> String {
+    let flags = ["hooks-config", "--repo", ".", "--url", URL, "--token", "t.t.t", "--since", "2026-01-01"];
+    succeeds(repo, &[&flags, more].concat())
+}
+
+fn settings(repo: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(repo.join(".claude/settings.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_repository_is_configured_once_and_restored() {
+    let repo = repository();
+    let said = configure(repo.path(), &["--developers", "@Acme.example,bob@else.example"]);
+    assert!(said.contains("wrote .claude/settings.json") && said.contains("wrote .claude/CPVO.md"), "{said}");
+    let env = &settings(repo.path())["env"];
+    let expected = [
+        ("CPVO_URL", URL),
+        ("CPVO_TOKEN", "t.t.t"),
+        ("CPVO_DEVELOPERS", "@acme.example,bob@else.example"),
+        ("CPVO_SINCE", "2026-01-01"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(env[name], value);
+    }
+    let notice = fs::read_to_string(repo.path().join(".claude/CPVO.md")).unwrap();
+    for fact in [URL, "@acme.example,bob@else.example", "2026-01-01", "CPVO_DISABLE=1"] {
+        assert!(notice.contains(fact), "{fact} is missing in:\n{notice}");
+    }
+    let again = succeeds(repo.path(), &["hooks-config", "--repo", "."]);
+    assert!(again.contains("unchanged .claude/settings.json") && !again.contains("wrote"), "{again}");
+    succeeds(repo.path(), &["hooks-config", "--repo", ".", "--remove"]);
+    assert!(!repo.path().join(".claude").exists());
+}
+
+#[test]
+fn what_was_there_stays_and_comes_back() {
+    let repo = repository();
+    let path = repo.path().join(".claude/settings.json");
+    fs::create_dir(repo.path().join(".claude")).unwrap();
+    let theirs = "{\n\t\"permissions\": {\"allow\": []}\n}";
+    fs::write(&path, theirs).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+    configure(repo.path(), &[]);
+    assert!(
+        fs::read_to_string(&path).unwrap().starts_with("{\n\t\"permissions\": {\"allow\": []},\n\t\"env\"")
+    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o604);
+    succeeds(repo.path(), &["hooks-config", "--repo", ".", "--remove"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), theirs);
+    assert_eq!(fs::read_dir(repo.path().join(".claude")).unwrap().count(), 1, "a temporary file stayed");
+}
+
+#[test]
+fn each_named_folder_gets_its_own_settings() {
+    let repo = repository();
+    fs::create_dir_all(repo.path().join("packages/a")).unwrap();
+    configure(repo.path(), &["--folder", "packages/a"]);
+    assert_eq!(settings(repo.path()), settings(&repo.path().join("packages/a")));
+    let out = fails(repo.path(), &["hooks-config", "--repo", ".", "--url", URL, "--folder", "packages/b"]);
+    assert!(out.contains("packages/b is not a folder of"), "{out}");
+    succeeds(repo.path(), &["hooks-config", "--repo", ".", "--folder", "packages/a", "--remove"]);
+    assert!(!repo.path().join("packages/a/.claude").exists());
+}
+
+#[test]
+fn what_is_not_right_is_left_alone() {
+    let repo = repository();
+    let path = repo.path().join(".claude/settings.json");
+    fs::create_dir(repo.path().join(".claude")).unwrap();
+    for (bad, reason) in [
+        (&b"{\n  \"a\": 1,\n}"[..], ".claude/settings.json: not JSON: trailing comma at line 3 column 1"),
+        (
+            b"{\"hooks\": 5}",
+            ".claude/settings.json: hooks must be an object, not a number (line 1 column 11)",
+        ),
+        (b"{\"a\": \"\xff\"}", ".claude/settings.json is not UTF-8"),
+    ] {
+        fs::write(&path, bad).unwrap();
+        for flags in [&["--url", URL][..], &["--remove"]] {
+            if flags == ["--remove"] && bad.starts_with(b"{\"hooks\"") {
+                continue; // nothing of ours is in it, and it is JSON
+            }
+            let error = fails(repo.path(), &[&["hooks-config", "--repo", "."], flags].concat());
+            assert!(error.contains(reason), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), bad);
+        assert!(!repo.path().join(".claude/CPVO.md").exists());
+    }
+    fs::remove_file(&path).unwrap();
+    fs::write(repo.path().join(".claude/CPVO.md"), "# mine\n").unwrap();
+    let error = fails(repo.path(), &["hooks-config", "--repo", ".", "--url", URL]);
+    assert!(error.contains("cpvo did not write it"), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_link_is_followed_within_the_repository_only() {
+    let (repo, other) = (repository(), repository());
+    fs::create_dir_all(repo.path().join(".claude")).unwrap();
+    fs::create_dir(repo.path().join("shared")).unwrap();
+    let link = repo.path().join(".claude/settings.json");
+    fs::write(repo.path().join("shared/settings.json"), "{}").unwrap();
+    symlink("../shared/settings.json", &link).unwrap();
+    configure(repo.path(), &[]);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(repo.path().join("shared/settings.json")).unwrap().contains(URL));
+    let outside = other.path().join("settings.json");
+    fs::write(&outside, "{}").unwrap();
+    for target in [outside.as_path(), Path::new("nowhere.json")] {
+        fs::remove_file(&link).unwrap();
+        symlink(target, &link).unwrap();
+        fails(repo.path(), &["hooks-config", "--repo", ".", "--url", URL]);
+    }
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "{}");
+}
+
+#[test]
+fn wrong_flags_are_named() {
+    let repo = repository();
+    for (flags, reason) in [
+        (&["--url", "cpvo.acme.example"][..], "http(s)://"),
+        (&["--url", "https://ana:secret@cpvo.acme.example"], "without user or query"),
+        (&["--developers", "acme.example"], "@ and a domain"),
+        (&["--since", "yesterday"], "--since"),
+        (&[], "--url"),
+        (&["--url", URL, "--bootstrap"], "cpvo.toml"),
+    ] {
+        let error = fails(repo.path(), &[&["hooks-config", "--repo", "."], flags].concat());
+        assert!(error.contains(reason), "{error}");
+    }
+    assert!(!repo.path().join(".claude").exists());
+}
+
+/// Runs a hook line of a fresh repository as the client does, in `shell`.
+fn hook(shell: &str, home: &Path, event: &str) -> Output {
+    let repo = repository();
+    configure(repo.path(), &[]);
+    let line = settings(repo.path())["hooks"][event][0]["hooks"][0]["command"].as_str().unwrap().to_owned();
+    let mut child = Command::new(shell)
+        .args(["-c", &line])
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{shell}: {error}; on Debian: apt-get install {shell}"));
+    // a shell that finds no program may be gone before the line is written
+    let _ = child.stdin.take().unwrap().write_all(b"{\"session_id\":\"x\"}\n");
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn silent(shell: &str, output: &Output) {
+    let Output { status, stdout, stderr } = output;
+    assert_eq!((status.code(), &**stdout, &**stderr), (Some(0), &b""[..], &b""[..]), "{shell}");
+}
+
+fn program(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn without_the_program_the_line_is_silent_in_every_shell() {
+    for shell in ["sh", "dash", "bash", "zsh"] {
+        let home = repository();
+        for event in ["SessionStart", "SessionEnd"] {
+            silent(shell, &hook(shell, home.path(), event));
+        }
+    }
+}
+
+#[test]
+fn the_program_is_found_and_whatever_it_does_stays_silent() {
+    for shell in ["sh", "dash", "bash", "zsh"] {
+        for folder in [".local/bin", ".cargo/bin"] {
+            let home = repository();
+            let path = home.path().join(folder).join("cpvo-hook");
+            program(&path, "#!/bin/sh\necho \"$1 $(cat)\" >\"$HOME/said\"; echo out; echo err >&2; exit 3\n");
+            silent(shell, &hook(shell, home.path(), "SessionEnd"));
+            let said = fs::read_to_string(home.path().join("said")).unwrap();
+            assert_eq!(said, "session-end {\"session_id\":\"x\"}\n", "{shell}");
+            for broken in ["#!/nowhere\n", "\u{7f}ELF", "#!/bin/sh\nkill -9 $$\n"] {
+                program(&path, broken);
+                silent(shell, &hook(shell, home.path(), "SessionStart"));
+            }
+        }
+    }
+}
