@@ -2,10 +2,17 @@
 
 mod config;
 mod hooks_config;
+mod http;
 mod init;
+mod keys;
+mod listing;
+mod people;
 mod platforms;
 mod prices;
+mod serve;
 mod sql;
+mod store;
+mod token;
 mod weekly;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +32,10 @@ struct Cli {
 enum Command {
     /// Write cpvo.toml, teams.toml and a signing key where there are none
     Init(init::Args),
+    /// Run the collector
+    Serve(serve::Args),
+    /// Ingest tokens: who may deliver reports
+    Token(token::Args),
     /// Merge the hooks into a repository's .claude/settings.json
     HooksConfig(hooks_config::Args),
     /// Spend of each team and week
@@ -39,6 +50,8 @@ fn main() -> ExitCode {
     let Cli { options, command } = Cli::parse();
     let done = match command {
         Command::Init(args) => init::run(args, &options, now),
+        Command::Serve(args) => serve::run(args, &options, now),
+        Command::Token(args) => token::run(args, &options, now),
         Command::HooksConfig(args) => hooks_config::run(args, &options, now),
         Command::Weekly(args) => weekly::run(args, &options, now),
         Command::Prices(args) => prices::run(args, &options, now),

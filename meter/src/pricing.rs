@@ -150,6 +150,14 @@ impl PriceBook {
         self.by_model.values().flatten()
     }
 
+    /// What else a model is called, beside the decorated forms that [`canonical_model`] knows.
+    pub fn other_names(&self, model: &str) -> Vec<&str> {
+        let named = self.names.iter().filter(|(_, named)| *named == model);
+        let mut names: Vec<&str> = named.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The price a request of this kind has, or `None` where the model is not known at that hour.
     ///
     /// A provider's own price goes before the general one, fast before long before base, later before earlier.
@@ -366,6 +374,13 @@ mod tests {
         ] {
             assert_eq!(canonical_model(name), model, "{name}");
         }
+    }
+
+    #[test]
+    fn other_names_lead_to_a_model_and_back() {
+        let book = PriceBook::embedded();
+        assert_eq!(book.other_names("claude-opus-4-0"), ["claude-opus-4"]);
+        assert!(book.other_names("claude-opus-5-5").is_empty());
     }
 
     #[test]

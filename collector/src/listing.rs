@@ -1,0 +1,188 @@
+//! Rows for people and for programs: aligned on a terminal, exact in JSON, harmless in a spreadsheet.
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Null,
+    /// A number in digits, so that none is rounded on the way.
+    Number(String),
+    Text(String),
+}
+
+/// Rows under named columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+impl Cell {
+    pub(crate) fn number(number: impl ToString) -> Self {
+        Self::Number(number.to_string())
+    }
+
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl Listing {
+    pub(crate) fn new(columns: &[&str], rows: Vec<Vec<Cell>>) -> Self {
+        Self { columns: columns.iter().map(|name| (*name).to_owned()).collect(), rows }
+    }
+
+    /// The rows in one of the formats; ends with a newline.
+    pub(crate) fn render(&self, format: Format) -> Result<String> {
+        Ok(match format {
+            Format::Table => self.table(),
+            Format::Json => serde_json::to_string_pretty(self)? + "\n",
+            Format::Csv => self.csv(),
+        })
+    }
+
+    pub(crate) fn table(&self) -> String {
+        const RULE: TableStyle =
+            TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+        let mut table = Table::new();
+        table.load_style(RULE).set_header(self.columns.iter().map(|name| visible(name)));
+        table.add_rows(self.rows.iter().map(|row| row.iter().map(|cell| visible(cell.shown()))));
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, 1));
+            if self.rows.iter().any(|row| matches!(row.get(index), Some(Cell::Number(_)))) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.trim_fmt() + "\n"
+    }
+
+    fn csv(&self) -> String {
+        let names = self.columns.iter().map(|name| field(name)).collect();
+        let row = |row: &Vec<Cell>| -> Vec<String> {
+            let cell = |cell: &Cell| match cell {
+                Cell::Number(number) => number.clone(),
+                cell => field(cell.shown()),
+            };
+            row.iter().map(cell).collect()
+        };
+        let lines = std::iter::once(names).chain(self.rows.iter().map(row));
+        lines.map(|fields| fields.join(",") + "\n").collect()
+    }
+}
+
+impl Cell {
+    fn shown(&self) -> &str {
+        match self {
+            Self::Null => "",
+            Self::Number(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+/// Text that cannot steer the terminal it is shown in.
+fn visible(text: &str) -> String {
+    let show = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(show).collect()
+}
+
+/// A field that no spreadsheet takes for a formula.
+fn field(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = format!("{}{}", if formula { "'" } else { "" }, text.replace('"', "\"\""));
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{text}\"") } else { text }
+}
+
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut rows = to.serialize_seq(Some(self.rows.len()))?;
+        for row in &self.rows {
+            rows.serialize_element(&Object { columns: &self.columns, row })?;
+        }
+        rows.end()
+    }
+}
+
+struct Object<'a> {
+    columns: &'a [String],
+    row: &'a [Cell],
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut members = to.serialize_map(Some(self.columns.len()))?;
+        for (name, cell) in self.columns.iter().zip(self.row) {
+            members.serialize_entry(name, cell)?;
+        }
+        members.end()
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => to.serialize_none(),
+            Self::Text(text) => to.serialize_str(text),
+            // the digits as they are; what JSON has no number for, such as infinity, as text
+            Self::Number(digits) => match RawValue::from_string(digits.clone()) {
+                Ok(number) => number.serialize(to),
+                Err(_) => to.serialize_str(digits),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing() -> Listing {
+        let rows = vec![
+            vec![Cell::text("payments"), Cell::number("1234.000000001")],
+            vec![Cell::text("=1+1, \"x\""), Cell::number(-5)],
+            vec![Cell::text("\u{1b}[31mred\n"), Cell::Null],
+        ];
+        Listing::new(&["team", "spend_usd"], rows)
+    }
+
+    #[test]
+    fn aligns_for_people_and_shows_what_would_steer_the_terminal() {
+        let table = listing().table();
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0], "team                  spend_usd");
+        assert_eq!(lines[2], "payments         1234.000000001");
+        assert_eq!(lines[3], "=1+1, \"x\"                    -5");
+        assert_eq!(lines[4], "\\u{1b}[31mred\\n");
+    }
+
+    #[test]
+    fn keeps_every_digit_in_json() {
+        let json = listing().render(Format::Json).unwrap();
+        assert!(json.contains("\"spend_usd\": 1234.000000001"), "{json}");
+        assert!(json.contains("\"spend_usd\": null"), "{json}");
+        let odd = Listing::new(&["n"], vec![vec![Cell::number("inf")]]);
+        assert_eq!(serde_json::to_string(&odd).unwrap(), r#"[{"n":"inf"}]"#);
+    }
+
+    #[test]
+    fn no_field_is_a_formula_in_a_spreadsheet() {
+        let csv = listing().render(Format::Csv).unwrap();
+        assert_eq!(
+            csv,
+            "team,spend_usd\npayments,1234.000000001\n\"'=1+1, \"\"x\"\"\",-5\n\"\u{1b}[31mred\n\",\n"
+        );
+        for formula in ["=cmd", "+1", "-1", "@x", "\tx", "\rx"] {
+            assert!(field(formula).trim_start_matches('"').starts_with('\''), "{formula:?}");
+        }
+    }
+}
