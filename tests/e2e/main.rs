@@ -1,4 +1,8 @@
 //! One test binary; a module per story.
 
+mod database;
+mod delivery;
+mod hook_to_table;
+mod people;
 mod real_client;
 mod tidy;

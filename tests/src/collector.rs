@@ -29,15 +29,9 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Sets a collector up on SQLite and starts it.
+    /// Sets a collector up and starts it; `database` is a path in its folder or a PostgreSQL address.
     #[track_caller]
-    pub fn start(folder: &Path, home: &Path) -> Self {
-        Self::start_on(folder, home, "cpvo.db")
-    }
-
-    /// Sets a collector up on any database and starts it.
-    #[track_caller]
-    pub fn start_on(folder: &Path, home: &Path, database: &str) -> Self {
+    pub fn start(folder: &Path, home: &Path, database: &str) -> Self {
         fs::create_dir_all(folder).expect("a folder for the collector");
         let mut collector = Self {
             folder: folder.to_owned(),

@@ -1,6 +1,7 @@
 //! Spend, as the fake API billed it and as the collector stored it, in one shape, so that `==` compares them.
 
 use crate::fake_api::Bill;
+use crate::wait::attempt;
 use crate::world::World;
 use meter::{
     Band, Branch, Geo, Hour, Model, NanoUsd, PriceBook, Provider, Row, RowKey, Speed, Tokens, Workflow,
@@ -87,6 +88,20 @@ impl World {
         ledger
     }
 
+    /// Waits until the database holds just these responses.
+    #[track_caller]
+    pub fn await_stored(&self, responses: &[Tokens]) -> Ledger {
+        let (requests, tokens) = (responses.len() as u64, responses.iter().copied().sum());
+        let mut stored = Ledger::default();
+        let found = attempt(|| {
+            stored = self.stored();
+            let total = stored.total(|_| true);
+            (total.requests == requests && total.tokens == tokens).then_some(())
+        });
+        assert!(found.is_some(), "not the {requests} responses, {tokens:?}, but\n{stored}");
+        stored
+    }
+
     /// What an admin finds in the database.
     #[track_caller]
     pub fn stored(&self) -> Ledger {
@@ -102,7 +117,7 @@ impl World {
             "SELECT session_id, team, repo, branch, model, agent, SUM(requests) AS requests, SUM(input) AS input,
                 SUM(output) AS output, SUM(cache_read) AS cache_read, SUM(cache_write_5m) AS cache_write_5m,
                 SUM(cache_write_1h) AS cache_write_1h, SUM(web_search) AS web_search,
-                SUM(cost_nanousd) AS cost_nanousd
+                COALESCE(SUM(cost_nanousd), 0) AS cost_nanousd
             FROM usage GROUP BY session_id, team, repo, branch, model, agent",
         );
         let mut ledger = Ledger::default();

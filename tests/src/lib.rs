@@ -2,11 +2,15 @@
 
 pub mod client;
 pub mod collector;
+mod events;
 pub mod fake_api;
+pub mod front;
 pub mod git;
 pub mod ledger;
+pub mod postgres;
 pub mod program;
 pub mod terminal;
+pub mod transcript;
 pub mod wait;
 mod world;
 

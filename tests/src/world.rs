@@ -3,6 +3,7 @@
 use crate::client::{Headless, client, settle_in};
 use crate::collector::Collector;
 use crate::fake_api::FakeApi;
+use crate::front::Front;
 use crate::git::Repository;
 use crate::program::{Seen, binary, command, run};
 use crate::terminal::Terminal;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 pub const REPO: &str = "github.com/acme/pay";
 const REMOTE: &str = "https://github.com/acme/pay.git";
 
+#[must_use]
 pub struct World {
     pub home: PathBuf,
     pub api: FakeApi,
@@ -23,6 +25,8 @@ pub struct World {
     others: Vec<Repository>,
     /// `None` in a bare world, where nobody has heard of cpvo.
     pub collector: Option<Collector>,
+    /// The collector's address as the hooks are told.
+    url: String,
     folder: TempDir,
 }
 
@@ -30,13 +34,29 @@ impl World {
     /// A world whose repository ships the hooks.
     #[track_caller]
     pub fn equipped() -> Self {
+        Self::equipped_on("cpvo.db")
+    }
+
+    /// The same with the collector on any database.
+    #[track_caller]
+    pub fn equipped_on(database: &str) -> Self {
         let mut world = Self::empty();
-        let bin = world.home.join(".local/bin");
-        fs::create_dir_all(&bin).expect("a folder for programs");
-        symlink(binary("cpvo-hook"), bin.join("cpvo-hook")).expect("cpvo-hook on the PATH");
-        world.collector = Some(Collector::start(&world.folder.path().join("collector"), &world.home));
+        world.install_hook();
+        world.collect_on(database);
         world.ship_hooks(&world.repo);
         world
+    }
+
+    /// The same with a network between the hooks and the collector that can fail.
+    #[track_caller]
+    pub fn behind_a_front() -> (Self, Front) {
+        let mut world = Self::empty();
+        world.install_hook();
+        world.collect_on("cpvo.db");
+        let front = Front::before(&world.url);
+        world.url = front.url();
+        world.ship_hooks(&world.repo);
+        (world, front)
     }
 
     /// The same world without cpvo: what a session looks like to somebody who does not use it.
@@ -47,30 +67,95 @@ impl World {
         world
     }
 
+    /// A world whose repository installs `cpvo-hook`, on a machine that has none. What the collector hands out is
+    /// what the repository trusts, unless it is `tampered` with on the way.
+    #[track_caller]
+    pub fn bootstrapping(tampered: bool) -> (Self, Front) {
+        let mut world = Self::empty();
+        world.collect_on("cpvo.db");
+        let front = Front::before(&world.url);
+        world.url = front.url();
+        let target = format!("hooks/{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let offered = world.collector().folder.join(target).join("cpvo-hook");
+        fs::create_dir_all(offered.parent().expect("a folder for the platform"))
+            .expect("a folder of programs");
+        fs::copy(binary("cpvo-hook"), &offered).expect("a program to hand out");
+        world.ship(&world.repo, &["--bootstrap"]);
+        if tampered {
+            fs::write(offered, "#!/bin/sh\ntouch ~/owned\n").expect("another program to hand out");
+        }
+        (world, front)
+    }
+
+    /// Another machine of a developer of `world`, with a work tree of the same repository.
+    #[track_caller]
+    pub fn second_machine(&self) -> Self {
+        let mut world = Self::empty();
+        world.install_hook();
+        let settings = Path::new(".claude/settings.json");
+        fs::create_dir(world.repo.path.join(".claude")).expect("the client's folder");
+        fs::copy(self.repo.path.join(settings), world.repo.path.join(settings)).expect("shipped settings");
+        world.repo.commit("ship settings");
+        world.url.clone_from(&self.url);
+        world
+    }
+
     #[track_caller]
     fn empty() -> Self {
         let folder = tempfile::Builder::new().prefix("cpvo-").tempdir().expect("a temporary folder");
         let home = folder.path().join("home");
         fs::create_dir(&home).expect("a home");
-        let identity = "[user]\n\tname = Ana\n\temail = ana@acme.example\n";
-        fs::write(home.join(".gitconfig"), identity).expect("git's settings");
+        identify(&home, "ana@acme.example");
         let repo = Repository::create(&folder.path().join("pay"), &home, REMOTE);
         settle_in(&home, &[&repo.path]);
-        Self { home, api: FakeApi::start(), repo, others: Vec::new(), collector: None, folder }
+        let (others, collector, url) = (Vec::new(), None, String::new());
+        Self { home, api: FakeApi::start(), repo, others, collector, url, folder }
+    }
+
+    fn collect_on(&mut self, database: &str) {
+        let collector = Collector::start(&self.folder.path().join("collector"), &self.home, database);
+        self.url = collector.url();
+        self.collector = Some(collector);
+    }
+
+    fn install_hook(&self) {
+        let bin = self.home.join(".local/bin");
+        fs::create_dir_all(&bin).expect("a folder for programs");
+        symlink(binary("cpvo-hook"), bin.join("cpvo-hook")).expect("cpvo-hook on the PATH");
+    }
+
+    /// Whoever works on this machine from now on.
+    pub fn work_as(&self, email: &str) {
+        identify(&self.home, email);
     }
 
     /// Commits the hooks to a repository; in a bare world settings without hooks, so that git says the same in both.
     #[track_caller]
     pub fn ship_hooks(&self, repo: &Repository) {
+        self.ship(repo, &[]);
+    }
+
+    #[track_caller]
+    fn ship(&self, repo: &Repository, more: &[&str]) {
         if let Some(collector) = &self.collector {
-            let (path, url) = (repo.path.display().to_string(), collector.url());
-            let place = ["--repo", &path, "--url", &url, "--developers", "@acme.example"];
-            collector.cpvo(&[&["hooks-config"], &place[..]].concat()).success();
+            let path = repo.path.display().to_string();
+            let asked =
+                ["hooks-config", "--repo", &path, "--url", &self.url, "--developers", "@acme.example"];
+            collector.cpvo(&[&asked[..], more].concat()).success();
         } else {
             fs::create_dir_all(repo.path.join(".claude")).expect("the client's folder");
             fs::write(repo.path.join(".claude/settings.json"), "{}\n").expect("settings");
         }
         repo.commit("ship settings");
+    }
+
+    /// Ships a new token with the repository's settings, as an admin does after revoking the old one.
+    #[track_caller]
+    pub fn renew_token(&self) {
+        let path = self.repo.path.display().to_string();
+        let token = self.collector().token(REPO);
+        self.collector().cpvo(&["hooks-config", "--repo", &path, "--token", &token]).success();
+        self.repo.commit("ship a new token");
     }
 
     /// One more repository of the same owner, with the same settings, beside the first.
@@ -155,4 +240,11 @@ impl World {
             text + "duration_ms: " + part.trim_start_matches(|c: char| c.is_ascii_digit())
         })
     }
+}
+
+/// Who git says works in this home.
+fn identify(home: &Path, email: &str) {
+    let name = email.split('@').next().unwrap_or_default();
+    let settings = format!("[user]\n\tname = {name}\n\temail = {email}\n");
+    fs::write(home.join(".gitconfig"), settings).expect("git's settings");
 }

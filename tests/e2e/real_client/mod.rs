@@ -3,6 +3,7 @@
 //! Every scenario is played twice: in a world with the hooks, where the stored rows must equal the bill, and in a bare
 //! world, where the person and the model must have seen exactly the same.
 
+mod bootstrap;
 mod endings;
 mod headless;
 mod repositories;

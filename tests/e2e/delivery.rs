@@ -1,0 +1,75 @@
+//! Networks and collectors that fail: the session ends as if nothing were, the next start delivers.
+
+use tests::World;
+use tests::front::Weather;
+use tests::transcript::{Transcript, tokens};
+use tests::wait::until;
+
+fn ended(world: &World, output: u64) {
+    let mut session = Transcript::begin(&world.home, &world.repo.path);
+    session.response(tokens(output));
+    world.session_ends(&session);
+}
+
+fn started(world: &World) {
+    world.session_starts(&Transcript::begin(&world.home, &world.repo.path));
+}
+
+#[test]
+fn offline_then_online() {
+    let mut world = World::equipped();
+    world.collector.as_mut().unwrap().stop();
+    ended(&world, 1);
+    ended(&world, 2);
+    let status = world.hook(&world.repo.path, &["status"]);
+    assert!(status.stdout.contains('2'), "two reports wait: {status:?}");
+    world.collector.as_mut().unwrap().serve();
+    started(&world);
+    world.await_stored(&[tokens(1), tokens(2)]);
+}
+
+#[test]
+fn a_collector_that_never_answers_is_not_waited_for() {
+    let (world, front) = World::behind_a_front();
+    front.turn(Weather::Silent);
+    ended(&world, 1);
+    // the hook has returned, its worker has not been answered
+    until("a delivery that waits for an answer", || (front.waiting() > 0).then_some(()));
+    front.turn(Weather::Fair);
+    started(&world);
+    world.await_stored(&[tokens(1)]);
+}
+
+#[test]
+fn garbage_for_an_answer_loses_nothing() {
+    let (world, front) = World::behind_a_front();
+    front.turn(Weather::Garbage);
+    ended(&world, 1);
+    until("a delivery", || (front.met() > 0).then_some(()));
+    front.turn(Weather::Fair);
+    started(&world);
+    world.await_stored(&[tokens(1)]);
+}
+
+#[test]
+fn a_revoked_token_stops_delivery_until_there_is_another() {
+    let world = World::equipped();
+    ended(&world, 1);
+    world.await_stored(&[tokens(1)]);
+    let collector = world.collector();
+    let tokens_issued = collector.sql("SELECT token_id FROM token");
+    for token in &tokens_issued {
+        collector.cpvo(&["token", "revoke", token["token_id"].as_str().unwrap()]).success();
+    }
+    ended(&world, 2);
+    let status = until("a refused delivery", || {
+        let status = world.hook(&world.repo.path, &["status"]);
+        (status.code == 1).then_some(status)
+    });
+    assert!(status.stdout.contains("401") || status.stdout.contains("token"), "{status:?}");
+    world.await_stored(&[tokens(1)]);
+
+    world.renew_token();
+    started(&world);
+    world.await_stored(&[tokens(1), tokens(2)]);
+}
