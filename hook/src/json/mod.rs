@@ -141,9 +141,19 @@ impl<F: Copy + 'static> Walker<F> {
         }
     }
 
+    /// Nothing but space was read yet.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.state == State::Start
+    }
+
+    /// One whole object was read, and nothing but space can follow.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == State::Done
+    }
+
     /// Ends the line, and makes ready for the next; true where it was one whole object.
     pub(crate) fn finish(&mut self) -> bool {
-        let whole = self.state == State::Done;
+        let whole = self.is_whole();
         self.state = State::Start;
         self.levels.clear();
         self.pending.clear();
