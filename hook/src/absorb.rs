@@ -1,0 +1,97 @@
+//! Reading one transcript from where the ledger left off.
+
+use crate::ledger::{Cursor, Known, Ledger};
+use crate::lines;
+use crate::reading::{Folders, Reading};
+use crate::walk::Transcript;
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// How much of a file's beginning tells it from another.
+const HEAD_BYTES: u64 = 1024;
+
+/// Whether the file changed since `known` was written.
+pub(crate) fn is_new(file: &Transcript, known: Option<&Known>) -> bool {
+    known.is_none_or(|Known { cursor, .. }| {
+        (cursor.device, cursor.inode, cursor.size, cursor.modified)
+            != (file.device, file.inode, file.size, file.modified)
+    })
+}
+
+/// Reads what is new in `file`; `None` where no session can be told.
+pub(crate) fn read(
+    file: &Transcript,
+    known: Option<&Known>,
+    since: Option<Timestamp>,
+    folders: &mut dyn Folders,
+) -> Result<Option<Reading>> {
+    let path = &file.path;
+    let mut opened = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let Some(session) = file.session.clone() else { return Ok(None) };
+    let cursor = resume(&mut opened, file, known)?;
+    let mut reading = Reading::begin(cursor, session, file.subagent, since);
+    let end = lines::read(&mut opened, reading.from, &mut |parsed| reading.take(parsed, folders))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    reading.cursor.offset = end;
+    reading.finish(folders);
+    Ok(Some(reading))
+}
+
+/// Where to go on: at the old offset if it is the same file grown, else at the beginning.
+fn resume(opened: &mut File, file: &Transcript, known: Option<&Known>) -> Result<Cursor> {
+    let same = known.map(|known| &known.cursor).filter(|cursor| {
+        (cursor.device, cursor.inode) == (file.device, file.inode)
+            && (1..=file.size).contains(&cursor.offset)
+            && !cursor.skipped
+    });
+    let same = match same {
+        Some(cursor) if head(opened, cursor.head_bytes)? == cursor.head => Some(cursor),
+        _ => None,
+    };
+    let head_bytes = file.size.min(HEAD_BYTES);
+    Ok(Cursor {
+        path: file.path.clone(),
+        device: file.device,
+        inode: file.inode,
+        size: file.size,
+        modified: file.modified,
+        offset: same.map_or(0, |cursor| cursor.offset),
+        head_bytes,
+        head: head(opened, head_bytes)?,
+        at: same.and_then(|cursor| cursor.at),
+        cwd: same.and_then(|cursor| cursor.cwd.clone()),
+        skipped: false,
+    })
+}
+
+/// A hash of the first `bytes` of the file (FNV-1a).
+fn head(file: &mut File, bytes: u64) -> Result<u64> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut text = Vec::new();
+    file.take(bytes).read_to_end(&mut text)?;
+    Ok(text
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)))
+}
+
+/// The cursor of a file that moved: of the same name and beginning, and no longer where it was.
+pub(crate) fn moved(ledger: &Ledger, file: &Transcript) -> Result<Option<Known>> {
+    let Some(candidates) = Some(ledger.file_named(&file.path)?).filter(|candidates| !candidates.is_empty())
+    else {
+        return Ok(None);
+    };
+    let mut opened = File::open(&file.path)?;
+    for mut known in candidates {
+        let cursor = &mut known.cursor;
+        if !cursor.path.exists()
+            && cursor.offset <= file.size
+            && head(&mut opened, cursor.head_bytes)? == cursor.head
+        {
+            (cursor.device, cursor.inode) = (file.device, file.inode);
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
+}

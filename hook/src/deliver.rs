@@ -1,0 +1,348 @@
+//! Delivery: offers what waits to each collector until nothing does, the time is up, or it says no.
+
+use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome};
+use crate::outbox::{Outbox, versions};
+use crate::post::{Line, Reply};
+use crate::report::PARSER;
+use crate::scope::Destination;
+use crate::secret::Secret;
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::{Answer, REPORTS_MAX, Rank, Repo, Retry, Status};
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+const BATCH_BYTES_MAX: usize = 4 << 20;
+const MISSING_MAX: usize = 4096;
+/// How often a collector is asked what it lacks.
+const MISSING_SECONDS: i64 = 3600;
+/// Attempts of one delivery to reach a collector, the pause growing between them.
+const ATTEMPTS_MAX: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(1500);
+/// A collector that answers the same report over and over is not asked a fourth time in one delivery.
+const OFFERS_MAX: u32 = 3;
+
+/// What may be done in one delivery, and what it needs to know.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub now: Timestamp,
+    pub deadline: Instant,
+    pub secret: &'a Secret,
+    /// Also ask each collector what it lacks.
+    pub heal: bool,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    /// Reports a collector took, with their requests.
+    pub taken: Vec<(Key, u64)>,
+    pub refused: usize,
+    /// What stood in the way, one sentence for each collector.
+    pub troubles: Vec<String>,
+}
+
+/// Delivers everything that waits.
+pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Result<Summary> {
+    let mut summary = Summary::default();
+    for (to, repos) in outbox.destinations(ledger)? {
+        let collector = ledger.collector(to.address.origin())?;
+        let mut run = Run {
+            terms,
+            to: &to,
+            repos: &repos,
+            line: Line::new(&to, terms.deadline),
+            collector,
+            offers: HashMap::new(),
+        };
+        let trouble = run.deliver(ledger, outbox, &mut summary)?;
+        let heal = trouble.is_none() && terms.heal;
+        let trouble = if heal { run.heal(ledger, outbox, &mut summary)? } else { trouble };
+        summary.troubles.extend(trouble.map(|trouble| format!("{}: {trouble}", to.address)));
+    }
+    Ok(summary)
+}
+
+/// A report on its way.
+struct Offer {
+    key: Key,
+    seq: u64,
+    partial: bool,
+}
+
+/// A delivery to one collector with one token.
+struct Run<'a> {
+    terms: Terms<'a>,
+    to: &'a Destination,
+    repos: &'a BTreeSet<Repo>,
+    line: Line<'a>,
+    collector: Collector,
+    offers: HashMap<Key, u32>,
+}
+
+impl Run<'_> {
+    /// Offers batch after batch; gives what stopped it, if anything did.
+    fn deliver(
+        &mut self,
+        ledger: &mut Ledger,
+        outbox: &mut Outbox,
+        summary: &mut Summary,
+    ) -> Result<Option<String>> {
+        if let Some(reason) = self.must_wait() {
+            return Ok(Some(reason));
+        }
+        if let Err(error) = outbox.may_send(self.to) {
+            return Ok(Some(format!("{error:#}")));
+        }
+        let (mut batch_max, mut attempts) = (REPORTS_MAX, 0);
+        loop {
+            let (batch, body) = self.batch(ledger, outbox, batch_max)?;
+            if batch.is_empty() {
+                return Ok(None);
+            }
+            match self.line.reports(&body) {
+                Reply::Taken(answers) if fits(&batch, &answers) => {
+                    attempts = 0;
+                    self.record(ledger, &batch, answers, summary)?;
+                }
+                Reply::TooMuch(words) if batch.len() == 1 => {
+                    let note = format!("the collector refused it alone: {words}");
+                    self.note(ledger, &batch, Outcome::Refused, &note)?;
+                    summary.refused += 1;
+                    batch_max = REPORTS_MAX;
+                }
+                Reply::TooMuch(_) => batch_max = batch.len() / 2,
+                Reply::Denied(words) => return self.stop(ledger, &words).map(Some),
+                Reply::Wait(wait) => return self.wait(ledger, wait).map(Some),
+                Reply::Taken(_) => {
+                    return self.fail(ledger, "its answer is not about what was sent").map(Some);
+                }
+                Reply::Failed(words) => {
+                    attempts += 1;
+                    if attempts == ATTEMPTS_MAX || !self.pause(attempts) {
+                        return self.fail(ledger, &words).map(Some);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why nothing may be sent now.
+    fn must_wait(&mut self) -> Option<String> {
+        if self.collector.stopped == self.credentials() {
+            return Some(format!(
+                "{}; nothing is sent until CPVO_URL or CPVO_TOKEN changes",
+                self.collector.failure
+            ));
+        }
+        let seconds = self.collector.retry_at - self.terms.now.as_second();
+        (1..=3600).contains(&seconds).then(|| format!("asked for a pause of {seconds} more seconds"))
+    }
+
+    /// The next reports to offer, and their JSON.
+    fn batch(&self, ledger: &mut Ledger, outbox: &mut Outbox, max: usize) -> Result<(Vec<Offer>, String)> {
+        let waiting = outbox.waiting(ledger, &self.collector, self.to, self.repos)?;
+        let (mut batch, mut body) = (Vec::new(), String::from("["));
+        for entry in waiting
+            .into_iter()
+            .filter(|(key, _)| self.offers.get(key).is_none_or(|offers| *offers < OFFERS_MAX))
+        {
+            let report = outbox.report(ledger, &self.collector, self.to, &entry)?;
+            let (partial, report) = (report.partial, serde_json::to_string(&report)?);
+            let full = body.len() + report.len() + 2 > BATCH_BYTES_MAX || batch.len() == max.max(1);
+            if full && !batch.is_empty() {
+                break;
+            }
+            if !batch.is_empty() {
+                body.push(',');
+            }
+            body.push_str(&report);
+            batch.push(Offer { key: entry.0, seq: entry.1, partial });
+        }
+        body.push(']');
+        Ok((batch, body))
+    }
+
+    /// Keeps what the collector answered to each report.
+    fn record(
+        &mut self,
+        ledger: &mut Ledger,
+        batch: &[Offer],
+        answers: Vec<Answer>,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        self.succeed(ledger)?;
+        let mut kept = Vec::new();
+        let mut epoch = None;
+        for (offer, answer) in batch.iter().zip(answers) {
+            let Offer { key, seq, .. } = offer;
+            *self.offers.entry(key.clone()).or_default() += 1;
+            match self.judge(answer, offer) {
+                Verdict::Keep(outcome, note) => {
+                    match outcome {
+                        Outcome::Done => summary.taken.push((key.clone(), *seq)),
+                        Outcome::Refused => summary.refused += 1,
+                        // offered once in a delivery: asking again at once changes nothing
+                        _ => *self.offers.entry(key.clone()).or_default() = OFFERS_MAX,
+                    }
+                    kept.push(Delivery { key: key.clone(), seq: *seq, outcome, note });
+                }
+                Verdict::Epoch(stored) => epoch = epoch.max(Some(stored + 1)),
+                Verdict::Raise(floor) => ledger.report_raise(key, floor)?,
+            }
+        }
+        ledger.delivery_record(&self.collector.origin, &kept, self.terms.now)?;
+        if let Some(epoch) = epoch {
+            self.collector.epoch = epoch;
+            ledger.collector_epoch(&self.collector)?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, answer: Answer, offer: &Offer) -> Verdict {
+        let said = answer.fault.as_ref().map(|fault| fault.message.clone()).unwrap_or_default();
+        match (answer.status, answer.fault, answer.stored_rank) {
+            (Status::Applied | Status::Same, _, _) => Verdict::Keep(Outcome::Done, String::new()),
+            (Status::Stale, _, Some(stored)) => self.overtake(stored, offer),
+            (Status::Stale, _, None) => Verdict::Keep(Outcome::Later, "stale without a rank".to_owned()),
+            (Status::Held, _, _) => Verdict::Keep(Outcome::Held, said),
+            (Status::Rejected, Some(fault), _) => match fault.retry {
+                Retry::Never => Verdict::Keep(Outcome::Refused, said),
+                Retry::Later => Verdict::Keep(Outcome::Later, said),
+                Retry::AfterUpgrade => Verdict::Keep(Outcome::Upgrade, versions(&self.collector) + &said),
+            },
+            (Status::Rejected, None, _) => {
+                Verdict::Keep(Outcome::Later, "rejected without a reason".to_owned())
+            }
+        }
+    }
+
+    /// A higher rank is stored: this ledger outranks it, unless what is stored is fuller or read by newer rules.
+    fn overtake(&self, stored: Rank, offer: &Offer) -> Verdict {
+        let own = Rank { parser: PARSER, epoch: self.collector.epoch, seq: offer.seq };
+        match () {
+            () if offer.partial || stored < own => Verdict::Keep(Outcome::Done, String::new()),
+            () if stored.parser > own.parser => {
+                let note = format!("{}a newer hook has sent this session", versions(&self.collector));
+                Verdict::Keep(Outcome::Upgrade, note)
+            }
+            () if stored.epoch == own.epoch => Verdict::Raise(stored.seq),
+            () => Verdict::Epoch(stored.epoch),
+        }
+    }
+
+    /// Has the collector name what it lacks, and sends that.
+    fn heal(
+        &mut self,
+        ledger: &mut Ledger,
+        outbox: &mut Outbox,
+        summary: &mut Summary,
+    ) -> Result<Option<String>> {
+        let now = self.terms.now.as_second();
+        if (0..MISSING_SECONDS).contains(&(now - self.collector.asked_at)) {
+            return Ok(None);
+        }
+        let mut done = ledger.delivery_done(&self.collector.origin)?;
+        done.retain(|(key, _)| self.repos.contains(&key.repo));
+        for keys in done.chunks(MISSING_MAX) {
+            let asked: Vec<_> = keys.iter().map(|(key, seq)| {
+                let rank = Rank { parser: PARSER, epoch: self.collector.epoch, seq: *seq };
+                serde_json::json!({"session_id": key.session, "repo": key.repo, "week": key.week, "rank": rank})
+            }).collect();
+            match self.line.missing(&serde_json::to_string(&asked)?) {
+                Reply::Taken(missing) => {
+                    let missing = missing.into_iter().map(|key| Key {
+                        session: key.session_id,
+                        repo: key.repo,
+                        week: key.week,
+                    });
+                    ledger.delivery_forget(&self.collector.origin, &missing.collect::<Vec<_>>())?;
+                }
+                Reply::Denied(words) => return self.stop(ledger, &words).map(Some),
+                Reply::Wait(wait) => return self.wait(ledger, wait).map(Some),
+                Reply::TooMuch(words) | Reply::Failed(words) => return self.fail(ledger, &words).map(Some),
+            }
+        }
+        self.collector.asked_at = now;
+        ledger.collector_set(&self.collector)?;
+        self.offers.clear();
+        self.deliver(ledger, outbox, summary)
+    }
+
+    fn note(&self, ledger: &mut Ledger, batch: &[Offer], outcome: Outcome, note: &str) -> Result<()> {
+        let answers = batch.iter().map(|Offer { key, seq, .. }| Delivery {
+            key: key.clone(),
+            seq: *seq,
+            outcome,
+            note: note.to_owned(),
+        });
+        ledger.delivery_record(&self.collector.origin, &answers.collect::<Vec<_>>(), self.terms.now)
+    }
+
+    fn succeed(&mut self, ledger: &mut Ledger) -> Result<()> {
+        self.collector.version.clone_from(&self.line.version);
+        self.collector.failures = 0;
+        self.collector.retry_at = 0;
+        self.collector.stopped = String::new();
+        self.collector.success_at = self.terms.now.as_second();
+        ledger.collector_set(&self.collector)
+    }
+
+    fn stop(&mut self, ledger: &mut Ledger, words: &str) -> Result<String> {
+        self.collector.stopped = self.credentials();
+        self.fail(ledger, words)
+    }
+
+    fn wait(&mut self, ledger: &mut Ledger, wait: Duration) -> Result<String> {
+        let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+        self.collector.retry_at = self.terms.now.as_second().saturating_add(seconds);
+        self.fail(ledger, &format!("asked for a pause of {seconds} seconds"))
+    }
+
+    fn fail(&mut self, ledger: &mut Ledger, words: &str) -> Result<String> {
+        self.collector.failures += 1;
+        self.collector.failure_at = self.terms.now.as_second();
+        self.collector.failure = words.to_owned();
+        // after a failure it is worth asking what arrived all the same
+        self.collector.asked_at = 0;
+        ledger.collector_set(&self.collector)?;
+        Ok(words.to_owned())
+    }
+
+    /// Waits before the next attempt, not as long as anybody else; `false` where no time is left for it.
+    fn pause(&self, attempts: u32) -> bool {
+        let jitter = crate::secret::random::<1>().map_or(128, |[byte]| byte);
+        let pause = PAUSE * attempts * (128 + u32::from(jitter)) / 256;
+        let left = self.terms.deadline.saturating_duration_since(Instant::now());
+        if pause >= left {
+            return false;
+        }
+        std::thread::sleep(pause);
+        true
+    }
+
+    /// What the collector refused, without keeping the token itself.
+    fn credentials(&self) -> String {
+        let token = self.to.token.as_ref().map_or("", |token| token.as_str());
+        self.terms.secret.hash(&format!("{} {token}", self.to.address), 16)
+    }
+}
+
+enum Verdict {
+    Keep(Outcome, String),
+    /// The stored snapshot is of another ledger, born then.
+    Epoch(u64),
+    /// The stored snapshot of this ledger has that number.
+    Raise(u64),
+}
+
+/// Whether the answers are about the reports that were sent, in their order.
+fn fits(batch: &[Offer], answers: &[Answer]) -> bool {
+    let about = |(Offer { key, .. }, answer): (&Offer, &Answer)| {
+        let same = |said: &Option<String>, sent: &str| said.as_deref().is_none_or(|said| said == sent);
+        same(&answer.session_id, key.session.as_str())
+            && same(&answer.repo, key.repo.as_str())
+            && same(&answer.week, &key.week.to_string())
+    };
+    batch.len() == answers.len() && batch.iter().zip(answers).all(about)
+}

@@ -1,0 +1,154 @@
+//! `session-start` and `session-end`: the client waits for these, so they do the least there is to do.
+
+use crate::absorb;
+use crate::config::Config;
+use crate::detach;
+use crate::identity::Identities;
+use crate::install::Install;
+use crate::ledger::{self, Event, Ledger, Patience};
+use crate::places::Places;
+use crate::repository;
+use crate::scope::Scene;
+use crate::terms::Scope;
+use crate::walk;
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use meter::{EndReason, SessionId};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The client's message is some hundred bytes.
+const STDIN_BYTES_MAX: u64 = 1 << 20;
+
+/// What the client says on stdin, as far as it is needed.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Said {
+    pub session_id: SessionId,
+    #[serde(default)]
+    pub transcript_path: PathBuf,
+    pub cwd: PathBuf,
+    pub reason: Option<String>,
+}
+
+impl Said {
+    pub(crate) fn read(stdin: impl Read) -> Result<Self> {
+        let mut text = Vec::new();
+        stdin.take(STDIN_BYTES_MAX).read_to_end(&mut text).context("cannot read stdin")?;
+        if text.is_empty() {
+            bail!("stdin is empty: the client's JSON was expected");
+        }
+        serde_json::from_slice(&text).context("stdin is not the client's JSON")
+    }
+
+    pub(crate) fn end_reason(&self) -> EndReason {
+        self.reason.as_deref().and_then(EndReason::from_word).unwrap_or(EndReason::Other)
+    }
+
+    /// The same, as arguments of a worker.
+    fn arguments(&self, job: &str) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["work".into(), job.into(), "--session".into()];
+        arguments.push(self.session_id.as_str().into());
+        arguments.extend(["--folder".into(), self.cwd.clone().into_os_string()]);
+        arguments
+    }
+}
+
+/// Hands the sweep to a process of its own.
+pub(crate) fn start(said: &Said, config: &Config) -> Result<()> {
+    if config.disabled || config.environment.scope == Some(Scope::Off) {
+        return Ok(());
+    }
+    detach::spawn(&said.arguments("sweep"))
+}
+
+/// Stores what the session's own files say and hands the delivery to a process of its own.
+pub(crate) fn end(said: &Said, config: &Config, now: Timestamp) -> Result<Ended> {
+    if config.disabled || config.environment.scope == Some(Scope::Off) {
+        return Ok(Ended::Nothing);
+    }
+    let absorbed = absorb_session(said, config, now, Patience::Event);
+    let job = match absorbed {
+        Ok(Absorbed::Foreign) => return Ok(Ended::Nothing),
+        Ok(Absorbed::Stored) => "deliver",
+        // a sweep holds the ledger: the worker has the time to wait for it
+        Err(ref error) if ledger::is_busy(error) => "end",
+        Err(error) => return Err(error),
+    };
+    if config.inline {
+        return Ok(Ended::Deliver(job == "end"));
+    }
+    let mut arguments = said.arguments(job);
+    if job == "end" {
+        arguments.extend(["--transcript".into(), said.transcript_path.clone().into_os_string()]);
+        arguments.extend(["--reason".into(), said.end_reason().as_str().into()]);
+    }
+    detach::spawn(&arguments)?;
+    Ok(Ended::Nothing)
+}
+
+/// What is left to do at a session's end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Nothing,
+    /// Deliver before this process ends; `true` if the session must be stored first.
+    Deliver(bool),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Absorbed {
+    Stored,
+    /// The identity is outside of those that may be stored.
+    Foreign,
+}
+
+/// Reads the session's files into the ledger.
+pub(crate) fn absorb_session(
+    said: &Said,
+    config: &Config,
+    now: Timestamp,
+    patience: Patience,
+) -> Result<Absorbed> {
+    let mut identities = Identities::new(config, &said.cwd);
+    // git answers while the ledger is opened... but nothing is written before it has
+    let developer = identities.claimed(Some(&said.cwd));
+    let nameless = crate::secret::Secret::of([0; 32]);
+    let checkout = repository::find(&said.cwd, &nameless);
+    let scene = Scene::of(&said.cwd, checkout.as_ref(), config, false);
+    if scene.scope == Scope::Off || !scene.terms.admit(&developer) {
+        return Ok(Absorbed::Foreign);
+    }
+    let mut ledger = Ledger::open(&config.state, patience, now)?;
+    let install = Install::load(&config.state)?;
+    let mut places = Places::new(&ledger, &install.secret)?;
+    let mut readings = Vec::new();
+    for file in walk::session(&said.transcript_path, &said.session_id) {
+        let known = match ledger.file(&file.path)? {
+            Some(known) => Some(known),
+            None => absorb::moved(&ledger, &file)?,
+        };
+        if !absorb::is_new(&file, known.as_ref()) {
+            continue;
+        }
+        let Some(mut reading) = absorb::read(&file, known.as_ref(), scene.terms.since, &mut places)? else {
+            continue;
+        };
+        reading.claim(&developer);
+        readings.push((known, reading));
+    }
+    let event = Event {
+        session: said.session_id.clone(),
+        developer: Some(developer),
+        client: config.client,
+        end_reason: Some(said.end_reason()),
+        head: None,
+    };
+    ledger.store(&readings, &places.learnt(), Some(&event))?;
+    Ok(Absorbed::Stored)
+}
+
+/// The folder a hook event is about, else the one the process was started in.
+pub(crate) fn folder(given: Option<&Path>) -> PathBuf {
+    given.map(Path::to_owned).or_else(|| std::env::current_dir().ok()).unwrap_or_default()
+}

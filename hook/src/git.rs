@@ -1,0 +1,86 @@
+//! What only git itself can answer, asked with bounds.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Far more than any answer we ask for.
+const ANSWER_BYTES_MAX: u64 = 4 << 20;
+
+/// A question under way, so that the caller can work meanwhile.
+pub(crate) struct Asked(Option<Child>);
+
+impl Asked {
+    /// What git printed; `None` where it failed or is not there.
+    pub(crate) fn answer(self) -> Option<String> {
+        let mut child = self.0?;
+        let mut text = String::new();
+        let read = child.stdout.take()?.take(ANSWER_BYTES_MAX).read_to_string(&mut text);
+        let status = child.wait().ok()?;
+        (read.is_ok() && status.success()).then_some(text)
+    }
+}
+
+/// Starts git in `folder`, with the user's git environment as it is.
+fn ask(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>, stdin: Stdio) -> Asked {
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(args).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null());
+    Asked(command.spawn().ok())
+}
+
+/// Asks for the email git would commit with in `folder`.
+pub(crate) fn email(folder: &Path) -> Asked {
+    ask(folder, ["config", "user.email"], Stdio::null())
+}
+
+/// Name and first URL of each remote.
+pub(crate) fn remotes(folder: &Path) -> Vec<(String, String)> {
+    let args = ["config", "--get-regexp", r"^remote\..*\.url$"];
+    let mut remotes: Vec<(String, String)> = Vec::new();
+    for line in ask(folder, args, Stdio::null()).answer().unwrap_or_default().lines() {
+        let Some((key, url)) = line.split_once(' ') else { continue };
+        let Some(name) = key.strip_prefix("remote.").and_then(|key| key.strip_suffix(".url")) else {
+            continue;
+        };
+        if !remotes.iter().any(|(known, _)| known == name) {
+            remotes.push((name.to_owned(), url.to_owned()));
+        }
+    }
+    remotes
+}
+
+/// The raw commits that `names` (full or short) stand for in `folder`, with their full ids.
+pub(crate) fn commits(folder: &Path, names: &[String]) -> Vec<(String, String)> {
+    let mut asked = ask(folder, ["cat-file", "--batch"], Stdio::piped());
+    let Some(mut stdin) = asked.0.as_mut().and_then(|child| child.stdin.take()) else { return Vec::new() };
+    let question = names.iter().fold(String::new(), |text, name| text + name + "\n");
+    // git answers while we ask: a thread keeps both pipes from filling up
+    let writer = std::thread::spawn(move || stdin.write_all(question.as_bytes()));
+    let answer = asked.answer().unwrap_or_default();
+    drop(writer.join());
+    parse_commits(&answer)
+}
+
+/// `<id> commit <bytes>\n<raw>\n` for each commit; other lines say what is missing or no commit.
+fn parse_commits(mut answer: &str) -> Vec<(String, String)> {
+    let mut commits = Vec::new();
+    while let Some((header, rest)) = answer.split_once('\n') {
+        let fields: Vec<&str> = header.split(' ').collect();
+        let (&[id, kind, bytes], true) = (fields.as_slice(), fields.len() == 3) else {
+            answer = rest;
+            continue;
+        };
+        let Some(raw) = bytes.parse().ok().and_then(|bytes: usize| rest.get(..bytes)) else { break };
+        if kind == "commit" {
+            commits.push((id.to_owned(), raw.to_owned()));
+        }
+        answer = rest.get(raw.len() + 1..).unwrap_or_default();
+    }
+    commits
+}
+
+/// The commit checked out in `folder`.
+pub(crate) fn head(folder: &Path) -> Option<meter::Sha> {
+    ask(folder, ["rev-parse", "--verify", "--quiet", "HEAD"], Stdio::null()).answer()?.trim().parse().ok()
+}

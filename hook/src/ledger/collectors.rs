@@ -1,0 +1,217 @@
+//! What each collector has acknowledged, and how talking to it went.
+
+use super::reports::{Key, key};
+use super::{Ledger, meta_number};
+use anyhow::Result;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// How talking to one collector stands. Instants are seconds since 1970, 0 for never.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Collector {
+    pub origin: String,
+    pub epoch: u64,
+    pub version: String,
+    pub retry_at: i64,
+    pub failures: i64,
+    /// Hash of the credentials it refused.
+    pub stopped: String,
+    pub asked_at: i64,
+    pub success_at: i64,
+    pub failure_at: i64,
+    pub failure: String,
+}
+
+/// What an answer means for one report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The collector has it, or something that replaces it.
+    Done,
+    /// Another ledger's snapshot has more; shown, and offered again when this one changes.
+    Held,
+    /// Set aside and shown.
+    Refused,
+    /// Offered again at the next delivery.
+    Later,
+    /// Offered again when hook or collector change.
+    Upgrade,
+}
+
+impl Outcome {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Held => "held",
+            Self::Refused => "refused",
+            Self::Later => "later",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
+
+/// The answer to one report, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub key: Key,
+    pub seq: u64,
+    pub outcome: Outcome,
+    pub note: String,
+}
+
+const COLUMNS: &str =
+    "origin, epoch, version, retry_at, failures, stopped, asked_at, success_at, failure_at, failure";
+
+impl Ledger {
+    /// The collector at `origin`; one never spoken to knows the ledger by its birth.
+    pub(crate) fn collector(&self, origin: &str) -> Result<Collector> {
+        let mut select =
+            self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM collector WHERE origin = ?1"))?;
+        let known = select.query_row([origin], collector).optional()?;
+        let birth = meta_number(&self.db, "epoch")?.cast_unsigned();
+        Ok(known.unwrap_or_else(|| Collector {
+            origin: origin.to_owned(),
+            epoch: birth,
+            ..Collector::default()
+        }))
+    }
+
+    pub(crate) fn collector_all(&self) -> Result<Vec<Collector>> {
+        let mut select = self.db.prepare(&format!("SELECT {COLUMNS} FROM collector ORDER BY origin"))?;
+        let collectors = select.query_map([], collector)?;
+        Ok(collectors.collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn collector_set(&mut self, collector: &Collector) -> Result<()> {
+        self.write(|db| set(db, collector))
+    }
+
+    /// Takes `epoch` for the ledger towards this collector: everything is to be sent again.
+    pub(crate) fn collector_epoch(&mut self, collector: &Collector) -> Result<()> {
+        self.write(|db| {
+            set(db, collector)?;
+            db.execute("DELETE FROM delivery WHERE origin = ?1", [&collector.origin])?;
+            Ok(())
+        })
+    }
+
+    /// Keeps the answers to one request.
+    pub(crate) fn delivery_record(
+        &mut self,
+        origin: &str,
+        answers: &[Delivery],
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(|db| {
+            let mut insert = db.prepare_cached(
+                "INSERT OR REPLACE INTO delivery (origin, session, repo, week, seq, state, note, at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?;
+            for Delivery { key, seq, outcome, note } in answers {
+                let (session, repo, week) = (key.session.as_str(), key.repo.as_str(), key.week.to_string());
+                let values = params![
+                    origin,
+                    session,
+                    repo,
+                    week,
+                    seq.cast_signed(),
+                    outcome.as_str(),
+                    note,
+                    now.as_second()
+                ];
+                insert.execute(values)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets that `origin` acknowledged these: it says it does not have them.
+    pub(crate) fn delivery_forget(&mut self, origin: &str, keys: &[Key]) -> Result<()> {
+        self.write(|db| {
+            let mut delete = db.prepare_cached(
+                "DELETE FROM delivery WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4",
+            )?;
+            for key in keys {
+                delete.execute(params![
+                    origin,
+                    key.session.as_str(),
+                    key.repo.as_str(),
+                    key.week.to_string()
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The reports that `origin` did not take as they are, with its words.
+    pub(crate) fn delivery_troubled(&self, origin: &str) -> Result<Vec<Delivery>> {
+        let mut select = self.db.prepare(
+            "SELECT session, repo, week, seq, state, note FROM delivery WHERE origin = ?1 AND state <> 'done'
+             ORDER BY at DESC, session, repo, week",
+        )?;
+        let mut rows = select.query([origin])?;
+        let mut troubled = Vec::new();
+        while let Some(row) = rows.next()? {
+            let outcome = match row.get::<_, String>(4)?.as_str() {
+                "held" => Outcome::Held,
+                "refused" => Outcome::Refused,
+                "upgrade" => Outcome::Upgrade,
+                _ => Outcome::Later,
+            };
+            let seq = row.get::<_, i64>(3)?.cast_unsigned();
+            troubled.push(Delivery { key: key(row)?, seq, outcome, note: row.get(5)? });
+        }
+        Ok(troubled)
+    }
+
+    /// The reports `origin` acknowledged, with the snapshot it has.
+    pub(crate) fn delivery_done(&self, origin: &str) -> Result<Vec<(Key, u64)>> {
+        let mut select = self.db.prepare(
+            "SELECT session, repo, week, seq FROM delivery WHERE origin = ?1 AND state = 'done'
+             ORDER BY session, repo, week",
+        )?;
+        let mut rows = select.query([origin])?;
+        let mut done = Vec::new();
+        while let Some(row) = rows.next()? {
+            done.push((key(row)?, row.get::<_, i64>(3)?.cast_unsigned()));
+        }
+        Ok(done)
+    }
+}
+
+fn set(db: &Connection, collector: &Collector) -> Result<()> {
+    let sql = format!(
+        "INSERT OR REPLACE INTO collector ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    );
+    let Collector {
+        origin,
+        epoch,
+        version,
+        retry_at,
+        failures,
+        stopped,
+        asked_at,
+        success_at,
+        failure_at,
+        failure,
+    } = collector;
+    let epoch = epoch.cast_signed();
+    db.prepare_cached(&sql)?.execute(params![
+        origin, epoch, version, retry_at, failures, stopped, asked_at, success_at, failure_at, failure
+    ])?;
+    Ok(())
+}
+
+fn collector(row: &rusqlite::Row) -> rusqlite::Result<Collector> {
+    Ok(Collector {
+        origin: row.get(0)?,
+        epoch: row.get::<_, i64>(1)?.cast_unsigned(),
+        version: row.get(2)?,
+        retry_at: row.get(3)?,
+        failures: row.get(4)?,
+        stopped: row.get(5)?,
+        asked_at: row.get(6)?,
+        success_at: row.get(7)?,
+        failure_at: row.get(8)?,
+        failure: row.get(9)?,
+    })
+}

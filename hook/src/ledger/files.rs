@@ -1,0 +1,127 @@
+//! How far each transcript was read.
+
+use super::{Ledger, instant};
+use anyhow::Result;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Where a transcript stands, what it looked like then, and what its next line inherits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub path: PathBuf,
+    pub device: u64,
+    pub inode: u64,
+    pub size: u64,
+    /// Nanoseconds since 1970.
+    pub modified: i64,
+    pub offset: u64,
+    /// How much of the beginning `head` is the hash of.
+    pub head_bytes: u64,
+    pub head: u64,
+    /// Of the last line that had one.
+    pub at: Option<Timestamp>,
+    pub cwd: Option<String>,
+    /// Nothing of it may be stored.
+    pub skipped: bool,
+}
+
+/// A cursor the ledger has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub id: i64,
+    pub cursor: Cursor,
+}
+
+const COLUMNS: &str = "id, path, device, inode, size, modified, offset, head_bytes, head, at, cwd, skipped";
+
+impl Ledger {
+    /// Every cursor, by path as [`text`] writes it.
+    pub(crate) fn file_all(&self) -> Result<HashMap<String, Known>> {
+        let mut select = self.db.prepare(&format!("SELECT {COLUMNS} FROM file"))?;
+        let files = select.query_map([], known)?.map(|file| file.map(|file| (text(&file.cursor.path), file)));
+        Ok(files.collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn file(&self, path: &Path) -> Result<Option<Known>> {
+        let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM file WHERE path = ?1"))?;
+        Ok(select.query_row([text(path)], known).optional()?)
+    }
+
+    /// The cursors of files that had this name, wherever they were.
+    pub(crate) fn file_named(&self, path: &Path) -> Result<Vec<Known>> {
+        let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM file WHERE name = ?1"))?;
+        let files = select.query_map([name(path)], known)?;
+        Ok(files.collect::<Result<_, _>>()?)
+    }
+
+    /// Has every file read again from its beginning.
+    pub(crate) fn file_forget_all(&mut self, skipped_only: bool) -> Result<()> {
+        self.write(|db| {
+            // the head stays: a file that is read again from 0 replaces its share
+            db.execute("UPDATE file SET offset = 0, size = -1 WHERE skipped OR NOT ?1", [skipped_only])?;
+            Ok(())
+        })
+    }
+}
+
+/// Writes the cursor and gives its id; `None` where another reader was faster than the one that began at `known`.
+pub(super) fn advance(db: &Connection, known: Option<&Known>, cursor: &Cursor) -> Result<Option<i64>> {
+    let values = params![
+        text(&cursor.path),
+        name(&cursor.path),
+        cursor.device.cast_signed(),
+        cursor.inode.cast_signed(),
+        cursor.size.cast_signed(),
+        cursor.modified,
+        cursor.offset.cast_signed(),
+        cursor.head_bytes.cast_signed(),
+        cursor.head.cast_signed(),
+        cursor.at.map(Timestamp::as_millisecond),
+        cursor.cwd,
+        cursor.skipped,
+        known.map(|known| known.id),
+        known.map(|known| known.cursor.offset.cast_signed()),
+    ];
+    let sql = match known {
+        Some(_) => {
+            "UPDATE file SET path = ?1, name = ?2, device = ?3, inode = ?4, size = ?5, modified = ?6, offset = ?7,
+                head_bytes = ?8, head = ?9, at = ?10, cwd = ?11, skipped = ?12
+             WHERE id = ?13 AND offset = ?14 RETURNING id"
+        }
+        None => {
+            "INSERT INTO file (path, name, device, inode, size, modified, offset, head_bytes, head, at, cwd, skipped)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE ?13 IS NULL AND ?14 IS NULL
+             ON CONFLICT (path) DO NOTHING RETURNING id"
+        }
+    };
+    Ok(db.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
+}
+
+fn known(row: &Row) -> rusqlite::Result<Known> {
+    let number = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
+    let cursor = Cursor {
+        path: PathBuf::from(row.get::<_, String>(1)?),
+        device: number(2)?,
+        inode: number(3)?,
+        size: number(4)?,
+        modified: row.get(5)?,
+        offset: number(6)?,
+        head_bytes: number(7)?,
+        head: number(8)?,
+        at: row.get::<_, Option<i64>>(9)?.map(instant),
+        cwd: row.get(10)?,
+        skipped: row.get(11)?,
+    };
+    Ok(Known { id: row.get(0)?, cursor })
+}
+
+/// A path as the ledger keeps it. One that is not UTF-8 keeps a lossy name: it is only compared.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

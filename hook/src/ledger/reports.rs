@@ -1,0 +1,153 @@
+//! Which reports there are, and which snapshot each is at.
+
+use super::{Ledger, meta_number, meta_set};
+use crate::reading::Place;
+use anyhow::{Context, Result};
+use meter::{Repo, SessionId, Week};
+use rusqlite::{Connection, Row};
+use std::collections::BTreeSet;
+
+/// What one report is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub session: SessionId,
+    pub repo: Repo,
+    pub week: Week,
+}
+
+/// What a transaction changed, before it is known which repository lines without one belong to.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Session, repository ('' for none of its own), week.
+    raw: BTreeSet<(String, String, String)>,
+    /// Sessions of which every report changed.
+    whole: BTreeSet<String>,
+}
+
+impl Changes {
+    pub(super) fn place(&mut self, place: &Place) {
+        self.raw(place.session.to_string(), place.repo.clone(), place.week.to_string());
+    }
+
+    pub(super) fn raw(&mut self, session: String, repo: String, week: String) {
+        self.raw.insert((session, repo, week));
+    }
+
+    pub(super) fn session(&mut self, session: &str) {
+        self.whole.insert(session.to_owned());
+    }
+}
+
+/// Gives every changed report a new snapshot number.
+pub(super) fn touch(db: &Connection, changes: &Changes) -> Result<()> {
+    if changes.raw.is_empty() && changes.whole.is_empty() {
+        return Ok(());
+    }
+    let seq = meta_number(db, "seq")? + 1;
+    meta_set(db, "seq", &seq.to_string())?;
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO report (session, repo, week, seq)
+         VALUES (?1, coalesce(nullif(?2, ''), (SELECT nullif(start_repo, '') FROM session WHERE id = ?1), 'none'), ?3, ?4)
+         ON CONFLICT (session, repo, week) DO UPDATE SET seq = excluded.seq",
+    )?;
+    for (session, repo, week) in &changes.raw {
+        upsert.execute((session, repo, week, seq))?;
+    }
+    let mut whole = db.prepare_cached("UPDATE report SET seq = ?2 WHERE session = ?1")?;
+    for session in &changes.whole {
+        whole.execute((session, seq))?;
+        for (repo, week) in places(db, session)? {
+            upsert.execute((session, repo, week, seq))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a session's lines and responses lie.
+fn places(db: &Connection, session: &str) -> Result<BTreeSet<(String, String)>> {
+    let mut shares = db.prepare_cached("SELECT DISTINCT repo, week FROM share WHERE session = ?1")?;
+    let mut places: BTreeSet<(String, String)> =
+        shares.query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut responses = db.prepare_cached(
+        "SELECT DISTINCT slot.repo, response.at / 3600000 FROM slot JOIN response ON response.slot = slot.id
+         WHERE slot.session = ?1",
+    )?;
+    let mut rows = responses.query([session])?;
+    while let Some(row) = rows.next()? {
+        let hour: i64 = row.get(1)?;
+        places.insert((row.get(0)?, Week::of(super::instant(hour * 3_600_000)).to_string()));
+    }
+    Ok(places)
+}
+
+impl Ledger {
+    /// Every report and its snapshot number, the longest unchanged first.
+    pub(crate) fn report_all(&self) -> Result<Vec<(Key, u64)>> {
+        let mut select = self
+            .db
+            .prepare("SELECT session, repo, week, seq FROM report ORDER BY seq, session, repo, week")?;
+        let mut rows = select.query([])?;
+        let mut reports = Vec::new();
+        while let Some(row) = rows.next()? {
+            reports.push((key(row)?, row.get::<_, i64>(3)?.cast_unsigned()));
+        }
+        Ok(reports)
+    }
+
+    /// Every repository some report is about.
+    pub(crate) fn report_repos(&self) -> Result<Vec<Repo>> {
+        let mut select = self.db.prepare("SELECT DISTINCT repo FROM report ORDER BY repo")?;
+        let mut rows = select.query([])?;
+        let mut repos = Vec::new();
+        while let Some(row) = rows.next()? {
+            repos.push(
+                row.get::<_, String>(0)?.parse().context("the ledger holds a repository that is none")?,
+            );
+        }
+        Ok(repos)
+    }
+
+    /// The reports `origin` has not acknowledged as they are now, the longest unchanged first.
+    ///
+    /// Those that wait for an upgrade are among them once `versions` differ from those that were not enough.
+    pub(crate) fn report_waiting(&self, origin: &str, versions: &str) -> Result<Vec<(Key, u64)>> {
+        let mut select = self.db.prepare_cached(
+            "SELECT report.session, report.repo, report.week, report.seq FROM report
+             LEFT JOIN delivery ON delivery.origin = ?1 AND delivery.session = report.session
+                 AND delivery.repo = report.repo AND delivery.week = report.week
+             WHERE delivery.seq IS NULL OR delivery.seq < report.seq OR delivery.state = 'later'
+                 OR (delivery.state = 'upgrade' AND substr(delivery.note, 1, length(?2)) <> ?2)
+             ORDER BY report.seq, report.session, report.repo, report.week",
+        )?;
+        let mut rows = select.query([origin, versions])?;
+        let mut reports = Vec::new();
+        while let Some(row) = rows.next()? {
+            reports.push((key(row)?, row.get::<_, i64>(3)?.cast_unsigned()));
+        }
+        Ok(reports)
+    }
+
+    /// Gives one report a snapshot number above `floor`: its collector has seen that one.
+    pub(crate) fn report_raise(&mut self, key: &Key, floor: u64) -> Result<()> {
+        self.write(|db| {
+            let seq = meta_number(db, "seq")?.max(floor.cast_signed()) + 1;
+            meta_set(db, "seq", &seq.to_string())?;
+            let mut update = db.prepare_cached(
+                "UPDATE report SET seq = ?4 WHERE session = ?1 AND repo = ?2 AND week = ?3",
+            )?;
+            update.execute((key.session.as_str(), key.repo.as_str(), key.week.to_string(), seq))?;
+            Ok(())
+        })
+    }
+}
+
+/// The key in the first three columns.
+pub(super) fn key(row: &Row) -> Result<Key> {
+    let text = |index: usize| row.get::<_, String>(index);
+    let bad = "the ledger holds a key that is none";
+    Ok(Key {
+        session: text(0)?.parse().context(bad)?,
+        repo: text(1)?.parse().context(bad)?,
+        week: text(2)?.parse().context(bad)?,
+    })
+}

@@ -1,0 +1,171 @@
+//! The winning record of each response.
+
+use super::instant;
+use super::reports::Changes;
+use crate::fold::{self, Record, ResponseKey};
+use crate::reading::Held;
+use anyhow::{Context, Result};
+use meter::{Agent, Band, Branch, Geo, Speed, Tokens, Week};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A response as the ledger has it.
+pub(super) struct Recorded {
+    pub session: String,
+    pub run: i64,
+    repo: String,
+    branch: Branch,
+    agent: Agent,
+    record: Record,
+}
+
+/// Adds a response, or what a better record of it says. Its owner never changes here.
+pub(super) fn response(
+    db: &Connection,
+    key: &ResponseKey,
+    held: &Held,
+    run: i64,
+    changes: &mut Changes,
+) -> Result<()> {
+    let session = held.place.session.as_str();
+    let new = Recorded {
+        session: session.to_owned(),
+        run,
+        repo: held.place.repo.clone(),
+        branch: held.branch.clone(),
+        agent: held.agent,
+        record: held.record.clone(),
+    };
+    let Some(old) = recorded(db, key)? else { return insert(db, key, &new, changes) };
+    if old.run == run && old.session != session {
+        let mut insert =
+            db.prepare_cached("INSERT OR IGNORE INTO contender (key, session) VALUES (?1, ?2)")?;
+        insert.execute(params![key.as_bytes(), session])?;
+    }
+    if fold::wins(&old.record, &new.record) {
+        remove(db, key, &old, changes)?;
+        insert(db, key, &Recorded { session: old.session, run: old.run, ..new }, changes)?;
+    }
+    Ok(())
+}
+
+/// Gives the response to another session.
+pub(super) fn reassign(
+    db: &Connection,
+    key: &ResponseKey,
+    old: Recorded,
+    owner: &str,
+    changes: &mut Changes,
+) -> Result<()> {
+    remove(db, key, &old, changes)?;
+    insert(db, key, &Recorded { session: owner.to_owned(), ..old }, changes)
+}
+
+pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Recorded>> {
+    let mut select = db.prepare_cached(
+        "SELECT session, run, repo, branch, agent, at, finished, model, speed, geo, workflow, band, input, output,
+             cache_read, cache_write_5m, cache_write_1h, web_search
+         FROM response JOIN slot ON slot.id = response.slot WHERE key = ?1 ORDER BY part",
+    )?;
+    let mut rows = select.query([key.as_bytes()])?;
+    let mut recorded: Option<Recorded> = None;
+    while let Some(row) = rows.next()? {
+        let text = |index: usize| row.get::<_, String>(index);
+        let count = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
+        let bad = "the ledger holds a word that no report knows";
+        let tokens = Tokens {
+            input: count(12)?,
+            output: count(13)?,
+            cache_read: count(14)?,
+            cache_write_5m: count(15)?,
+            cache_write_1h: count(16)?,
+            web_search: count(17)?,
+        };
+        let slice = (Band::from_word(&text(11)?).context(bad)?, tokens);
+        if let Some(recorded) = &mut recorded {
+            recorded.record.slices.push(slice);
+            continue;
+        }
+        recorded = Some(Recorded {
+            session: text(0)?,
+            run: row.get(1)?,
+            repo: text(2)?,
+            branch: text(3)?.parse()?,
+            agent: Agent::from_word(&text(4)?).context(bad)?,
+            record: Record {
+                at: instant(row.get(5)?),
+                finished: row.get(6)?,
+                model: text(7)?.parse()?,
+                speed: Speed::from_word(&text(8)?).context(bad)?,
+                geo: Geo::from_word(&text(9)?).context(bad)?,
+                workflow: text(10)?.parse()?,
+                slices: vec![slice],
+            },
+        });
+    }
+    Ok(recorded)
+}
+
+fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, changes: &mut Changes) -> Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO response (key, part, slot, at, requests, input, output, cache_read, cache_write_5m,
+             cache_write_1h, web_search, finished, run)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    for (part, (band, tokens)) in new.record.slices.iter().enumerate() {
+        insert.execute(params![
+            key.as_bytes(),
+            i64::try_from(part)?,
+            slot(db, new, *band)?,
+            new.record.at.as_millisecond(),
+            i64::from(part == 0),
+            tokens.input.cast_signed(),
+            tokens.output.cast_signed(),
+            tokens.cache_read.cast_signed(),
+            tokens.cache_write_5m.cast_signed(),
+            tokens.cache_write_1h.cast_signed(),
+            tokens.web_search.cast_signed(),
+            new.record.finished,
+            new.run,
+        ])?;
+    }
+    changed(new, changes);
+    Ok(())
+}
+
+fn remove(db: &Connection, key: &ResponseKey, old: &Recorded, changes: &mut Changes) -> Result<()> {
+    db.prepare_cached("DELETE FROM response WHERE key = ?1")?.execute([key.as_bytes()])?;
+    changed(old, changes);
+    Ok(())
+}
+
+fn changed(recorded: &Recorded, changes: &mut Changes) {
+    changes.raw(recorded.session.clone(), recorded.repo.clone(), Week::of(recorded.record.at).to_string());
+}
+
+/// The row of what responses share.
+fn slot(db: &Connection, new: &Recorded, band: Band) -> Result<i64> {
+    let record = &new.record;
+    let values: [&str; 9] = [
+        &new.session,
+        &new.repo,
+        new.branch.as_str(),
+        record.model.as_str(),
+        new.agent.as_str(),
+        record.workflow.as_str(),
+        record.speed.as_str(),
+        record.geo.as_str(),
+        band.as_str(),
+    ];
+    let mut select = db.prepare_cached(
+        "SELECT id FROM slot WHERE session = ?1 AND repo = ?2 AND branch = ?3 AND model = ?4 AND agent = ?5
+             AND workflow = ?6 AND speed = ?7 AND geo = ?8 AND band = ?9",
+    )?;
+    if let Some(id) = select.query_row(values, |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO slot (session, repo, branch, model, agent, workflow, speed, geo, band)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+    )?;
+    Ok(insert.query_row(values, |row| row.get(0))?)
+}

@@ -1,0 +1,193 @@
+-- The hook's memory: what was read, what it added up to, what each collector has acknowledged.
+-- Instants are milliseconds since 1970 unless a column says seconds; repo '' means no repository of its own.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- How far each transcript was read, and what its next line inherits.
+CREATE TABLE file (
+    id         INTEGER PRIMARY KEY,
+    path       TEXT NOT NULL UNIQUE,
+    name       TEXT NOT NULL,             -- last part of the path: it outlives a move
+    device     INTEGER NOT NULL,
+    inode      INTEGER NOT NULL,
+    size       INTEGER NOT NULL,
+    modified   INTEGER NOT NULL,          -- nanoseconds
+    offset     INTEGER NOT NULL,          -- bytes read; always the end of a line
+    head_bytes INTEGER NOT NULL,          -- how much of the beginning `head` covers
+    head       INTEGER NOT NULL,
+    at         INTEGER,
+    cwd        TEXT,
+    skipped    INTEGER NOT NULL           -- 1: of an identity that may not be stored
+);
+CREATE INDEX file_name ON file (name);
+
+CREATE TABLE session (
+    id           TEXT PRIMARY KEY,
+    own          INTEGER NOT NULL DEFAULT 0,      -- 1 once a file of its own was read
+    own_at       INTEGER,                         -- its oldest line that no other session lent it
+    start_at     INTEGER,                         -- the line `start_repo` comes from
+    start_repo   TEXT NOT NULL DEFAULT '',
+    start_folder TEXT,
+    last_at      INTEGER,
+    last_folder  TEXT,
+    head         TEXT,                            -- the commit checked out when it started
+    version      TEXT NOT NULL DEFAULT '',
+    entrypoint   TEXT NOT NULL DEFAULT '',
+    developer    TEXT,                            -- JSON, as on the wire
+    environment  TEXT NOT NULL DEFAULT 'local',
+    provider     TEXT NOT NULL DEFAULT 'unknown',
+    billing      TEXT NOT NULL DEFAULT 'unknown',
+    end_reason   TEXT NOT NULL DEFAULT 'swept'
+) WITHOUT ROWID;
+
+-- What many responses share: all of a usage row's key but its hour.
+CREATE TABLE slot (
+    id       INTEGER PRIMARY KEY,
+    session  TEXT NOT NULL,
+    repo     TEXT NOT NULL,
+    branch   TEXT NOT NULL,
+    model    TEXT NOT NULL,
+    agent    TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    speed    TEXT NOT NULL,
+    geo      TEXT NOT NULL,
+    band     TEXT NOT NULL,
+    UNIQUE (session, repo, branch, model, agent, workflow, speed, geo, band)
+);
+
+-- The winning record of each response; several parts only where its requests lie in several bands.
+CREATE TABLE response (
+    key            BLOB NOT NULL,
+    part           INTEGER NOT NULL,
+    slot           INTEGER NOT NULL,
+    at             INTEGER NOT NULL,
+    requests       INTEGER NOT NULL,
+    input          INTEGER NOT NULL,
+    output         INTEGER NOT NULL,
+    cache_read     INTEGER NOT NULL,
+    cache_write_5m INTEGER NOT NULL,
+    cache_write_1h INTEGER NOT NULL,
+    web_search     INTEGER NOT NULL,
+    finished       INTEGER NOT NULL,
+    run            INTEGER NOT NULL,      -- the run that met it; its owner is settled when the run ends
+    PRIMARY KEY (key, part)
+) WITHOUT ROWID;
+CREATE INDEX response_slot ON response (slot);
+
+-- Other sessions seen to hold a response before its owner was settled.
+CREATE TABLE contender (
+    key     BLOB NOT NULL,
+    session TEXT NOT NULL,
+    PRIMARY KEY (key, session)
+) WITHOUT ROWID;
+
+-- What the lines of one file say beside responses; replaced as a whole when the file is.
+CREATE TABLE share (
+    file        INTEGER NOT NULL,
+    session     TEXT NOT NULL,
+    repo        TEXT NOT NULL,
+    week        TEXT NOT NULL,
+    started     INTEGER,
+    ended       INTEGER,
+    turns       INTEGER NOT NULL,
+    subagents   INTEGER NOT NULL,
+    tool_errors INTEGER NOT NULL,
+    api_errors  INTEGER NOT NULL,
+    compactions INTEGER NOT NULL,
+    prompt_max  INTEGER NOT NULL,
+    lines       INTEGER NOT NULL,
+    malformed   INTEGER NOT NULL,
+    synthetic   INTEGER NOT NULL,
+    unknown_usage INTEGER NOT NULL,
+    PRIMARY KEY (session, repo, week, file)
+) WITHOUT ROWID;
+
+-- Requests that no response has answered yet.
+CREATE TABLE request (
+    file    INTEGER NOT NULL,
+    id      TEXT NOT NULL,
+    session TEXT NOT NULL,
+    repo    TEXT NOT NULL,
+    week    TEXT NOT NULL,
+    PRIMARY KEY (file, id)
+) WITHOUT ROWID;
+
+-- The client's own running total of a session, the last one it wrote.
+CREATE TABLE cost_state (
+    session TEXT PRIMARY KEY,
+    at      INTEGER,
+    content TEXT NOT NULL                 -- JSON
+) WITHOUT ROWID;
+
+CREATE TABLE git_commit (
+    session TEXT NOT NULL,
+    repo    TEXT NOT NULL,
+    sha     TEXT NOT NULL,
+    branch  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (session, repo, sha)
+) WITHOUT ROWID;
+
+-- Commits a transcript mentions, until git confirms them.
+CREATE TABLE commit_hint (
+    session TEXT NOT NULL,
+    folder  TEXT NOT NULL,
+    sha     TEXT NOT NULL,
+    branch  TEXT NOT NULL,
+    PRIMARY KEY (session, folder, sha)
+) WITHOUT ROWID;
+
+CREATE TABLE pull_request (
+    session TEXT NOT NULL,
+    repo    TEXT NOT NULL,
+    number  INTEGER NOT NULL,
+    action  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (session, repo, number, action, at)
+) WITHOUT ROWID;
+
+-- Where each repository was seen: a vanished folder keeps its repository, and settings are looked for here.
+CREATE TABLE folder (
+    path TEXT PRIMARY KEY,
+    repo TEXT NOT NULL,
+    root TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Each report there is to send, with the snapshot it is at.
+CREATE TABLE report (
+    session TEXT NOT NULL,
+    repo    TEXT NOT NULL,
+    week    TEXT NOT NULL,
+    seq     INTEGER NOT NULL,
+    PRIMARY KEY (session, repo, week)
+) WITHOUT ROWID;
+CREATE INDEX report_seq ON report (seq);
+
+-- The last answer a collector gave to each report.
+CREATE TABLE delivery (
+    origin  TEXT NOT NULL,
+    session TEXT NOT NULL,
+    repo    TEXT NOT NULL,
+    week    TEXT NOT NULL,
+    seq     INTEGER NOT NULL,             -- the snapshot that was answered
+    state   TEXT NOT NULL,                -- done, held, refused, later, upgrade
+    note    TEXT NOT NULL,                -- the collector's words
+    at      INTEGER NOT NULL,             -- seconds
+    PRIMARY KEY (origin, session, repo, week)
+) WITHOUT ROWID;
+
+CREATE TABLE collector (
+    origin     TEXT PRIMARY KEY,
+    epoch      INTEGER NOT NULL,          -- of the ledger, as this collector knows it
+    version    TEXT NOT NULL DEFAULT '',  -- of the collector, from its last answer
+    retry_at   INTEGER NOT NULL DEFAULT 0,-- seconds; nothing is sent before
+    failures   INTEGER NOT NULL DEFAULT 0,-- since the last success
+    stopped    TEXT NOT NULL DEFAULT '',  -- hash of the credentials it refused
+    asked_at   INTEGER NOT NULL DEFAULT 0,-- seconds; when it was last asked what is missing
+    success_at INTEGER NOT NULL DEFAULT 0,
+    failure_at INTEGER NOT NULL DEFAULT 0,
+    failure    TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;

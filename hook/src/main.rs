@@ -1,0 +1,102 @@
+//! `cpvo-hook`: reads Claude Code's transcripts and sends what they cost to a collector.
+//!
+//! The clock, the arguments and stdin enter here. A hook event never prints, never fails and never panics: the
+//! client would show it to the developer or to the model.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests may"
+    )
+)]
+
+mod absorb;
+mod collector;
+mod command;
+mod config;
+mod deliver;
+mod detach;
+mod events;
+mod fold;
+mod git;
+mod identity;
+mod install;
+mod json;
+mod ledger;
+mod lines;
+mod log;
+mod outbox;
+mod places;
+mod post;
+mod reading;
+mod report;
+mod repository;
+mod scope;
+mod secret;
+mod settings;
+mod sweep;
+mod terms;
+mod transcript;
+mod walk;
+mod work;
+
+use clap::Parser;
+use command::{Command, Program};
+use config::Config;
+use jiff::Timestamp;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let event = arguments.get(1).and_then(|name| name.to_str()).is_some_and(command::is_silent);
+    if event {
+        // with panic = "abort" this is the only way to end as if nothing had happened
+        std::panic::set_hook(Box::new(|_| std::process::exit(0)));
+    }
+    match Program::try_parse_from(&arguments) {
+        Ok(program) => run(program.command, event),
+        Err(_) if event => ExitCode::SUCCESS,
+        Err(error) => error.exit(),
+    }
+}
+
+fn run(command: Command, event: bool) -> ExitCode {
+    let now = now();
+    let config = match Config::read() {
+        Ok(config) => config,
+        Err(_) if event => return ExitCode::SUCCESS,
+        Err(error) => return fail(&error),
+    };
+    let name = command.name();
+    match command.run(&config, now) {
+        Ok(code) => code,
+        Err(error) if event => {
+            work::note(&config, now, name, &error);
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place that tells a person what failed")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("cpvo-hook: {error:#}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one door of the clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The folder this process was started in.
+fn current_folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
+}

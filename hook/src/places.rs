@@ -1,0 +1,80 @@
+//! The repository of each folder a transcript names: as it is now, else as the ledger remembers it.
+
+use crate::ledger::{Folder, Ledger};
+use crate::reading::Folders;
+use crate::repository::Checkouts;
+use crate::secret::Secret;
+use crate::settings;
+use anyhow::Result;
+use std::collections::HashMap;
+use std::path::Path;
+
+pub(crate) struct Places<'a> {
+    checkouts: Checkouts<'a>,
+    remembered: HashMap<String, Folder>,
+    /// What is new since the ledger was asked.
+    learnt: Vec<(String, Folder)>,
+    repos: HashMap<String, String>,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(ledger: &Ledger, secret: &'a Secret) -> Result<Self> {
+        Ok(Self {
+            checkouts: Checkouts::new(secret),
+            remembered: ledger.folder_all()?,
+            learnt: Vec::new(),
+            repos: HashMap::new(),
+        })
+    }
+
+    /// What the ledger does not know yet.
+    pub(crate) fn learnt(&mut self) -> Vec<(String, Folder)> {
+        std::mem::take(&mut self.learnt)
+    }
+
+    fn learn(&mut self, path: &str, folder: Folder) {
+        if self.remembered.get(path) != Some(&folder) {
+            self.learnt.push((path.to_owned(), folder.clone()));
+            self.remembered.insert(path.to_owned(), folder);
+        }
+    }
+
+    fn find(&mut self, folder: &str) -> Option<String> {
+        let path = Path::new(folder);
+        if let Some(checkout) = self.checkouts.of(path) {
+            let shipping = path.ancestors().take_while(|path| path.starts_with(&checkout.root));
+            let shipping =
+                shipping.filter(|path| *path != checkout.root).find(|path| settings::shipped(path).is_some());
+            let root = shipping.unwrap_or(&checkout.root).to_owned();
+            let known = Folder { repo: checkout.repo.clone(), root };
+            let repo = known.repo.clone();
+            // a linked working tree may vanish: the main one ships the same settings
+            let main = checkout
+                .common
+                .parent()
+                .filter(|main| *main != checkout.root && checkout.common.ends_with(".git"));
+            let main = main.map(|main| Folder { repo: repo.clone(), root: main.to_owned() });
+            self.learn(folder, known);
+            if let Some(main) = main {
+                self.learn(&main.root.to_string_lossy().into_owned(), main);
+            }
+            return Some(repo.to_string());
+        }
+        if path.is_dir() {
+            return None;
+        }
+        let remembered = path.ancestors().find_map(|path| self.remembered.get(&*path.to_string_lossy()));
+        remembered.map(|folder| folder.repo.to_string())
+    }
+}
+
+impl Folders for Places<'_> {
+    fn repo(&mut self, folder: &str) -> String {
+        if let Some(repo) = self.repos.get(folder) {
+            return repo.clone();
+        }
+        let repo = self.find(folder).unwrap_or_default();
+        self.repos.insert(folder.to_owned(), repo.clone());
+        repo
+    }
+}

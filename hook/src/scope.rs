@@ -1,0 +1,141 @@
+//! Where a row may go: the scope and the routing rule, and what they are decided by.
+
+use crate::collector::{Address, Token};
+use crate::config::Config;
+use crate::repository::Checkout;
+use crate::settings;
+use crate::terms::{Scope, Terms};
+use meter::Repo;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Where a hook runs, and what applies there.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub folder: PathBuf,
+    /// The environment's terms, else the repository's, else the user's own.
+    pub terms: Terms,
+    pub scope: Scope,
+    /// Where rows go whose repository ships nothing.
+    fallback: Terms,
+}
+
+impl Scene {
+    /// `all` is what a user typed.
+    pub(crate) fn of(folder: &Path, checkout: Option<&Checkout>, config: &Config, all: bool) -> Self {
+        let shipped = checkout.and_then(|checkout| shipped_near(folder, checkout)).unwrap_or_default();
+        let environment = config.environment.clone();
+        let terms = environment.clone().or(shipped.clone()).or(config.own.clone());
+        let narrowed = config.scope(&shipped);
+        let scope = if all && narrowed > Scope::Off { Scope::All } else { narrowed };
+        // an address that the repository itself ships speaks for its own rows only, where the user names one
+        let from_shell = origin(&environment) != origin(&shipped);
+        let fallback = match config.own.address {
+            Some(_) if !from_shell || environment.address.is_none() => config.own.clone(),
+            _ => terms.clone(),
+        };
+        Self { folder: folder.to_owned(), terms, scope, fallback }
+    }
+}
+
+/// The terms in the checkout's top folder, or in the nearest one below it that `folder` lies in.
+fn shipped_near(folder: &Path, checkout: &Checkout) -> Option<Terms> {
+    folder
+        .ancestors()
+        .take_while(|path| path.starts_with(&checkout.root))
+        .find_map(settings::shipped)
+        .or_else(|| settings::shipped(&checkout.root))
+}
+
+/// A collector, the token for it, and the terms under which rows go there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub address: Address,
+    pub token: Option<Token>,
+    pub terms: Terms,
+}
+
+/// Where each repository's rows go.
+pub(crate) struct Routes<'a> {
+    config: &'a Config,
+    scene: &'a Scene,
+    /// Where each repository was seen.
+    folders: HashMap<Repo, Vec<PathBuf>>,
+    found: HashMap<Repo, Option<Destination>>,
+}
+
+impl<'a> Routes<'a> {
+    pub(crate) fn new(config: &'a Config, scene: &'a Scene, folders: HashMap<Repo, Vec<PathBuf>>) -> Self {
+        Self { config, scene, folders, found: HashMap::new() }
+    }
+
+    pub(crate) fn of(&mut self, repo: &Repo) -> Option<Destination> {
+        if let Some(found) = self.found.get(repo) {
+            return found.clone();
+        }
+        let shipped = self
+            .folders
+            .get(repo)
+            .and_then(|folders| folders.iter().find_map(|path| settings::shipped(path)));
+        let found = route(self.scene, shipped).filter(|destination| self.config.allows(&destination.address));
+        self.found.insert(repo.clone(), found.clone());
+        found
+    }
+}
+
+/// The rule itself: `shipped` are the terms of the row's own repository.
+fn route(scene: &Scene, shipped: Option<Terms>) -> Option<Destination> {
+    let terms = match (scene.scope, shipped) {
+        (Scope::Off, _) | (Scope::Repo, None) => return None,
+        (Scope::Repo, Some(shipped)) if origin(&shipped) != origin(&scene.terms) => return None,
+        (Scope::Repo | Scope::All, Some(shipped)) if shipped.scope == Some(Scope::Off) => return None,
+        (Scope::Repo | Scope::All, Some(shipped)) => shipped.or(scene.terms.clone()),
+        (Scope::All, None) => scene.fallback.clone(),
+    };
+    Some(Destination { address: terms.address.clone()?, token: terms.token.clone(), terms })
+}
+
+fn origin(terms: &Terms) -> Option<&str> {
+    terms.address.as_ref().map(Address::origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(url: &str) -> Terms {
+        Terms {
+            address: url.parse().ok(),
+            token: Token::parse(&format!("token-of-{url}")),
+            ..Terms::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(scope: Scope, shipped: Option<&str>, expected: Option<&str>) {
+        let scene = Scene {
+            folder: PathBuf::from("/"),
+            terms: terms("https://here.example"),
+            scope,
+            fallback: terms("https://rest.example"),
+        };
+        let found = route(&scene, shipped.map(terms));
+        let address = found.as_ref().map(|found| found.address.to_string());
+        assert_eq!(address.as_deref(), expected, "{scope:?} {shipped:?}");
+        if let Some(found) = found {
+            assert_eq!(found.token.unwrap().as_str(), format!("token-of-{}", expected.unwrap()));
+        }
+    }
+
+    #[test]
+    fn rows_go_to_the_collector_their_own_repository_ships() {
+        check(Scope::Repo, Some("https://here.example"), Some("https://here.example"));
+        check(Scope::Repo, Some("https://else.example"), None);
+        check(Scope::Repo, None, None);
+        check(Scope::All, Some("https://here.example"), Some("https://here.example"));
+        check(Scope::All, Some("https://else.example"), Some("https://else.example"));
+        check(Scope::All, None, Some("https://rest.example"));
+        check(Scope::Off, Some("https://here.example"), None);
+        check(Scope::Off, None, None);
+    }
+}

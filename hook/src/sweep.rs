@@ -1,0 +1,190 @@
+//! The sweep: reads every transcript that changed into the ledger, in short transactions.
+
+use crate::absorb;
+use crate::config::Config;
+use crate::identity::Identities;
+use crate::ledger::{Known, Ledger, text};
+use crate::places::Places;
+use crate::reading::Reading;
+use crate::terms::Terms;
+use crate::walk::{self, Transcript};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use meter::SessionId;
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Bytes read before they are stored: a crash costs reading them again, a longer transaction would hold up a
+/// session's end.
+const BATCH_BYTES: u64 = 16 << 20;
+const BATCH_FILES: usize = 64;
+
+/// How much one sweep may do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub bytes: u64,
+    pub time: Duration,
+}
+
+impl Bounds {
+    /// A sweep nobody asked for.
+    pub(crate) const HOOK: Self = Self { bytes: 4 << 30, time: Duration::from_secs(120) };
+    pub(crate) const TYPED: Self = Self { bytes: u64::MAX, time: Duration::from_secs(24 * 3600) };
+}
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub(crate) struct Swept {
+    pub files: usize,
+    pub bytes: u64,
+    /// Sessions with new lines.
+    pub sessions: BTreeSet<SessionId>,
+    /// What could not be read.
+    pub troubles: Vec<String>,
+}
+
+/// A lock that is tried, never waited for: its holder does the same work.
+pub(crate) fn lock(state: &Path, name: &str) -> Result<Option<File>> {
+    crate::install::create_state(state)?;
+    let path = state.join(name);
+    let file = crate::install::private().create(true).truncate(false).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+/// The folders transcripts lie in.
+pub(crate) fn roots(config: &Config) -> Vec<PathBuf> {
+    walk::roots(
+        config.claude_config_dir.as_deref(),
+        config.xdg_config_home.as_deref(),
+        config.home.as_deref(),
+    )
+}
+
+/// Reads what is new. `progress` is told the bytes read and the bytes there are.
+pub(crate) fn run(
+    ledger: &mut Ledger,
+    reader: &mut Reader,
+    bounds: Bounds,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Swept> {
+    let started = Instant::now();
+    let (mut files, troubles) = walk::find(&roots(reader.config));
+    let mut swept = Swept { troubles, ..Swept::default() };
+    let since = reader.since(ledger)?;
+    let known = ledger.file_all()?;
+    let from = since.map_or(0, |since| since.as_nanosecond());
+    files.retain(|file| {
+        absorb::is_new(file, known.get(&text(&file.path))) && i128::from(file.modified) >= from
+    });
+    // an original was finished before its copies
+    files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
+    let total = files.iter().map(|file| file.size).sum();
+    let mut batch = Batch::default();
+    for file in files {
+        if swept.bytes >= bounds.bytes || started.elapsed() >= bounds.time {
+            break;
+        }
+        let known = match known.get(&text(&file.path)) {
+            Some(known) => Some(known.clone()),
+            None => absorb::moved(ledger, &file)?,
+        };
+        match reader.read(&file, known.as_ref(), since) {
+            Ok(Some(reading)) => {
+                swept.files += 1;
+                swept.bytes += reading.cursor.offset - reading.from;
+                swept.sessions.insert(reading.session.clone());
+                batch.push(known, reading);
+            }
+            Ok(None) => {}
+            Err(error) => swept.troubles.push(format!("{error:#}")),
+        }
+        if batch.is_full() {
+            batch.store(ledger, reader)?;
+        }
+        progress(swept.bytes, total);
+    }
+    batch.store(ledger, reader)?;
+    ledger.owner_settle()?;
+    Ok(swept)
+}
+
+#[derive(Default)]
+struct Batch {
+    readings: Vec<(Option<Known>, Reading)>,
+    bytes: u64,
+}
+
+impl Batch {
+    fn push(&mut self, known: Option<Known>, reading: Reading) {
+        self.bytes += reading.cursor.offset - reading.from;
+        self.readings.push((known, reading));
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.readings.len() >= BATCH_FILES
+    }
+
+    fn store(&mut self, ledger: &mut Ledger, reader: &mut Reader) -> Result<()> {
+        ledger.store(&std::mem::take(&mut self.readings), &reader.places.learnt(), None)?;
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+/// Reads transcripts on behalf of those whose sessions may be stored.
+pub(crate) struct Reader<'a> {
+    config: &'a Config,
+    terms: &'a Terms,
+    places: Places<'a>,
+    identities: Identities<'a>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(config: &'a Config, terms: &'a Terms, places: Places<'a>, own: &Path) -> Self {
+        Self { config, terms, places, identities: Identities::new(config, own) }
+    }
+
+    fn read(
+        &mut self,
+        file: &Transcript,
+        known: Option<&Known>,
+        since: Option<Timestamp>,
+    ) -> Result<Option<Reading>> {
+        let Some(mut reading) = absorb::read(file, known, since, &mut self.places)? else { return Ok(None) };
+        let folder = reading.cursor.cwd.clone().map(PathBuf::from);
+        let developer = self.identities.claimed(folder.as_deref());
+        if !self.terms.admit(&developer) {
+            return Ok(Some(reading.skip()));
+        }
+        reading.claim(&developer);
+        Ok(Some(reading))
+    }
+
+    /// The earliest line to read. An earlier bound than before has everything read again.
+    fn since(&self, ledger: &mut Ledger) -> Result<Option<Timestamp>> {
+        let asked = self.terms.since.unwrap_or(Timestamp::MIN);
+        let before = ledger.meta("since")?.and_then(|text| text.parse::<Timestamp>().ok());
+        let bound = before.map_or(asked, |before| before.min(asked));
+        if before.is_some_and(|before| asked < before) {
+            ledger.file_forget_all(false)?;
+        }
+        if before != Some(bound) {
+            ledger.meta_set("since", &bound.to_string())?;
+        }
+        let developers = self.terms.developers.join(",");
+        if ledger.meta("developers")?.is_some_and(|before| before != developers) {
+            ledger.file_forget_all(true)?;
+        }
+        ledger.meta_set("developers", &developers)?;
+        Ok(Some(bound))
+    }
+}

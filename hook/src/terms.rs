@@ -1,0 +1,223 @@
+//! `Terms`: what a repository's settings or the environment ask of the hook, read the same way from both.
+
+use crate::collector::{Address, Token};
+use jiff::Timestamp;
+use meter::{Developer, Email};
+
+/// How much may be read and sent; each step includes the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    Off,
+    /// Repositories that ship the same collector.
+    Repo,
+    All,
+}
+
+/// How much of the identity leaves the machine; each step says more than the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Identity {
+    Team,
+    Pseudonym,
+    Person,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Branches {
+    Hashed,
+    Plain,
+}
+
+/// What is asked for; a field that is not set asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub address: Option<Address>,
+    pub token: Option<Token>,
+    /// Emails and `@domains`; empty means everybody.
+    pub developers: Vec<String>,
+    /// Nothing earlier is read.
+    pub since: Option<Timestamp>,
+    pub scope: Option<Scope>,
+    pub identity: Option<Identity>,
+    pub branches: Option<Branches>,
+}
+
+impl Terms {
+    /// Reads `CPVO_…` names through `lookup`; what cannot be read is named in `faults` and asks for nothing,
+    /// except where nothing would mean more than was asked: then nobody is meant.
+    pub(crate) fn parse(lookup: impl Fn(&str) -> Option<String>, faults: &mut Vec<String>) -> Self {
+        let value =
+            |name: &str| lookup(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let mut fault = |name: &str, reason: &str| faults.push(format!("{name}: {reason}"));
+        let address = value("CPVO_URL").and_then(|text| match text.parse::<Address>() {
+            Ok(address) => Some(address),
+            Err(error) => {
+                fault("CPVO_URL", &format!("{error:#}"));
+                None
+            }
+        });
+        let token = value("CPVO_TOKEN").and_then(|text| {
+            let token = Token::parse(&text);
+            if token.is_none() {
+                fault("CPVO_TOKEN", "not a token that fits a header");
+            }
+            token
+        });
+        let since = value("CPVO_SINCE").map(|text| {
+            instant(&text).unwrap_or_else(|| {
+                fault("CPVO_SINCE", "not a date like 2026-11-01; nothing is read until it is");
+                Timestamp::MAX
+            })
+        });
+        let scope = value("CPVO_SCOPE").map(|word| {
+            scope(&word).unwrap_or_else(|| {
+                fault("CPVO_SCOPE", "must be repo or off; off is assumed");
+                Scope::Off
+            })
+        });
+        let identity = value("CPVO_IDENTITY").map(|word| {
+            identity(&word).unwrap_or_else(|| {
+                fault("CPVO_IDENTITY", "must be person, pseudonym or team; nothing is sent until it is");
+                Identity::Pseudonym
+            })
+        });
+        let branches = value("CPVO_BRANCHES").map(|word| {
+            branches(&word).unwrap_or_else(|| {
+                fault("CPVO_BRANCHES", "must be plain or hashed; hashed is assumed");
+                Branches::Hashed
+            })
+        });
+        let developers = value("CPVO_DEVELOPERS").map(|list| developers(&list)).unwrap_or_default();
+        Self { address, token, developers, since, scope, identity, branches }
+    }
+
+    /// These terms, and `other`'s where these ask for nothing. An address keeps its own token.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let token = match (&self.address, &other.address) {
+            (Some(own), Some(theirs)) if own.origin() != theirs.origin() => self.token,
+            _ => self.token.or(other.token),
+        };
+        Self {
+            address: self.address.or(other.address),
+            token,
+            developers: if self.developers.is_empty() { other.developers } else { self.developers },
+            since: self.since.or(other.since),
+            scope: self.scope.or(other.scope),
+            identity: self.identity.or(other.identity),
+            branches: self.branches.or(other.branches),
+        }
+    }
+
+    /// Whether a session of this developer may be stored and sent.
+    pub(crate) fn admit(&self, developer: &Developer) -> bool {
+        let Developer::Email(email) = developer else { return self.developers.is_empty() };
+        self.developers.is_empty() || self.developers.iter().any(|entry| covers(entry, email))
+    }
+}
+
+fn covers(entry: &str, email: &Email) -> bool {
+    match entry.starts_with('@') {
+        true => email.as_str().ends_with(entry),
+        false => email.as_str() == entry,
+    }
+}
+
+fn developers(list: &str) -> Vec<String> {
+    list.split(',').map(|entry| entry.trim().to_lowercase()).filter(|entry| !entry.is_empty()).collect()
+}
+
+pub(crate) fn scope(word: &str) -> Option<Scope> {
+    match word {
+        "off" => Some(Scope::Off),
+        "repo" => Some(Scope::Repo),
+        "all" => Some(Scope::All),
+        _ => None,
+    }
+}
+
+pub(crate) fn identity(word: &str) -> Option<Identity> {
+    match word {
+        "team" => Some(Identity::Team),
+        "pseudonym" => Some(Identity::Pseudonym),
+        "person" => Some(Identity::Person),
+        _ => None,
+    }
+}
+
+pub(crate) fn branches(word: &str) -> Option<Branches> {
+    match word {
+        "hashed" => Some(Branches::Hashed),
+        "plain" => Some(Branches::Plain),
+        _ => None,
+    }
+}
+
+/// An instant, or the UTC midnight a date begins with.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(pairs: &[(&str, &str)]) -> (Terms, Vec<String>) {
+        let mut faults = Vec::new();
+        let lookup =
+            |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        (Terms::parse(lookup, &mut faults), faults)
+    }
+
+    #[track_caller]
+    fn admits(list: &str, email: &str, expected: bool) {
+        let (terms, _) = terms(&[("CPVO_DEVELOPERS", list)]);
+        assert_eq!(terms.admit(&Developer::Email(email.parse().unwrap())), expected, "{list} {email}");
+    }
+
+    #[test]
+    fn developers_are_emails_and_whole_domains() {
+        admits("", "ana@home.example", true);
+        admits("@acme.example", "ana@acme.example", true);
+        admits(" @ACME.example , bob@x.example", "bob@x.example", true);
+        admits("@acme.example", "ana@home.example", false);
+        admits("@acme.example", "ana@evil-acme.example", false);
+        admits("@acme.example", "ana@sub.acme.example", false);
+        admits("bob@x.example", "notbob@x.example", false);
+        let (listed, _) = terms(&[("CPVO_DEVELOPERS", "@acme.example")]);
+        assert!(!listed.admit(&Developer::OsUser("ana".parse().unwrap())));
+        assert!(terms(&[]).0.admit(&Developer::OsUser("ana".parse().unwrap())));
+    }
+
+    #[test]
+    fn what_cannot_be_read_never_means_more() {
+        let (terms, faults) = terms(&[
+            ("CPVO_URL", "http://cpvo.acme.example"),
+            ("CPVO_TOKEN", "a b"),
+            ("CPVO_SINCE", "yesterday"),
+            ("CPVO_SCOPE", "everything"),
+            ("CPVO_IDENTITY", "email"),
+            ("CPVO_BRANCHES", "no"),
+        ]);
+        assert_eq!(faults.len(), 6, "{faults:?}");
+        assert_eq!((terms.address, terms.token), (None, None));
+        assert_eq!(terms.since, Some(Timestamp::MAX));
+        assert_eq!(terms.scope, Some(Scope::Off));
+        assert_eq!(terms.branches, Some(Branches::Hashed));
+    }
+
+    #[test]
+    fn a_token_never_goes_to_another_origin() {
+        let (own, _) = terms(&[("CPVO_URL", "https://a.example")]);
+        let (other, _) = terms(&[("CPVO_URL", "https://b.example"), ("CPVO_TOKEN", "secret")]);
+        assert_eq!(own.or(other).token, None);
+        let (own, _) = terms(&[("CPVO_URL", "https://a.example/x")]);
+        let (same, _) = terms(&[("CPVO_URL", "https://a.example"), ("CPVO_TOKEN", "secret")]);
+        assert!(own.or(same).token.is_some());
+    }
+
+    #[test]
+    fn since_is_a_date_or_an_instant() {
+        assert_eq!(instant("2026-11-01"), "2026-11-01T00:00:00Z".parse().ok());
+        assert_eq!(instant("2026-11-01T10:00:00+02:00"), "2026-11-01T08:00:00Z".parse().ok());
+        assert_eq!(instant("soon"), None);
+    }
+}

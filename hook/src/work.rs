@@ -1,0 +1,185 @@
+//! The work behind the events: what a detached process, or a person at a terminal, has done.
+
+use crate::command::Work;
+use crate::config::Config;
+use crate::deliver::{self, Summary};
+use crate::events::{self, Said};
+use crate::identity::Identities;
+use crate::install::Install;
+use crate::ledger::{self, Event, Ledger, Patience};
+use crate::outbox::Outbox;
+use crate::places::Places;
+use crate::repository::{self, Checkout};
+use crate::scope::Scene;
+use crate::secret::Secret;
+use crate::sweep::{self, Bounds, Reader, Swept};
+use crate::terms::Scope;
+use crate::{detach, git, log};
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+use meter::Developer;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long a delivery may take that nobody waits for.
+const DELIVERY_MAX: Duration = Duration::from_secs(120);
+/// How long a session's end may take where the machine does not outlive it.
+const INLINE_MAX: Duration = Duration::from_secs(10);
+
+/// Where a command runs, and for whom.
+struct Stage {
+    scene: Scene,
+    checkout: Option<Checkout>,
+    developer: Developer,
+}
+
+impl Stage {
+    fn set(folder: &Path, config: &Config, all: bool) -> Self {
+        // the name of a repository without remote is not needed here
+        let checkout = repository::find(folder, &Secret::of([0; 32]));
+        let scene = Scene::of(folder, checkout.as_ref(), config, all);
+        let developer = Identities::new(config, folder).claimed(Some(folder));
+        Self { scene, checkout, developer }
+    }
+
+    /// Whether anything may be read, stored or sent here.
+    fn is_open(&self, config: &Config) -> bool {
+        !config.disabled && self.scene.scope > Scope::Off && self.scene.terms.admit(&self.developer)
+    }
+}
+
+/// A detached process.
+pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
+    let said = work.said();
+    let stage = Stage::set(&said.cwd, config, false);
+    if !stage.is_open(config) {
+        return Ok(());
+    }
+    let deadline = Instant::now() + DELIVERY_MAX;
+    match work.job.as_str() {
+        "sweep" => {
+            detach::yield_to_others();
+            started(&said, &stage, config, now)?;
+            let Some((swept, _)) = sweep_once(&stage, config, now, Bounds::HOOK, &|_, _| {})? else {
+                return Ok(());
+            };
+            for trouble in &swept.troubles {
+                log::write(&config.state, now, "sweep", trouble);
+            }
+            deliver_all(&stage, config, Moment { now, deadline, heal: true }).map(drop)
+        }
+        "end" => {
+            events::absorb_session(&said, config, now, Patience::Worker)?;
+            deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop)
+        }
+        "deliver" => deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop),
+        other => bail!("{other} is no job"),
+    }
+}
+
+/// Notes what only the start of a session can tell.
+fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Result<()> {
+    let event = Event {
+        session: said.session_id.clone(),
+        developer: Some(stage.developer.clone()),
+        client: config.client,
+        end_reason: None,
+        head: stage.checkout.as_ref().and_then(|checkout| git::head(&checkout.root)),
+    };
+    Ledger::open(&config.state, Patience::Worker, now)?.session_event(&event)
+}
+
+/// Delivers at a session's end, before the machine is gone.
+pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp, absorb: bool) -> Result<()> {
+    let deadline = Instant::now() + INLINE_MAX;
+    if absorb {
+        events::absorb_session(said, config, now, Patience::Worker)?;
+    }
+    let stage = Stage::set(&said.cwd, config, false);
+    deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop)
+}
+
+/// Reads what is new; `None` where another sweep does.
+fn sweep_once(
+    stage: &Stage,
+    config: &Config,
+    now: Timestamp,
+    bounds: Bounds,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Option<(Swept, Ledger)>> {
+    let Some(_lock) = sweep::lock(&config.state, "sweep.lock")? else { return Ok(None) };
+    let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
+    let install = Install::load(&config.state)?;
+    let places = Places::new(&ledger, &install.secret)?;
+    let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
+    let swept = sweep::run(&mut ledger, &mut reader, bounds, progress)?;
+    ledger.checkpoint()?;
+    Ok(Some((swept, ledger)))
+}
+
+#[derive(Clone, Copy)]
+struct Moment {
+    now: Timestamp,
+    deadline: Instant,
+    heal: bool,
+}
+
+/// Delivers all that waits. Where another process delivers, it will see what this one stored: whoever holds the
+/// lock looks again after letting it go.
+fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
+    let mut ledger = Ledger::open(&config.state, Patience::Worker, moment.now)?;
+    let install = Install::load(&config.state)?;
+    let mut summary = Summary::default();
+    let mut outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
+    loop {
+        let before = ledger.meta("seq")?;
+        let Some(lock) = sweep::lock(&config.state, "deliver.lock")? else { return Ok(summary) };
+        let terms = deliver::Terms {
+            now: moment.now,
+            deadline: moment.deadline,
+            secret: &install.secret,
+            heal: moment.heal,
+        };
+        let more = deliver::run(&mut ledger, &mut outbox, terms)?;
+        drop(lock);
+        summary.taken.extend(more.taken);
+        summary.refused += more.refused;
+        summary.troubles = more.troubles;
+        for trouble in &summary.troubles {
+            log::write(&config.state, moment.now, "deliver", trouble);
+        }
+        if ledger.meta("seq")? == before || !summary.troubles.is_empty() {
+            break;
+        }
+        outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
+    }
+    ledger.checkpoint()?;
+    Ok(summary)
+}
+
+/// Notes an error where only `status` shows it; a damaged ledger makes room for a new one.
+pub(crate) fn note(config: &Config, now: Timestamp, command: &str, error: &anyhow::Error) {
+    if config.disabled || !Stage::set(&crate::current_folder(), config, false).is_open(config) {
+        return;
+    }
+    log::write(&config.state, now, command, &format!("{error:#}"));
+    if ledger::is_damaged(error) {
+        drop(ledger::set_aside(&config.state, now));
+    }
+}
+
+/// A sweep somebody typed.
+pub(crate) fn sweep_typed(config: &Config, now: Timestamp, all: bool, json: bool) -> Result<ExitCode> {
+    let stage = Stage::set(&crate::current_folder(), config, all);
+    if !stage.is_open(config) {
+        bail!("nothing may be read here");
+    }
+    let swept = sweep_once(&stage, config, now, Bounds::TYPED, &|_, _| {})?;
+    let deadline = Instant::now() + DELIVERY_MAX;
+    let summary = deliver_all(&stage, config, Moment { now, deadline, heal: true })?;
+    let _ = json;
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{:?} {summary:?}", swept.map(|swept| swept.0))?;
+    Ok(ExitCode::SUCCESS)
+}
