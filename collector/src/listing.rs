@@ -90,6 +90,18 @@ impl Cell {
     }
 }
 
+/// A count in three digits and a letter: `1.2M`.
+pub(crate) fn short(count: u64) -> String {
+    const LETTERS: [&str; 5] = ["", "k", "M", "B", "T"];
+    let power = (1..LETTERS.len()).rev().find(|power| count >= 1000_u64.pow(*power as u32)).unwrap_or(0);
+    let tenths = u128::from(count) * 10 / 1000_u128.pow(power as u32);
+    match (power, tenths) {
+        (0, _) => count.to_string(),
+        (_, 1000..) => format!("{}{}", tenths / 10, LETTERS[power]),
+        _ => format!("{}.{}{}", tenths / 10, tenths % 10, LETTERS[power]),
+    }
+}
+
 /// Text that cannot steer the terminal it is shown in.
 fn visible(text: &str) -> String {
     let show = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
@@ -163,6 +175,23 @@ mod tests {
         assert_eq!(lines[2], "payments         1234.000000001");
         assert_eq!(lines[3], "=1+1, \"x\"                    -5");
         assert_eq!(lines[4], "\\u{1b}[31mred\\n");
+    }
+
+    #[test]
+    fn counts_shorten() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1.0k"),
+            (12_345, "12.3k"),
+            (99_999, "99.9k"),
+            (999_999, "999k"),
+            (1_234_567, "1.2M"),
+            (2_000_000_000, "2.0B"),
+            (u64::MAX, "18446744T"),
+        ] {
+            assert_eq!(short(count), text);
+        }
     }
 
     #[test]

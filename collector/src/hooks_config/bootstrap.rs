@@ -1,5 +1,6 @@
 //! The script that installs `cpvo-hook` for whoever opens the repository, and the programs it trusts.
 
+use crate::keys::hex;
 use crate::platforms::{PLATFORMS, Platform};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
@@ -50,13 +51,6 @@ pub(super) fn script(pins: &[Pin]) -> String {
     let (before, rest) = SHIPPED.split_once(PINS_BEGIN).expect("a test renders the shipped script");
     let (_, after) = rest.split_once(PINS_END).expect("a test renders the shipped script");
     format!("{before}{PINS_BEGIN}{cases}{PINS_END}{after}")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]
