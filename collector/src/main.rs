@@ -49,8 +49,8 @@ enum Command {
 fn main() -> ExitCode {
     let Cli { options, command } = Cli::parse();
     let done = match command {
-        Command::Init(args) => init::run(args, &options, now),
-        Command::Serve(args) => serve::run(args, &options, now),
+        Command::Init(args) => init::run(&args, &options, now),
+        Command::Serve(args) => serve::run(&args, &options, now),
         Command::Token(args) => token::run(args, &options, now),
         Command::HooksConfig(args) => hooks_config::run(args, &options, now),
         Command::Weekly(args) => weekly::run(args, &options, now),

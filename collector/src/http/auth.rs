@@ -1,0 +1,113 @@
+//! Ingest tokens: who may deliver. A handler that takes a [`Grant`] cannot be reached without one.
+
+use super::App;
+use super::error::Error;
+use crate::keys::Verifying;
+use crate::store::token::{Token, token_is_revoked};
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use jiff::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Validation};
+use meter::Repo;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+const ISSUER: &str = "cpvo";
+const AUDIENCE: &str = "ingest";
+const SCOPE: &str = "report:write";
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Seconds a client's or another collector's clock may be off.
+const LEEWAY: u64 = 60;
+
+/// What a token lets its bearer do: deliver reports, nothing else.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    /// The repository whose settings carry the token.
+    pub via_repo: Repo,
+    /// Whether it may report that repository only.
+    pub strict: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    jti: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    scope: String,
+    strict: bool,
+}
+
+/// What a token says that the collector issues.
+pub(crate) fn claims(token: &Token) -> Claims {
+    Claims {
+        iss: ISSUER.to_owned(),
+        aud: AUDIENCE.to_owned(),
+        sub: format!("repo:{}", token.repo),
+        jti: token.id.clone(),
+        iat: token.issued_at.as_second(),
+        nbf: token.issued_at.as_second(),
+        exp: token.expires_at.as_second(),
+        scope: SCOPE.to_owned(),
+        strict: token.strict,
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Grant {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+        let token = header.and_then(|header| header.strip_prefix("Bearer "));
+        let (grant, id) = verify(token.unwrap_or_default(), &app.keys, (app.now)())?;
+        if app.store.read(move |db| token_is_revoked(db, &id)).await? {
+            return Err(Error::Unauthorized("token_revoked", "the token was revoked".to_owned()));
+        }
+        Ok(grant)
+    }
+}
+
+/// The one way a token is checked. Its key and with it the algorithm come from our own keys, by id.
+fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<(Grant, String), Error> {
+    let refuse = |code, message: &str| Err(Error::Unauthorized(code, message.to_owned()));
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+        return refuse("token", "expected the header `authorization: Bearer <token>`");
+    }
+    let id = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
+    let Some(key) = id.as_deref().and_then(|id| keys.get(id)) else {
+        return refuse("token", "the token is not of this collector");
+    };
+    let claims = match jsonwebtoken::decode::<Claims>(token, key, &validation()) {
+        Ok(token) => token.claims,
+        Err(error) => match error.kind() {
+            ErrorKind::ExpiredSignature => return refuse("token_expired", "the token has expired"),
+            ErrorKind::ImmatureSignature => return refuse("token_time", "the token is not valid yet"),
+            _ => return refuse("token", "the token is not valid"),
+        },
+    };
+    if claims.iat > now.as_second().saturating_add_unsigned(LEEWAY) {
+        return refuse("token_time", "the token was issued in the future");
+    }
+    if claims.scope != SCOPE {
+        return Err(Error::Forbidden("the token may not deliver reports".to_owned()));
+    }
+    let Some(via_repo) = claims.sub.strip_prefix("repo:").and_then(|repo| repo.parse().ok()) else {
+        return refuse("token", "the token names no repository");
+    };
+    Ok((Grant { via_repo, strict: claims.strict }, claims.jti))
+}
+
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+    validation.validate_nbf = true;
+    validation.leeway = LEEWAY;
+    validation
+}

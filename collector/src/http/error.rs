@@ -1,0 +1,72 @@
+//! What goes wrong with a request, as a status and JSON. Every fault of one report is part of a 200 instead.
+
+use crate::store::StoreError;
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Seconds after which a client may come back.
+const RETRY_AFTER: &str = "5";
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The code tells the client what to do about its credentials.
+    #[error("{1}")]
+    Unauthorized(&'static str, String),
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("no such page")]
+    NotFound,
+    #[error("the body took too long")]
+    Slow,
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("{0}")]
+    Unreadable(String),
+    #[error("the collector is busy, come back later")]
+    Busy,
+    #[error("internal error")]
+    Internal(anyhow::Error),
+}
+
+impl Error {
+    fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            StoreError::Failed(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status();
+        if let Self::Internal(error) = &self {
+            tracing::error!(error = format!("{error:#}"), "a request failed");
+        }
+        let body = Json(json!({"error": {"code": code, "message": self.to_string()}}));
+        match self {
+            Self::Busy => (status, [(header::RETRY_AFTER, RETRY_AFTER)], body).into_response(),
+            Self::Unauthorized(..) => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
+            // the rest of the body was not read: no second request can follow on this connection
+            Self::TooLarge(_) | Self::Slow => (status, [(header::CONNECTION, "close")], body).into_response(),
+            _ => (status, body).into_response(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Everything that knows HTTP: the routes on one screen, and the loop that serves them.
+
+mod answer;
+mod auth;
+mod body;
+mod error;
+mod health;
+mod missing;
+mod reports;
+
+use crate::config::Clock;
+use crate::keys::Verifying;
+use crate::store::Store;
+use anyhow::Result;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use error::Error;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use meter::PriceBook;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower_http::timeout::TimeoutLayer;
+
+pub(crate) use auth::claims;
+pub(crate) use health::Counters;
+
+/// A client that has not sent its headers by then is cut off; so is an idle connection.
+const HEADERS_WAIT: Duration = Duration::from_secs(10);
+const REQUEST_WAIT: Duration = Duration::from_secs(30);
+/// How long requests under way may take once the server is to stop.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
+const CONNECTIONS_MAX: usize = 2048;
+
+/// What every handler may use.
+pub(crate) struct App {
+    pub store: Store,
+    pub book: Arc<PriceBook>,
+    pub keys: Verifying,
+    pub counters: Counters,
+    pub now: Clock,
+}
+
+fn routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/reports", post(reports::post))
+        .route("/v1/sessions/missing", post(missing::post))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(async || Error::NotFound)
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WAIT))
+        .with_state(app)
+}
+
+/// Serves until `stop` is done, then lets requests under way finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let service = TowerToHyperService::new(routes(app));
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WAIT).max_buf_size(16 * 1024);
+    let under_way = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let slot = Arc::clone(&slots).acquire_owned().await?;
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await; // such as no file descriptors left
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let connection = under_way.watch(server.serve_connection(TokioIo::new(stream), service.clone()));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_WAIT, under_way.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way at the stop");
+    }
+    Ok(())
+}

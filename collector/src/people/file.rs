@@ -1,0 +1,382 @@
+//! `teams.toml`: parsed, checked and told apart line by line.
+
+use super::UNASSIGNED;
+use super::timeline::{Stay, Wish, all_time};
+use anyhow::{Result, anyhow, bail, ensure};
+use meter::{Email, Hour, Repo, Text};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// What teams.toml says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Teams {
+    pub list: Vec<Team>,
+    /// By the member's email.
+    pub members: BTreeMap<String, Vec<Wish>>,
+    /// Other names of members, to their email.
+    pub aliases: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Team {
+    pub id: String,
+    pub name: String,
+    pub business_unit: Option<String>,
+    pub product: Option<String>,
+    /// Ids it had before.
+    pub formerly: Vec<String>,
+    pub until: Option<Hour>,
+    pub merged_into: Option<String>,
+    /// With the globs of the team's part, one a line; empty: all of it.
+    pub repositories: Vec<(Repo, String)>,
+}
+
+type Name = Text<64>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    team: Vec<Spanned<TeamTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TeamTable {
+    id: Option<Name>,
+    name: Option<Name>,
+    #[serde(default)]
+    formerly: Vec<Name>,
+    merged_into: Option<Name>,
+    until: Option<Day>,
+    business_unit: Option<Name>,
+    product: Option<Name>,
+    // seeds of the team's policy: checked here, stored with the judging of outcomes
+    window_days: Option<Spanned<i64>>,
+    hotfix_hours: Option<Spanned<i64>>,
+    #[serde(rename = "strictness")]
+    _strictness: Option<Strictness>,
+    #[serde(rename = "ship")]
+    _ship: Option<Ship>,
+    #[serde(default)]
+    repositories: Vec<Repository>,
+    #[serde(default)]
+    members: Vec<Spanned<MemberTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Strictness {
+    Targeted,
+    Literal,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Ship {
+    Merge,
+    Release,
+    Deployment,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"host/owner/name\" or { repo = \"host/owner/name\", paths = [\"…\"] }"
+)]
+enum Repository {
+    Whole(Repo),
+    Part(RepositoryTable),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryTable {
+    repo: Repo,
+    #[serde(default)]
+    paths: Vec<Text<255>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberTable {
+    email: Email,
+    #[serde(default)]
+    aliases: Vec<Text<254>>,
+    from: Option<Day>,
+    until: Option<Day>,
+}
+
+/// A UTC day, `2026-01-01` in quotes or without, or a UTC hour.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "DayText")]
+struct Day(Hour);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a day like \"2026-01-01\"")]
+enum DayText {
+    Text(String),
+    Date(toml::value::Datetime),
+}
+
+impl TryFrom<DayText> for Day {
+    type Error = String;
+
+    fn try_from(text: DayText) -> Result<Self, String> {
+        let text = match text {
+            DayText::Text(text) => text,
+            DayText::Date(date) => date.to_string(),
+        };
+        let hour = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.clone() };
+        hour.parse()
+            .map(Self)
+            .map_err(|_| format!("{text:?} is neither a day like 2026-01-01 nor a UTC hour"))
+    }
+}
+
+/// A member's line and where it is in the file.
+struct Line {
+    number: usize,
+    wish: Wish,
+}
+
+/// Reads teams.toml. The error names the line.
+pub(crate) fn parse(text: &str) -> Result<Teams> {
+    let file: File = toml::from_str(text)?;
+    let line_of = |offset: usize| text[..offset].matches('\n').count() + 1;
+    let mut teams = Vec::new();
+    let mut lines: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    let mut aliases = BTreeMap::new();
+    for table in file.team {
+        let number = line_of(table.span().start);
+        let (team, members) = team(table.into_inner()).map_err(|error| anyhow!("line {number}: {error}"))?;
+        for member in members {
+            let number = line_of(member.span().start);
+            let MemberTable { email, aliases: others, from, until } = member.into_inner();
+            let wish =
+                Wish { team: team.id.clone(), from: from.map(|day| day.0), until: until.map(|day| day.0) };
+            ensure!(
+                wish.from.is_none_or(|from| wish.until.is_none_or(|until| from < until)),
+                "line {number}: {email} leaves {} before joining it",
+                team.id
+            );
+            for alias in others {
+                let alias = alias.as_str().to_lowercase();
+                let former = aliases.insert(alias.clone(), email.to_string());
+                if let Some(former) = former.filter(|former| former != email.as_str()) {
+                    bail!("line {number}: {alias} is an alias of {former} already");
+                }
+            }
+            lines.entry(email.to_string()).or_default().push(Line { number, wish });
+        }
+        teams.push(team);
+    }
+    check_teams(&teams)?;
+    if let Some((alias, member)) = aliases.iter().find(|(alias, _)| lines.contains_key(*alias)) {
+        bail!("line {}: {alias} is a member, and an alias of {member} too", lines[alias][0].number);
+    }
+    let mut members = BTreeMap::new();
+    for (email, lines) in lines {
+        check_lines(&email, &lines)?;
+        let wishes = lines.into_iter().flat_map(|line| after_mergers(&teams, line.wish)).collect();
+        members.insert(email, wishes);
+    }
+    Ok(Teams { list: teams, members, aliases })
+}
+
+fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
+    let Some(id) = table.id.or_else(|| table.name.clone()) else { bail!("a team needs an id") };
+    ensure!(
+        !id.as_str().is_empty() && id.as_str() != UNASSIGNED,
+        "{:?} cannot be the id of a team",
+        id.as_str()
+    );
+    let within = |value: &Option<Spanned<i64>>, max| {
+        value.as_ref().is_none_or(|value| (1..=max).contains(value.get_ref()))
+    };
+    ensure!(within(&table.window_days, 90), "window_days of {id} must be 1 to 90");
+    ensure!(within(&table.hotfix_hours, 24 * 90), "hotfix_hours of {id} must be 1 to 2160");
+    ensure!(
+        table.merged_into.is_none() || table.until.is_some(),
+        "merged_into of {id} needs until: its first day in the other team"
+    );
+    let repository = |entry| match entry {
+        Repository::Whole(repo) => (repo, String::new()),
+        Repository::Part(RepositoryTable { repo, paths }) => {
+            (repo, paths.iter().map(Text::as_str).collect::<Vec<_>>().join("\n"))
+        }
+    };
+    let team = Team {
+        name: table.name.unwrap_or_else(|| id.clone()).into(),
+        id: id.into(),
+        business_unit: table.business_unit.map(Into::into),
+        product: table.product.map(Into::into),
+        formerly: table.formerly.into_iter().map(Into::into).collect(),
+        until: table.until.map(|day| day.0),
+        merged_into: table.merged_into.map(Into::into),
+        repositories: table.repositories.into_iter().map(repository).collect(),
+    };
+    Ok((team, table.members))
+}
+
+fn check_teams(teams: &[Team]) -> Result<()> {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for team in teams {
+        for id in std::iter::once(&team.id).chain(&team.formerly) {
+            if let Some(other) = owners.insert(id, &team.id) {
+                bail!("two teams have the id {id}: {other} and {}", team.id);
+            }
+        }
+    }
+    for team in teams {
+        let mut at = team;
+        for _ in 0..=teams.len() {
+            let Some(next) = &at.merged_into else { break };
+            let known = teams.iter().find(|team| team.id == *next);
+            at = known.ok_or_else(|| anyhow!("merged_into of {} names the unknown team {next}", at.id))?;
+            ensure!(at.id != team.id, "{} is merged into itself", team.id);
+        }
+    }
+    Ok(())
+}
+
+fn check_lines(email: &str, lines: &[Line]) -> Result<()> {
+    let stay = |line: &Line| {
+        let Wish { team, from, until } = line.wish.clone();
+        Stay { team, from: from.unwrap_or_else(all_time), until }
+    };
+    for (index, line) in lines.iter().enumerate() {
+        if let Some(other) = lines[index + 1..].iter().find(|other| stay(other).overlaps(&stay(line))) {
+            let (a, b) = (&line.wish.team, &other.wish.team);
+            bail!(
+                "{email} is in two teams at once: {a} (line {}) and {b} (line {}); give one an until, the other a from",
+                line.number,
+                other.number
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A wish for a team that ended, as wishes for it and the team it was merged into.
+fn after_mergers(teams: &[Team], wish: Wish) -> Vec<Wish> {
+    let team = teams.iter().find(|team| team.id == wish.team);
+    let Some(end) =
+        team.and_then(|team| team.until).filter(|end| wish.until.is_none_or(|until| *end < until))
+    else {
+        return vec![wish];
+    };
+    let starts_later = wish.from.is_some_and(|from| from >= end);
+    let next = team.and_then(|team| team.merged_into.clone());
+    let before = (!starts_later).then(|| Wish { until: Some(end), ..wish.clone() });
+    let from = if starts_later { wish.from } else { Some(end) };
+    let after = next.map(|team| after_mergers(teams, Wish { team, from, until: wish.until }));
+    before.into_iter().chain(after.into_iter().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[[team]]
+id = "payments"
+name = "Payments"
+business_unit = "commerce"
+window_days = 14
+hotfix_hours = 72
+strictness = "targeted"
+ship = "merge"
+repositories = ["github.com/acme/pay", { repo = "github.com/acme/mono", paths = ["services/pay/**"] }]
+members = [
+  { email = "Ana@acme.example", aliases = ["github:Ana", "ana@noreply.example"], from = "2026-01-01" },
+  { email = "bob@acme.example", until = 2026-06-01 },
+]
+
+[[team]]
+name = "search"
+members = [{ email = "bob@acme.example", from = "2026-06-01T00:00:00Z" }]
+"#;
+
+    #[test]
+    fn reads_what_the_design_shows() {
+        let teams = parse(GOOD).unwrap();
+        assert_eq!(teams.list[1].id, "search");
+        assert_eq!(teams.list[0].repositories[1].1, "services/pay/**");
+        assert_eq!(teams.aliases["github:ana"], "ana@acme.example");
+        let june = "2026-06-01T00:00:00Z".parse().ok();
+        let wish = |team: &str, from, until| Wish { team: team.to_owned(), from, until };
+        assert_eq!(
+            teams.members["bob@acme.example"],
+            [wish("payments", None, june), wish("search", june, None)]
+        );
+        assert_eq!(parse("").unwrap(), Teams::default());
+    }
+
+    #[test]
+    fn a_merged_team_hands_its_members_on() {
+        let text = r#"
+[[team]]
+id = "a"
+until = "2026-03-01"
+merged_into = "b"
+members = [{ email = "ana@acme.example" }, { email = "bob@acme.example", from = "2026-04-01" }]
+[[team]]
+id = "b"
+"#;
+        let teams = parse(text).unwrap();
+        let hour = |day: &str| format!("2026-{day}T00:00:00Z").parse().ok();
+        let wish = |team: &str, from, until| Wish { team: team.to_owned(), from, until };
+        let march = hour("03-01");
+        assert_eq!(teams.members["ana@acme.example"], [wish("a", None, march), wish("b", march, None)]);
+        assert_eq!(teams.members["bob@acme.example"], [wish("b", hour("04-01"), None)]);
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expected: &[&str]) {
+        let error = format!("{:#}", parse(text).unwrap_err());
+        for part in expected {
+            assert!(error.contains(part), "{part:?} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        refused("[[team]]\nid = \"a\"\nmember = []", &["line 3", "member"]);
+        refused("[[team]\nid = \"a\"", &["line 1", "column"]);
+        refused("[[team]]\nwindow_days = 91\nid = \"a\"", &["line 1", "window_days"]);
+        refused("[[team]]\nid = \"unassigned\"", &["line 1", "unassigned"]);
+        refused("[[team]]\nid = \"a\"\n[[team]]\nid = \"a\"", &["two teams", "a"]);
+        refused("[[team]]\nid = \"a\"\nmerged_into = \"x\"\nuntil = \"2026-01-01\"", &["unknown team x"]);
+        refused("[[team]]\nid = \"a\"\nmerged_into = \"a\"\nuntil = \"2026-01-01\"", &["into itself"]);
+        refused("[[team]]\nid = \"a\"\nmerged_into = \"b\"", &["needs until"]);
+        refused("[[team]]\nid = \"a\"\nmembers = [{ email = \"ana\" }]", &["line 3", "email"]);
+        refused(
+            "[[team]]\nid = \"a\"\nmembers = [{ email = \"a@b\", from = \"1.1.26\" }]",
+            &["line 3", "1.1.26"],
+        );
+        refused("[[team]]\nid = \"a\"\nrepositories = [5]", &["line 3", "host/owner/name"]);
+        refused("[[team]]\nid = \"a\"\nship = \"never\"", &["line 3", "never"]);
+        refused(
+            "[[team]]\nid = \"a\"\nmembers = [{ email = \"a@b\", from = \"2026-02-01\", until = \"2026-01-01\" }]",
+            &["line 3", "a@b leaves a before"],
+        );
+    }
+
+    #[test]
+    fn nobody_is_two_people_or_in_two_teams() {
+        refused(
+            "[[team]]\nid = \"a\"\nmembers = [{ email = \"x@y\" }]\n[[team]]\nid = \"b\"\nmembers = [\n{ email = \"x@y\", from = \"2026-01-01\" }]",
+            &["x@y", "a (line 3)", "b (line 7)"],
+        );
+        refused(
+            "[[team]]\nid = \"a\"\nmembers = [{ email = \"x@y\", aliases = [\"z\"] },\n{ email = \"w@y\", aliases = [\"Z\"] }]",
+            &["line 4", "z", "x@y"],
+        );
+        refused(
+            "[[team]]\nid = \"a\"\nmembers = [{ email = \"x@y\", aliases = [\"w@y\"] },\n{ email = \"w@y\" }]",
+            &["line 4", "w@y", "x@y"],
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Brings a database to the schema this program knows: numbered texts, applied once each, in order.
+//!
+//! Append-only: a text that was released is never edited. All of it happens in one transaction as the
+//! one writer, so two collectors that start at once both come up.
+
+use super::db::{Db, values};
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+
+const MIGRATIONS: &[(&str, &str)] = &[("0001_spend", include_str!("../../migrations/0001_spend.sql"))];
+
+const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (
+    version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)";
+
+/// Applies what is missing; refuses a database that is newer than this program.
+pub(crate) fn migrate(db: &mut Db, now: Timestamp) -> Result<()> {
+    db.transaction(|db| {
+        db.batch(LEDGER)?;
+        let applied = version(db)?;
+        for (index, (name, text)) in MIGRATIONS.iter().enumerate().skip(usize::try_from(applied)?) {
+            db.batch(text).with_context(|| format!("migration {name} failed"))?;
+            let row = values![i64::try_from(index + 1)?, *name, now.to_string()];
+            db.execute("INSERT INTO migration (version, name, applied_at) VALUES ($1, $2, $3)", &row)?;
+        }
+        Ok(())
+    })
+}
+
+/// Fails unless the database has exactly the schema this program knows: for commands that only read.
+pub(crate) fn check(db: &mut Db) -> Result<()> {
+    let applied = version(db).context("this is no cpvo database: run `cpvo serve` first")?;
+    if applied < known() {
+        bail!(
+            "the database has schema {applied}, this cpvo reads {}: run `cpvo serve` to bring it up",
+            known()
+        );
+    }
+    Ok(())
+}
+
+/// Tables and views by name, each with the first line of the comment above it.
+pub(crate) fn catalogue() -> Vec<(&'static str, &'static str)> {
+    let mut entries: Vec<_> = MIGRATIONS.iter().flat_map(|(_, text)| described(text)).collect();
+    entries.sort_unstable();
+    entries
+}
+
+fn described(text: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut entries = Vec::new();
+    let mut comment = None;
+    for line in text.lines() {
+        let created = line.strip_prefix("CREATE TABLE ").or_else(|| line.strip_prefix("CREATE VIEW "));
+        if let Some(name) = created.and_then(|rest| rest.split_whitespace().next()) {
+            entries.push((name, comment.unwrap_or_default()));
+        }
+        // the first line of a comment is its sentence; the lines below it say more
+        comment = line.strip_prefix("-- ").map(|words| comment.unwrap_or(words));
+    }
+    entries
+}
+
+fn version(db: &mut Db) -> Result<i64> {
+    let rows = db.query("SELECT version, name FROM migration ORDER BY version DESC LIMIT 1", &[])?;
+    let Some(row) = rows.first() else { return Ok(0) };
+    let (version, name): (i64, String) = (row.get(0)?, row.get(1)?);
+    if version > known() {
+        bail!("the database has schema {version} ({name}), this cpvo knows {}: use a newer cpvo", known());
+    }
+    Ok(version)
+}
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_and_view_is_described() {
+        let catalogue = catalogue();
+        for name in [
+            "session",
+            "usage",
+            "developer",
+            "team_member",
+            "price",
+            "audit",
+            "spend",
+            "team_week",
+            "unassigned",
+        ] {
+            assert!(catalogue.iter().any(|(known, _)| *known == name), "{name}");
+        }
+        for (name, line) in catalogue {
+            assert!(line.len() > 10, "{name} has no comment");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Everything that touches the database. [`Store`] is a handle to the threads that own its connections.
+//!
+//! One thread writes: it takes what has queued up, runs it in one transaction with a savepoint for each
+//! job, commits, and only then lets the answers go. A few threads read and never wait for a commit.
+
+pub(crate) mod audit;
+pub(crate) mod db;
+pub(crate) mod migrate;
+pub(crate) mod people;
+pub(crate) mod price;
+pub(crate) mod session;
+pub(crate) mod sum;
+pub(crate) mod team_week;
+pub(crate) mod token;
+pub(crate) mod usage;
+pub(crate) mod week;
+
+use crate::config::Database;
+use anyhow::{Context, Result, anyhow};
+use db::{Access, Db};
+use jiff::Timestamp;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use tokio::sync::oneshot;
+
+/// Jobs that may wait; beyond it the caller is told to come back.
+const QUEUE_MAX: usize = 4096;
+/// Jobs that share one transaction.
+const GROUP_MAX: usize = 128;
+const READERS: usize = 3;
+
+/// Opens the database for a command, brought to the schema of this program.
+pub(crate) fn open(database: &Database, access: Access, now: Timestamp) -> Result<Db> {
+    let mut db = Db::open(database, access)?;
+    match access {
+        Access::Write => migrate::migrate(&mut db, now)?,
+        Access::Read => migrate::check(&mut db)?,
+    }
+    Ok(db)
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The queue is full, or the database did not take or keep the job: nothing is stored, come back later.
+    #[error("the store is busy")]
+    Busy,
+    /// The job itself failed; nothing of it is stored.
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+/// Runs in the writer's transaction; what it returns is called after the COMMIT.
+type Write = Box<dyn FnOnce(&mut Db) -> Result<Answer> + Send>;
+type Answer = Box<dyn FnOnce() + Send>;
+/// Fails only where the connection is to be opened anew.
+type Read = Box<dyn FnOnce(&mut Db) -> Result<()> + Send>;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writes: SyncSender<Write>,
+    reads: SyncSender<Read>,
+}
+
+/// The threads behind a [`Store`]; they end when its last handle is dropped and the queues are empty.
+pub(crate) struct Threads {
+    pub running: Running,
+    /// Done when the writer has ended, be it by a panic.
+    pub writer_ended: oneshot::Receiver<()>,
+}
+
+pub(crate) struct Running(Vec<JoinHandle<()>>);
+
+impl Store {
+    /// Opens the database, migrated, and starts the threads that own it.
+    pub(crate) fn start(database: &Database, now: Timestamp) -> Result<(Self, Threads)> {
+        let connection = open(database, Access::Write, now)?;
+        let (writes, write_queue) = sync_channel(QUEUE_MAX);
+        let (reads, read_queue) = sync_channel(QUEUE_MAX);
+        let mut threads = Vec::new();
+        let target = database.clone();
+        let (writer_ends, writer_ended) = oneshot::channel();
+        threads.push(spawn("store-write", move || {
+            let _writer_ends: oneshot::Sender<()> = writer_ends;
+            write_loop(connection, &target, &write_queue);
+        })?);
+        let queue = Arc::new(Mutex::new(read_queue));
+        for _ in 0..READERS {
+            let (target, queue) = (database.clone(), Arc::clone(&queue));
+            threads.push(spawn("store-read", move || read_loop(&target, &queue))?);
+        }
+        Ok((Self { writes, reads }, Threads { running: Running(threads), writer_ended }))
+    }
+
+    /// Runs `work` in the writer's next transaction and answers after its COMMIT.
+    ///
+    /// The job is queued by the call itself, so that several can share one transaction before the first
+    /// answer is waited for.
+    pub(crate) fn write<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Db) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = move |db: &mut Db| -> Result<Answer> {
+            let done = db.savepoint(work)?;
+            Ok(Box::new(move || drop(reply.send(done))))
+        };
+        let queued = self.writes.try_send(Box::new(job));
+        async move {
+            queued.map_err(|_| StoreError::Busy)?;
+            Ok(answer.await.map_err(|_| StoreError::Busy)??)
+        }
+    }
+
+    /// Runs `work` on one consistent picture of the database.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = move |db: &mut Db| {
+            let done = db.snapshot(work);
+            let healthy = if done.is_ok() { Ok(()) } else { Err(anyhow!("a query failed")) };
+            drop(reply.send(done));
+            healthy
+        };
+        self.reads.try_send(Box::new(job)).map_err(|_| StoreError::Busy)?;
+        Ok(answer.await.map_err(|_| StoreError::Busy)??)
+    }
+}
+
+impl Running {
+    /// Waits until everything queued is stored. A thread that panicked is an error.
+    pub(crate) fn join(self) -> Result<()> {
+        for thread in self.0 {
+            thread.join().map_err(|_| anyhow!("a thread of the store panicked"))?;
+        }
+        Ok(())
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).context("could not start a thread of the store")
+}
+
+fn write_loop(first: Db, database: &Database, queue: &Receiver<Write>) {
+    let mut connection = Some(first);
+    while let Ok(job) = queue.recv() {
+        let group = std::iter::once(job).chain(queue.try_iter().take(GROUP_MAX - 1));
+        let done = with_connection(&mut connection, database, Access::Write, |db| write_group(db, group));
+        match done {
+            Ok(answers) => answers.into_iter().for_each(|answer| answer()),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "could not write to the database"),
+        }
+    }
+}
+
+fn write_group(db: &mut Db, group: impl Iterator<Item = Write>) -> Result<Vec<Answer>> {
+    db.begin()?;
+    let answers = group.map(|job| job(db)).collect::<Result<_>>()?;
+    db.commit()?;
+    Ok(answers)
+}
+
+fn read_loop(database: &Database, queue: &Mutex<Receiver<Read>>) {
+    let mut connection = None;
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        if let Err(error) = with_connection(&mut connection, database, Access::Read, job) {
+            tracing::warn!(error = format!("{error:#}"), "could not read from the database");
+        }
+    }
+}
+
+/// Runs `work` on the connection kept, or a new one; after a failure it is not used again.
+fn with_connection<T>(
+    kept: &mut Option<Db>,
+    database: &Database,
+    access: Access,
+    work: impl FnOnce(&mut Db) -> Result<T>,
+) -> Result<T> {
+    let mut db = match kept.take() {
+        Some(db) => db,
+        None => Db::open(database, access)?,
+    };
+    let done = work(&mut db)?;
+    *kept = Some(db);
+    Ok(done)
+}

@@ -1,0 +1,334 @@
+//! Teams, members and identities: what teams.toml said, and the usage that follows it.
+
+use super::audit::{Event, audit_add};
+use super::db::{Db, Row, values};
+use super::sum::{CostBasis, Sum, SumChange};
+use crate::people::file::{Team, Teams};
+use crate::people::timeline::{Stay, revise, team_at};
+use crate::people::{UNASSIGNED, identity};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::{Developer, Hour, NanoUsd, Tokens};
+use std::collections::{BTreeMap, BTreeSet};
+
+const ACTOR: &str = "teams.toml";
+
+/// Whose spend a report is.
+#[derive(Debug, Default)]
+pub(crate) struct Person {
+    history: Vec<Stay>,
+}
+
+impl Person {
+    pub(crate) fn team_at(&self, hour: Hour) -> &str {
+        team_at(&self.history, hour)
+    }
+}
+
+/// The person behind an identity; one that no team lists is in none.
+pub(crate) fn person_find(db: &mut Db, developer: &Developer) -> Result<Person> {
+    let name = identity(developer);
+    let history = match developer {
+        Developer::OsUser(_) => Vec::new(),
+        Developer::Team(team) => team_history(db, team.as_str())?,
+        Developer::Email(_) | Developer::Pseudonym(_) => read_stays(&db.query(
+            "SELECT m.team, m.valid_from, m.valid_until FROM developer AS d
+             JOIN team_member AS m ON m.developer = d.member
+             WHERE d.developer = $1 AND m.superseded_at IS NULL",
+            &values![&name],
+        )?)?,
+    };
+    Ok(Person { history })
+}
+
+/// Spend claimed for a team itself: its own until it ended, then that of the team it went to.
+fn team_history(db: &mut Db, team: &str) -> Result<Vec<Stay>> {
+    let mut history = Vec::new();
+    let (mut next, mut from) = (Some(team.to_owned()), crate::people::timeline::all_time());
+    while let Some(team) = next {
+        let rows = db.query("SELECT ended_at, merged_into FROM team WHERE team = $1", &values![&team])?;
+        let Some(row) = rows.first() else { break };
+        let until = row.get::<Option<String>>(0)?.map(|hour| hour.parse()).transpose()?;
+        next = row.get::<Option<String>>(1)?.filter(|_| until.is_some());
+        history.push(Stay { from, until, team });
+        from = until.unwrap_or(from);
+    }
+    Ok(history)
+}
+
+/// Notes an identity that reports.
+pub(crate) fn developer_seen(db: &mut Db, developer: &Developer, now: Timestamp) -> Result<()> {
+    db.execute(
+        "INSERT INTO developer AS d (developer, kind, first_seen_at) VALUES ($1, $2, $3)
+         ON CONFLICT (developer) DO UPDATE SET first_seen_at = excluded.first_seen_at
+         WHERE d.first_seen_at IS NULL",
+        &values![identity(developer), developer.kind(), now.to_string()],
+    )?;
+    Ok(())
+}
+
+/// Makes the database say what teams.toml says, the usage of everyone concerned included. In one transaction.
+pub(crate) fn teams_apply(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<()> {
+    for team in &teams.list {
+        team_put(db, team, now)?;
+    }
+    teams_end(db, teams, now)?;
+    let mut concerned = aliases_put(db, teams, now)?;
+    for row in db.query("SELECT developer FROM developer WHERE kind = 'team'", &[])? {
+        concerned.insert(row.get(0)?);
+    }
+    concerned.extend(members_put(db, teams, now)?);
+    let mut sums = SumChange::default();
+    for developer in &concerned {
+        usage_reassign(db, developer, &mut sums)?;
+    }
+    sums.store(db)
+}
+
+fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<()> {
+    let row = values![
+        &team.id,
+        &team.name,
+        team.business_unit.as_ref(),
+        team.product.as_ref(),
+        team.until.map(|hour| hour.to_string()),
+        team.merged_into.as_ref(),
+    ];
+    let sql = "SELECT team, name, business_unit, product, ended_at, merged_into FROM team WHERE team = $1";
+    let stored = db.query(sql, &values![&team.id])?;
+    if stored.first().is_none_or(|stored| !stored.is(&row)) {
+        db.execute(
+            "INSERT INTO team (team, name, business_unit, product, ended_at, merged_into)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (team) DO UPDATE SET name = excluded.name, business_unit = excluded.business_unit,
+                product = excluded.product, ended_at = excluded.ended_at, merged_into = excluded.merged_into",
+            &row,
+        )?;
+        let action = if stored.is_empty() { "team_added" } else { "team_changed" };
+        let detail = format!("name {}", team.name);
+        audit_add(db, now, &Event { actor: ACTOR, action, subject: &team.id, detail })?;
+    }
+    for former in &team.formerly {
+        team_rename(db, former, &team.id, now)?;
+    }
+    db.execute("DELETE FROM team_repository WHERE team = $1", &values![&team.id])?;
+    for (repo, paths) in &team.repositories {
+        db.execute(
+            "INSERT INTO team_repository (team, repo, paths) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            &values![&team.id, repo.as_str(), paths],
+        )?;
+    }
+    Ok(())
+}
+
+/// All of a team's past goes on under its new id.
+fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<()> {
+    let names = values![former, id];
+    if db.query("SELECT team FROM team WHERE team = $1", &names[..1])?.is_empty() {
+        return Ok(());
+    }
+    let mut sums = SumChange::default();
+    for (week, sum) in usage_sums(db, "team = $1", &names[..1])?.iter().map(|(slot, sum)| (&slot.week, sum)) {
+        sums.take(former, week, sum);
+        sums.add(id, week, sum);
+    }
+    db.execute("UPDATE usage SET team = $2 WHERE team = $1", &names)?;
+    db.execute("UPDATE team_member SET team = $2 WHERE team = $1", &names)?;
+    db.execute("DELETE FROM team_repository WHERE team = $1", &names[..1])?;
+    db.execute("UPDATE team SET merged_into = $2 WHERE merged_into = $1", &names)?;
+    db.execute("DELETE FROM team WHERE team = $1", &names[..1])?;
+    sums.store(db)?;
+    audit_add(
+        db,
+        now,
+        &Event { actor: ACTOR, action: "team_renamed", subject: id, detail: format!("was {former}") },
+    )
+}
+
+/// A team that is no longer listed ends now; its past stays.
+fn teams_end(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<()> {
+    for row in db.query("SELECT team FROM team WHERE ended_at IS NULL", &[])? {
+        let id: String = row.get(0)?;
+        if teams.list.iter().any(|team| team.id == id) {
+            continue;
+        }
+        let ended_at = Hour::of(now).to_string();
+        db.execute("UPDATE team SET ended_at = $2 WHERE team = $1", &values![&id, &ended_at])?;
+        let detail = format!("no longer listed, ended at {ended_at}");
+        audit_add(db, now, &Event { actor: ACTOR, action: "team_ended", subject: &id, detail })?;
+    }
+    Ok(())
+}
+
+/// Links emails and other names to their member. Returns the identities that changed hands.
+///
+/// A name whose member is no longer listed at all stays with the member, whose past it is.
+fn aliases_put(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<BTreeSet<String>> {
+    let itself = teams.members.keys().map(|email| (email.clone(), email.clone()));
+    let listed: BTreeMap<String, String> =
+        itself.chain(teams.aliases.iter().map(|(alias, member)| (alias.clone(), member.clone()))).collect();
+    let mut wanted: BTreeMap<String, Option<String>> =
+        listed.into_iter().map(|(name, member)| (name, Some(member))).collect();
+    let mut stored: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for row in db.query("SELECT developer, member FROM developer", &[])? {
+        let (name, member): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+        if member.as_ref().is_some_and(|member| *member != name && teams.members.contains_key(member)) {
+            wanted.entry(name.clone()).or_insert(None);
+        }
+        stored.insert(name, member);
+    }
+    let mut changed = BTreeSet::new();
+    for (name, member) in wanted {
+        if stored.get(&name).is_some_and(|stored| *stored == member) {
+            continue;
+        }
+        let kind = if name.contains('@') { "email" } else { "alias" };
+        db.execute(
+            "INSERT INTO developer (developer, kind, member) VALUES ($1, $2, $3)
+             ON CONFLICT (developer) DO UPDATE SET member = excluded.member",
+            &values![&name, kind, member.as_ref()],
+        )?;
+        if let Some(former) = stored.get(&name) {
+            let nobody = || "nobody".to_owned();
+            let detail = format!(
+                "was {}, is {}",
+                former.clone().unwrap_or_else(nobody),
+                member.unwrap_or_else(nobody)
+            );
+            audit_add(db, now, &Event { actor: ACTOR, action: "identity_mapped", subject: &name, detail })?;
+        }
+        changed.insert(name);
+    }
+    Ok(changed)
+}
+
+/// Revises everyone's history. Returns the identities of those it changed.
+fn members_put(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<BTreeSet<String>> {
+    let mut histories: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    let sql = "SELECT team, valid_from, valid_until, developer FROM team_member WHERE superseded_at IS NULL";
+    for row in db.query(sql, &[])? {
+        histories.entry(row.get(3)?).or_default().push(row);
+    }
+    let everyone: BTreeSet<&String> = histories.keys().chain(teams.members.keys()).collect();
+    let mut changed = BTreeSet::new();
+    for email in everyone {
+        let history = read_stays(histories.get(email).map_or(&[], Vec::as_slice))?;
+        let wishes = teams.members.get(email).map_or(&[][..], Vec::as_slice);
+        let revised = revise(&history, wishes, Hour::of(now));
+        if revised == history {
+            continue;
+        }
+        history_put(db, email, &history, &revised, now)?;
+        for row in db.query("SELECT developer FROM developer WHERE member = $1", &values![email])? {
+            changed.insert(row.get(0)?);
+        }
+    }
+    Ok(changed)
+}
+
+fn history_put(db: &mut Db, email: &str, history: &[Stay], revised: &[Stay], now: Timestamp) -> Result<()> {
+    let now_text = now.to_string();
+    for stay in history.iter().filter(|stay| !revised.contains(stay)) {
+        db.execute(
+            "UPDATE team_member SET superseded_at = $4
+             WHERE developer = $1 AND valid_from = $2 AND team = $3 AND superseded_at IS NULL",
+            &values![email, stay.from.to_string(), &stay.team, &now_text],
+        )?;
+    }
+    for stay in revised.iter().filter(|stay| !history.contains(stay)) {
+        db.execute(
+            "INSERT INTO team_member (developer, team, valid_from, valid_until, recorded_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (developer, valid_from, team, recorded_at) DO UPDATE
+             SET valid_until = excluded.valid_until, superseded_at = NULL",
+            &values![
+                email,
+                &stay.team,
+                stay.from.to_string(),
+                stay.until.map(|hour| hour.to_string()),
+                &now_text
+            ],
+        )?;
+    }
+    let detail = format!("was {}; is {}", told(history), told(revised));
+    audit_add(db, now, &Event { actor: ACTOR, action: "membership_changed", subject: email, detail })
+}
+
+/// `payments 2026-01-01T00:00:00Z..`, or `in no team`.
+fn told(stays: &[Stay]) -> String {
+    if stays.is_empty() {
+        return "in no team".to_owned();
+    }
+    let until = |stay: &Stay| stay.until.map(|hour| hour.to_string()).unwrap_or_default();
+    stays
+        .iter()
+        .map(|stay| format!("{} {}..{}", stay.team, stay.from, until(stay)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn read_stays(rows: &[Row]) -> Result<Vec<Stay>> {
+    let read = |row: &Row| {
+        let until = row.get::<Option<String>>(2)?.map(|hour| hour.parse()).transpose()?;
+        Ok(Stay { team: row.get(0)?, from: row.parse(1)?, until })
+    };
+    let mut stays = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+    stays.sort();
+    Ok(stays)
+}
+
+/// Gives the usage of an identity to the teams its history now says.
+pub(crate) fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
+    let who = values![name];
+    let person = match crate::people::developer(name) {
+        Some(developer) => person_find(db, &developer)?,
+        None => Person::default(),
+    };
+    for (slot, sum) in usage_sums(db, "developer = $1", &who)? {
+        let team = slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));
+        if team == slot.team {
+            continue;
+        }
+        sums.take(&slot.team, &slot.week, &sum);
+        sums.add(team, &slot.week, &sum);
+        db.execute(
+            "UPDATE usage SET team = $3 WHERE developer = $1 AND hour = $2",
+            &values![name, &slot.hour, team],
+        )?;
+    }
+    Ok(())
+}
+
+struct Slot {
+    team: String,
+    week: String,
+    hour: String,
+}
+
+/// The sums of the usage rows that `condition` picks, by team and hour.
+fn usage_sums(db: &mut Db, condition: &str, values: &[super::db::Value]) -> Result<Vec<(Slot, Sum)>> {
+    let sql = format!(
+        "SELECT team, week, hour, cost_basis, requests, input, output, cache_read, cache_write_5m,
+            cache_write_1h, web_search, cost_nanousd
+         FROM usage WHERE {condition} ORDER BY team, week, hour"
+    );
+    let mut sums: Vec<(Slot, Sum)> = Vec::new();
+    for row in db.query(&sql, values)? {
+        let slot = Slot { team: row.get(0)?, week: row.get(1)?, hour: row.get(2)? };
+        let tokens = Tokens {
+            input: row.get(5)?,
+            output: row.get(6)?,
+            cache_read: row.get(7)?,
+            cache_write_5m: row.get(8)?,
+            cache_write_1h: row.get(9)?,
+            web_search: row.get(10)?,
+        };
+        let cost = row.get::<Option<i64>>(11)?.map(NanoUsd);
+        let sum = Sum::of(row.get(4)?, &tokens, cost, row.word(3, CostBasis::from_word)?);
+        match sums.last_mut() {
+            Some((last, total)) if (&last.team, &last.hour) == (&slot.team, &slot.hour) => total.add(&sum, 1),
+            _ => sums.push((slot, sum)),
+        }
+    }
+    Ok(sums)
+}

@@ -1,0 +1,194 @@
+//! The head of each report: whose session it is, and which snapshot of it is stored.
+
+use super::audit::{Event, audit_add};
+use super::db::{Db, Row, Value, values};
+use super::people::usage_reassign;
+use super::sum::SumChange;
+use crate::people;
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::{Rank, Repo, Report, Sender, SessionId, Stored, Trust, Week};
+
+/// What is stored of one session id, over all repositories and weeks.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub owner: Option<Sender>,
+    /// The highest rank stored under the session id.
+    pub rank: Option<Rank>,
+    /// The snapshot under the report's own key.
+    pub snapshot: Option<Stored>,
+}
+
+/// A report about to be stored.
+pub(crate) struct Head<'a> {
+    pub report: &'a Report,
+    /// Whose session it is from now on.
+    pub owner: &'a Sender,
+    pub digest: &'a str,
+    /// The repository whose token delivered it.
+    pub via_repo: &'a str,
+    pub now: Timestamp,
+}
+
+pub(crate) fn session_known(db: &mut Db, report: &Report) -> Result<Known> {
+    let rows = db.query(
+        "SELECT repo, week, developer, trust, install_id, parser, epoch, seq, partial, requests, digest
+         FROM session WHERE session_id = $1 ORDER BY parser, epoch, seq",
+        &values![report.session_id.as_str()],
+    )?;
+    let mut known = Known { owner: None, rank: None, snapshot: None };
+    for row in &rows {
+        let rank = Rank { parser: row.get(5)?, epoch: row.get(6)?, seq: row.get(7)? };
+        known.owner = Some(owner(row)?);
+        known.rank = Some(rank);
+        let (repo, week): (String, String) = (row.get(0)?, row.get(1)?);
+        if repo == report.repo.as_str() && week == report.week.to_string() {
+            let (partial, requests, digest) = (row.get(8)?, row.get(9)?, row.get(10)?);
+            known.snapshot = Some(Stored { rank, partial, requests, digest });
+        }
+    }
+    Ok(known)
+}
+
+fn owner(row: &Row) -> Result<Sender> {
+    Ok(Sender {
+        developer: row.word(2, people::developer)?,
+        trust: row.word(3, Trust::from_word)?,
+        install_id: row.word(4, |id| id.to_owned().try_into().ok())?,
+    })
+}
+
+/// Keeps the higher rank of an equal snapshot.
+pub(crate) fn session_rank(db: &mut Db, report: &Report) -> Result<()> {
+    let Rank { parser, epoch, seq } = report.rank;
+    db.execute(
+        "UPDATE session SET parser = $4, epoch = $5, seq = $6 WHERE session_id = $1 AND repo = $2 AND week = $3",
+        &values![
+            report.session_id.as_str(),
+            report.repo.as_str(),
+            report.week.to_string(),
+            parser,
+            epoch,
+            seq
+        ],
+    )?;
+    Ok(())
+}
+
+/// Gives every report of the session, with its usage, to `owner`.
+pub(crate) fn session_give(db: &mut Db, report: &Report, owner: &Sender, now: Timestamp) -> Result<()> {
+    let (session, developer) = (report.session_id.as_str(), people::identity(&owner.developer));
+    db.execute(
+        "UPDATE session SET developer = $2, trust = $3, install_id = $4 WHERE session_id = $1",
+        &values![session, &developer, owner.trust.as_str(), owner.install_id.as_str()],
+    )?;
+    db.execute("UPDATE usage SET developer = $2 WHERE session_id = $1", &values![session, &developer])?;
+    let mut sums = SumChange::default();
+    usage_reassign(db, &developer, &mut sums)?;
+    sums.store(db)?;
+    let detail = format!("is {developer}, {}", owner.trust.as_str());
+    audit_add(db, now, &Event { actor: "collector", action: "owner_changed", subject: session, detail })
+}
+
+/// The rank stored under a key.
+pub(crate) fn session_rank_of(db: &mut Db, id: &SessionId, repo: &Repo, week: Week) -> Result<Option<Rank>> {
+    let rows = db.query(
+        "SELECT parser, epoch, seq FROM session WHERE session_id = $1 AND repo = $2 AND week = $3",
+        &values![id.as_str(), repo.as_str(), week.to_string()],
+    )?;
+    let rank = |row: &Row| Ok(Rank { parser: row.get(0)?, epoch: row.get(1)?, seq: row.get(2)? });
+    rows.first().map(rank).transpose()
+}
+
+/// Stores the report without its usage.
+pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
+    let columns: Vec<&str> = COLUMNS.split_whitespace().collect();
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    let updates: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    let sql = format!(
+        "INSERT INTO session ({}) VALUES ({}) ON CONFLICT (session_id, repo, week) DO UPDATE SET {}",
+        columns.join(", "),
+        places.join(", "),
+        updates[3..].join(", ")
+    );
+    db.execute(&sql, &row(head))?;
+    put_commits(db, head.report)?;
+    put_pull_requests(db, head.report)
+}
+
+const COLUMNS: &str = "session_id repo week developer trust install_id via_repo parser epoch seq digest partial
+    requests client client_version entrypoint hook_version environment provider billing started_at ended_at
+    end_reason turns subagents tool_errors api_errors compactions prompt_max lines malformed synthetic interrupted
+    unknown_usage unitemised adopted stored_at";
+
+/// The fields in the order of [`COLUMNS`].
+fn row<'a>(head: &Head<'a>) -> Vec<Value<'a>> {
+    let report = head.report;
+    let client = &report.client;
+    let mut row = Vec::from(values![
+        report.session_id.as_str(),
+        report.repo.as_str(),
+        report.week.to_string(),
+        people::identity(&head.owner.developer),
+        head.owner.trust.as_str(),
+        head.owner.install_id.as_str(),
+        head.via_repo,
+        report.rank.parser,
+        report.rank.epoch,
+        report.rank.seq,
+        head.digest,
+        report.partial,
+        report.requests(),
+        client.name.as_str(),
+        client.version.as_str(),
+        client.entrypoint.as_str(),
+        client.hook.as_str(),
+        report.environment.as_str(),
+        report.provider.as_str(),
+        report.billing.as_str(),
+        report.started_at.map(|at| at.to_string()),
+        report.ended_at.map(|at| at.to_string()),
+        report.end_reason.as_str(),
+    ]);
+    let meter::Shape { turns, subagents, tool_errors, api_errors, compactions, prompt_max } = report.shape;
+    row.extend([turns, subagents, tool_errors, api_errors, compactions, prompt_max].map(Value::from));
+    let meter::Quality { lines, malformed, synthetic, interrupted, unknown_usage, unitemised, adopted } =
+        report.quality;
+    row.extend(
+        [lines, malformed, synthetic, interrupted, unknown_usage, unitemised, adopted].map(Value::from),
+    );
+    row.push(head.now.to_string().into());
+    row
+}
+
+fn put_commits(db: &mut Db, report: &Report) -> Result<()> {
+    let week = report.week.to_string();
+    let key = || Vec::from(values![report.session_id.as_str(), report.repo.as_str(), &week]);
+    db.execute("DELETE FROM session_commit WHERE session_id = $1 AND repo = $2 AND week = $3", &key())?;
+    for commit in &report.commits {
+        let mut row = key();
+        row.extend(values![commit.sha.as_str(), commit.branch.as_str(), commit.at.to_string()]);
+        db.execute(
+            "INSERT INTO session_commit (session_id, repo, week, sha, branch, committed_at)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            &row,
+        )?;
+    }
+    Ok(())
+}
+
+fn put_pull_requests(db: &mut Db, report: &Report) -> Result<()> {
+    let week = report.week.to_string();
+    let key = || Vec::from(values![report.session_id.as_str(), report.repo.as_str(), &week]);
+    db.execute("DELETE FROM session_pull_request WHERE session_id = $1 AND repo = $2 AND week = $3", &key())?;
+    for pull_request in &report.pull_requests {
+        let mut row = key();
+        row.extend(values![pull_request.number, pull_request.action.as_str(), pull_request.at.to_string()]);
+        db.execute(
+            "INSERT INTO session_pull_request (session_id, repo, week, number, action, acted_at)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            &row,
+        )?;
+    }
+    Ok(())
+}

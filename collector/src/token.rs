@@ -1,0 +1,122 @@
+//! `cpvo token`: issues, lists and revokes the write-only tokens that repositories carry.
+
+use crate::config::{Clock, Options};
+use crate::http::claims;
+use crate::keys;
+use crate::store::audit::{Event, audit_add};
+use crate::store::db::{Access, Db};
+use crate::store::open;
+use crate::store::token::{Token, token_add, token_list, token_revoke};
+use anyhow::{Context, Result, anyhow, ensure};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use jiff::{SignedDuration, Timestamp};
+use meter::Repo;
+use std::io::Write;
+
+const DAYS_MAX: i64 = 400;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Print a new token for a repository
+    Issue(Issue),
+    /// Every token that was issued
+    List,
+    /// Refuse a token from now on
+    Revoke {
+        /// The id that `cpvo token list` shows
+        id: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Issue {
+    /// The repository whose settings will carry it, as host/owner/name or its remote
+    #[arg(long, value_name = "REPO", value_parser = repo)]
+    repo: Repo,
+    /// Let it report this repository only
+    #[arg(long)]
+    strict: bool,
+    /// Days until it expires
+    #[arg(long, default_value_t = DAYS_MAX, value_parser = clap::value_parser!(i64).range(1..=DAYS_MAX))]
+    days: i64,
+}
+
+fn repo(text: &str) -> Result<Repo> {
+    let known = text.parse().ok().or_else(|| Repo::of_remote(text));
+    known.with_context(|| format!("{text:?} is neither host/owner/name nor a remote"))
+}
+
+pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    let now = now();
+    let mut db = open(&config.db, Access::Write, now)?;
+    let mut out = std::io::stdout().lock();
+    match args.command {
+        Command::Issue(Issue { repo, strict, days }) => {
+            let expires_at = now.checked_add(SignedDuration::from_hours(24 * days))?;
+            let token =
+                Token { id: random_id()?, repo, strict, issued_at: now, expires_at, revoked_at: None };
+            writeln!(out, "{}", issue(&mut db, &keys::signing(&config.keys)?, &token)?)?;
+        }
+        Command::List => writeln!(out, "{}", table(&token_list(&mut db)?, now))?,
+        Command::Revoke { id } => {
+            ensure!(revoke(&mut db, &id, now)?, "there is no token {id} that was not revoked already");
+            writeln!(out, "revoked {id}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes the token, then signs it: one that is not in the list never gets out.
+pub(crate) fn issue(db: &mut Db, key: &keys::Signing, token: &Token) -> Result<String> {
+    db.transaction(|db| {
+        token_add(db, token)?;
+        let detail = format!("for {}{}", token.repo, if token.strict { ", strict" } else { "" });
+        audit_add(
+            db,
+            token.issued_at,
+            &Event { actor: "admin", action: "token_issued", subject: &token.id, detail },
+        )
+    })?;
+    key.sign(&claims(token))
+}
+
+fn revoke(db: &mut Db, id: &str, now: Timestamp) -> Result<bool> {
+    db.transaction(|db| {
+        let revoked = token_revoke(db, id, now)?;
+        if revoked {
+            let detail = String::new();
+            audit_add(db, now, &Event { actor: "admin", action: "token_revoked", subject: id, detail })?;
+        }
+        Ok(revoked)
+    })
+}
+
+pub(crate) fn random_id() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random bytes from the system: {error}"))?;
+    Ok(keys::hex(&bytes))
+}
+
+fn table(tokens: &[Token], now: Timestamp) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["id", "repository", "may report", "issued", "state"]);
+    for token in tokens {
+        let state = match token.revoked_at {
+            Some(at) => format!("revoked {}", at.strftime("%F")),
+            None if token.expires_at <= now => format!("expired {}", token.expires_at.strftime("%F")),
+            None => format!("until {}", token.expires_at.strftime("%F")),
+        };
+        let may = if token.strict { "this repository" } else { "any repository" };
+        let issued = token.issued_at.strftime("%F").to_string();
+        table.add_row([&token.id, token.repo.as_str(), may, &issued, &state]);
+    }
+    table.trim_fmt()
+}
