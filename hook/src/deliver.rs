@@ -35,9 +35,11 @@ pub(crate) struct Terms<'a> {
 /// What became of a delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// Reports a collector took, with their requests.
-    pub taken: Vec<(Key, u64)>,
-    pub refused: usize,
+    /// Reports a collector took.
+    pub taken: Vec<Key>,
+    /// The responses they count.
+    pub requests: u64,
+    pub refused: u64,
     /// What stood in the way, one sentence for each collector.
     pub troubles: Vec<String>,
 }
@@ -63,11 +65,52 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
     Ok(summary)
 }
 
+/// The body of the next request, as `preview` shows it; `None` where nothing waits.
+pub(crate) fn next(
+    ledger: &Ledger,
+    outbox: &mut Outbox,
+    collector: &Collector,
+    to: &Destination,
+    repos: &BTreeSet<Repo>,
+) -> Result<Option<String>> {
+    let waiting = outbox.waiting(ledger, collector, to, repos)?;
+    let (batch, body) = write(ledger, outbox, (collector, to), waiting, REPORTS_MAX)?;
+    Ok(Some(body).filter(|_| !batch.is_empty()))
+}
+
+/// Writes as many of the reports that wait as one request carries.
+fn write(
+    ledger: &Ledger,
+    outbox: &mut Outbox,
+    (collector, to): (&Collector, &Destination),
+    waiting: Vec<(Key, u64)>,
+    max: usize,
+) -> Result<(Vec<Offer>, String)> {
+    let (mut batch, mut body) = (Vec::new(), String::from("["));
+    for entry in waiting {
+        let report = outbox.report(ledger, collector, to, &entry)?;
+        let (partial, requests) = (report.partial, report.requests());
+        let report = serde_json::to_string(&report)?;
+        let full = body.len() + report.len() + 2 > BATCH_BYTES_MAX || batch.len() == max.max(1);
+        if full && !batch.is_empty() {
+            break;
+        }
+        if !batch.is_empty() {
+            body.push(',');
+        }
+        body.push_str(&report);
+        batch.push(Offer { key: entry.0, seq: entry.1, partial, requests });
+    }
+    body.push(']');
+    Ok((batch, body))
+}
+
 /// A report on its way.
 struct Offer {
     key: Key,
     seq: u64,
     partial: bool,
+    requests: u64,
 }
 
 /// A delivery to one collector with one token.
@@ -140,27 +183,10 @@ impl Run<'_> {
     }
 
     /// The next reports to offer, and their JSON.
-    fn batch(&self, ledger: &mut Ledger, outbox: &mut Outbox, max: usize) -> Result<(Vec<Offer>, String)> {
-        let waiting = outbox.waiting(ledger, &self.collector, self.to, self.repos)?;
-        let (mut batch, mut body) = (Vec::new(), String::from("["));
-        for entry in waiting
-            .into_iter()
-            .filter(|(key, _)| self.offers.get(key).is_none_or(|offers| *offers < OFFERS_MAX))
-        {
-            let report = outbox.report(ledger, &self.collector, self.to, &entry)?;
-            let (partial, report) = (report.partial, serde_json::to_string(&report)?);
-            let full = body.len() + report.len() + 2 > BATCH_BYTES_MAX || batch.len() == max.max(1);
-            if full && !batch.is_empty() {
-                break;
-            }
-            if !batch.is_empty() {
-                body.push(',');
-            }
-            body.push_str(&report);
-            batch.push(Offer { key: entry.0, seq: entry.1, partial });
-        }
-        body.push(']');
-        Ok((batch, body))
+    fn batch(&self, ledger: &Ledger, outbox: &mut Outbox, max: usize) -> Result<(Vec<Offer>, String)> {
+        let mut waiting = outbox.waiting(ledger, &self.collector, self.to, self.repos)?;
+        waiting.retain(|(key, _)| self.offers.get(key).is_none_or(|offers| *offers < OFFERS_MAX));
+        write(ledger, outbox, (&self.collector, self.to), waiting, max)
     }
 
     /// Keeps what the collector answered to each report.
@@ -180,7 +206,10 @@ impl Run<'_> {
             match self.judge(answer, offer) {
                 Verdict::Keep(outcome, note) => {
                     match outcome {
-                        Outcome::Done => summary.taken.push((key.clone(), *seq)),
+                        Outcome::Done => {
+                            summary.taken.push(key.clone());
+                            summary.requests += offer.requests;
+                        }
                         Outcome::Refused => summary.refused += 1,
                         // offered once in a delivery: asking again at once changes nothing
                         _ => *self.offers.entry(key.clone()).or_default() = OFFERS_MAX,

@@ -39,6 +39,7 @@ mod repository;
 mod scope;
 mod secret;
 mod settings;
+mod stage;
 mod sweep;
 mod terms;
 mod transcript;

@@ -37,7 +37,7 @@ impl Bounds {
 /// What a sweep did.
 #[derive(Debug, Default)]
 pub(crate) struct Swept {
-    pub files: usize,
+    pub files: u64,
     pub bytes: u64,
     /// Sessions with new lines.
     pub sessions: BTreeSet<SessionId>,

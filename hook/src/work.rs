@@ -4,56 +4,27 @@ use crate::command::Work;
 use crate::config::Config;
 use crate::deliver::{self, Summary};
 use crate::events::{self, Said};
-use crate::identity::Identities;
 use crate::install::Install;
 use crate::ledger::{self, Event, Ledger, Patience};
 use crate::outbox::Outbox;
 use crate::places::Places;
-use crate::repository::{self, Checkout};
-use crate::scope::Scene;
-use crate::secret::Secret;
+use crate::stage::Stage;
 use crate::sweep::{self, Bounds, Reader, Swept};
-use crate::terms::Scope;
 use crate::{detach, git, log};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
-use meter::Developer;
-use std::path::Path;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How long a delivery may take that nobody waits for.
-const DELIVERY_MAX: Duration = Duration::from_secs(120);
+pub(crate) const DELIVERY_MAX: Duration = Duration::from_secs(120);
 /// How long a session's end may take where the machine does not outlive it.
 const INLINE_MAX: Duration = Duration::from_secs(10);
-
-/// Where a command runs, and for whom.
-struct Stage {
-    scene: Scene,
-    checkout: Option<Checkout>,
-    developer: Developer,
-}
-
-impl Stage {
-    fn set(folder: &Path, config: &Config, all: bool) -> Self {
-        // the name of a repository without remote is not needed here
-        let checkout = repository::find(folder, &Secret::of([0; 32]));
-        let scene = Scene::of(folder, checkout.as_ref(), config, all);
-        let developer = Identities::new(config, folder).claimed(Some(folder));
-        Self { scene, checkout, developer }
-    }
-
-    /// Whether anything may be read, stored or sent here.
-    fn is_open(&self, config: &Config) -> bool {
-        !config.disabled && self.scene.scope > Scope::Off && self.scene.terms.admit(&self.developer)
-    }
-}
 
 /// A detached process.
 pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
     let said = work.said();
     let stage = Stage::set(&said.cwd, config, false);
-    if !stage.is_open(config) {
+    if stage.closed(config).is_some() {
         return Ok(());
     }
     let deadline = Instant::now() + DELIVERY_MAX;
@@ -101,7 +72,7 @@ pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp, absorb: bool)
 }
 
 /// Reads what is new; `None` where another sweep does.
-fn sweep_once(
+pub(crate) fn sweep_once(
     stage: &Stage,
     config: &Config,
     now: Timestamp,
@@ -118,16 +89,17 @@ fn sweep_once(
     Ok(Some((swept, ledger)))
 }
 
+/// When a delivery runs, until when, and whether it also asks what is missing.
 #[derive(Clone, Copy)]
-struct Moment {
-    now: Timestamp,
-    deadline: Instant,
-    heal: bool,
+pub(crate) struct Moment {
+    pub now: Timestamp,
+    pub deadline: Instant,
+    pub heal: bool,
 }
 
 /// Delivers all that waits. Where another process delivers, it will see what this one stored: whoever holds the
 /// lock looks again after letting it go.
-fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
+pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
     let mut ledger = Ledger::open(&config.state, Patience::Worker, moment.now)?;
     let install = Install::load(&config.state)?;
     let mut summary = Summary::default();
@@ -144,6 +116,7 @@ fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary
         let more = deliver::run(&mut ledger, &mut outbox, terms)?;
         drop(lock);
         summary.taken.extend(more.taken);
+        summary.requests += more.requests;
         summary.refused += more.refused;
         summary.troubles = more.troubles;
         for trouble in &summary.troubles {
@@ -160,26 +133,11 @@ fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary
 
 /// Notes an error where only `status` shows it; a damaged ledger makes room for a new one.
 pub(crate) fn note(config: &Config, now: Timestamp, command: &str, error: &anyhow::Error) {
-    if config.disabled || !Stage::set(&crate::current_folder(), config, false).is_open(config) {
+    if config.disabled || Stage::set(&crate::current_folder(), config, false).closed(config).is_some() {
         return;
     }
     log::write(&config.state, now, command, &format!("{error:#}"));
     if ledger::is_damaged(error) {
         drop(ledger::set_aside(&config.state, now));
     }
-}
-
-/// A sweep somebody typed.
-pub(crate) fn sweep_typed(config: &Config, now: Timestamp, all: bool, json: bool) -> Result<ExitCode> {
-    let stage = Stage::set(&crate::current_folder(), config, all);
-    if !stage.is_open(config) {
-        bail!("nothing may be read here");
-    }
-    let swept = sweep_once(&stage, config, now, Bounds::TYPED, &|_, _| {})?;
-    let deadline = Instant::now() + DELIVERY_MAX;
-    let summary = deliver_all(&stage, config, Moment { now, deadline, heal: true })?;
-    let _ = json;
-    use std::io::Write;
-    writeln!(std::io::stdout(), "{:?} {summary:?}", swept.map(|swept| swept.0))?;
-    Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,10 @@
 //! The command line: one entry for each thing a person or the client asks for.
 
+mod me;
+mod preview;
+mod status;
+mod sweep;
+
 use crate::config::Config;
 use crate::events::{self, Ended, Said};
 use crate::{detach, work};
@@ -52,6 +57,24 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the exact JSON that would be sent next, without sending it
+    Preview {
+        /// As `sweep --all` would send it
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show your own spend at list price by week, repository and branch
+    Me {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show where reports go, as whom, what waits and what is wrong; exit 1 when something is stuck
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     #[command(hide = true, name = detach::RELAY)]
     Detached {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -86,6 +109,9 @@ impl Command {
             Self::SessionStart => "session-start",
             Self::SessionEnd => "session-end",
             Self::Sweep { .. } => "sweep",
+            Self::Preview { .. } => "preview",
+            Self::Me { .. } => "me",
+            Self::Status { .. } => "status",
             Self::Detached { .. } => detach::RELAY,
             Self::Work(_) => "work",
         }
@@ -100,7 +126,10 @@ impl Command {
                     work::inline(&said, config, now, stored)?;
                 }
             }
-            Self::Sweep { all, json } => return work::sweep_typed(config, now, all, json),
+            Self::Sweep { all, json } => return sweep::run(config, now, all, json),
+            Self::Preview { all } => preview::run(config, now, all)?,
+            Self::Me { json } => me::run(config, now, json)?,
+            Self::Status { json } => return status::run(config, now, json),
             Self::Detached { arguments } => detach::relay(&arguments)?,
             Self::Work(work) => work::run(&work, config, now)?,
         }

@@ -1,0 +1,34 @@
+//! `preview`: the exact next JSON that would be sent.
+
+use crate::config::Config;
+use crate::install::Install;
+use crate::outbox::Outbox;
+use crate::stage::Stage;
+use crate::sweep::Bounds;
+use crate::{deliver, work};
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+use std::io::Write;
+
+/// Reads what is new first: what would be sent is what a sweep would find now.
+pub(super) fn run(config: &Config, now: Timestamp, all: bool) -> Result<()> {
+    let stage = Stage::set(&crate::current_folder(), config, all);
+    if let Some(reason) = stage.closed(config) {
+        bail!("nothing would be sent: {reason}");
+    }
+    let Some((_, ledger)) = work::sweep_once(&stage, config, now, Bounds::TYPED, &|_, _| {})? else {
+        bail!("another sweep is reading: try again in a moment");
+    };
+    let install = Install::load(&config.state)?;
+    let mut outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
+    let mut out = std::io::stdout().lock();
+    for (to, repos) in outbox.destinations(&ledger)? {
+        outbox.may_send(&to)?;
+        let collector = ledger.collector(to.address.origin())?;
+        let body = deliver::next(&ledger, &mut outbox, &collector, &to, &repos)?;
+        if let Some(body) = body {
+            return Ok(writeln!(out, "{body}")?);
+        }
+    }
+    Ok(writeln!(out, "[]")?)
+}

@@ -1,0 +1,167 @@
+//! `status`: where reports go, as whom, what waits, and what stands in the way. Looks only: nothing is created.
+
+use crate::config::Config;
+use crate::install::Install;
+use crate::ledger::{Collector, Ledger, Outcome};
+use crate::outbox::Outbox;
+use crate::stage::Stage;
+use crate::terms::{Identity, Scope};
+use crate::{identity, log, settings, sweep};
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+const LOG_LINES: usize = 5;
+
+#[derive(Debug, Default, Serialize)]
+struct Status {
+    version: &'static str,
+    collector: Option<String>,
+    /// How a collector will know who this is.
+    trust: &'static str,
+    scope: &'static str,
+    developer: String,
+    identity: &'static str,
+    state: String,
+    /// Why nothing happens here, which may be as it should.
+    closed: Option<String>,
+    last_delivery: Option<Timestamp>,
+    waiting: usize,
+    held: Vec<String>,
+    set_aside: Vec<String>,
+    /// What somebody has to see to.
+    problems: Vec<String>,
+    log: Vec<String>,
+}
+
+pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<ExitCode> {
+    let folder = crate::current_folder();
+    let stage = Stage::set(&folder, config, false);
+    let mut status = here(&stage, config, &folder);
+    if status.closed.is_none()
+        && let Some(ledger) = Ledger::open_existing(&config.state, now)?
+    {
+        delivery(&mut status, &stage, config, &ledger)?;
+    }
+    let stuck = !status.problems.is_empty() || !status.held.is_empty() || !status.set_aside.is_empty();
+    let mut out = std::io::stdout().lock();
+    match json {
+        true => writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?,
+        false => write!(out, "{}", person(&status))?,
+    }
+    Ok(if stuck { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What can be told without the ledger.
+fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
+    let terms = &stage.scene.terms;
+    let mut problems = config.faults.clone();
+    if config.scope_ignored {
+        problems.push(
+            "CPVO_SCOPE=all is ignored in the environment: set scope = \"all\" in your own config.toml"
+                .to_owned(),
+        );
+    }
+    if terms.address.is_none() {
+        problems
+            .push("no collector is named: CPVO_URL is not set, and this repository ships none".to_owned());
+    }
+    if let Some(address) = terms.address.as_ref().filter(|address| !config.allows(address)) {
+        problems.push(format!("{address} is not among `collectors` in your config.toml"));
+    }
+    if let Err(error) = identity::sent(&stage.developer, config, terms) {
+        problems.push(format!("{error:#}"));
+    }
+    let project = stage.checkout.as_ref().map_or(folder, |checkout| &checkout.root);
+    let user = sweep::roots(config).pop().and_then(|projects| projects.parent().map(Path::to_owned));
+    problems.extend(settings::silenced(project, user.as_deref()));
+    Status {
+        version: env!("CARGO_PKG_VERSION"),
+        collector: terms.address.as_ref().map(ToString::to_string),
+        trust: if terms.token.is_some() { "claimed" } else { "none: no token" },
+        scope: match stage.scene.scope {
+            Scope::Off => "off",
+            Scope::Repo => "repo",
+            Scope::All => "all",
+        },
+        developer: stage.developer.name().to_owned(),
+        identity: match config.identity(terms) {
+            Identity::Team => "team",
+            Identity::Pseudonym => "pseudonym",
+            Identity::Person => "person",
+        },
+        state: config.state.display().to_string(),
+        closed: stage.closed(config),
+        problems,
+        log: log::last(&config.state, LOG_LINES),
+        ..Status::default()
+    }
+}
+
+/// What became of the deliveries.
+fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger) -> Result<()> {
+    let install = Install::load(&config.state)?;
+    let mut outbox = Outbox::new(config, &stage.scene, &install, ledger)?;
+    for (to, repos) in outbox.destinations(ledger)? {
+        let collector = ledger.collector(to.address.origin())?;
+        let waiting = outbox.waiting(ledger, &collector, &to, &repos)?.len();
+        status.waiting += waiting;
+        status.last_delivery = status.last_delivery.max(instant(collector.success_at));
+        if waiting > 0 && (collector.failures > 0 || !collector.stopped.is_empty()) {
+            status.problems.push(failure(&collector));
+        }
+        for trouble in ledger
+            .delivery_troubled(&collector.origin)?
+            .into_iter()
+            .filter(|trouble| repos.contains(&trouble.key.repo))
+        {
+            let said = format!(
+                "{} {} {}: {}",
+                trouble.key.session, trouble.key.repo, trouble.key.week, trouble.note
+            );
+            match trouble.outcome {
+                Outcome::Held => status.held.push(said),
+                Outcome::Refused | Outcome::Upgrade => status.set_aside.push(said),
+                Outcome::Later | Outcome::Done => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn failure(collector: &Collector) -> String {
+    let since = instant(collector.failure_at).map(|at| format!(" at {at:.0}")).unwrap_or_default();
+    let stopped = if collector.stopped.is_empty() {
+        ""
+    } else {
+        "; nothing is sent until CPVO_URL or CPVO_TOKEN changes"
+    };
+    format!("{}: the last delivery failed{since}: {}{stopped}", collector.origin, collector.failure)
+}
+
+fn instant(seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_second(seconds).ok().filter(|_| seconds > 0)
+}
+
+fn person(status: &Status) -> String {
+    let delivery = status.last_delivery.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let mut lines = vec![
+        format!("cpvo-hook {}", status.version),
+        format!("collector      {}", status.collector.as_deref().unwrap_or("none")),
+        format!("trust          {}", status.trust),
+        format!("scope          {}", status.scope),
+        format!("developer      {} ({})", status.developer, status.identity),
+        format!("state          {}", status.state),
+        format!("last delivery  {delivery}"),
+        format!("waiting        {}", status.waiting),
+    ];
+    lines.extend(status.closed.iter().map(|reason| format!("idle           {reason}")));
+    lines.extend(status.held.iter().map(|said| format!("held           {said}")));
+    lines.extend(status.set_aside.iter().map(|said| format!("set aside      {said}")));
+    lines.extend(status.problems.iter().map(|problem| format!("problem        {problem}")));
+    lines.extend(status.log.iter().map(|line| format!("log            {line}")));
+    lines.join("\n") + "\n"
+}
