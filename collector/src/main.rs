@@ -1,11 +1,13 @@
 //! `cpvo`: the collector and its admin commands. One call per command; the one place that prints an error.
 
+mod chart;
 mod config;
 mod hooks_config;
 mod http;
 mod init;
 mod keys;
 mod listing;
+mod page;
 mod people;
 mod platforms;
 mod prices;

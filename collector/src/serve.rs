@@ -1,7 +1,7 @@
 //! `cpvo serve`: the collector, from opening its database to draining at SIGTERM.
 
 use crate::config::{Clock, Options};
-use crate::http::{self, App, Counters};
+use crate::http::{self, App, Counters, Hosts};
 use crate::keys;
 use crate::people::watch::Follower;
 use crate::store::Store;
@@ -48,7 +48,9 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let served = runtime.block_on(async {
         let book = Arc::new(PriceBook::embedded());
         prepare(&store, &book, now).await?;
-        let app = Arc::new(App { store, book, keys, counters: Counters::default(), now });
+        let hosts = Hosts::new(listen, config.url.as_deref());
+        let (counters, hooks_dir) = (Counters::default(), config.hooks_dir.clone());
+        let app = Arc::new(App { store, book, keys, counters, hosts, hooks_dir, now });
         let _watcher = follow_teams(&config.teams, &app).await?;
         let _weeks = tokio::spawn(turn_weeks(app.store.clone(), now));
         let listener =

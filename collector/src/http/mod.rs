@@ -3,10 +3,14 @@
 mod answer;
 mod auth;
 mod body;
+mod dashboard;
 mod error;
 mod health;
+mod hook_binary;
+mod hosts;
 mod missing;
 mod reports;
+mod weeks;
 
 use crate::config::Clock;
 use crate::keys::Verifying;
@@ -14,6 +18,7 @@ use crate::store::Store;
 use anyhow::Result;
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use error::Error;
 use hyper::server::conn::http1;
@@ -21,6 +26,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use meter::PriceBook;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -29,6 +35,7 @@ use tower_http::timeout::TimeoutLayer;
 
 pub(crate) use auth::claims;
 pub(crate) use health::Counters;
+pub(crate) use hosts::Hosts;
 
 /// A client that has not sent its headers by then is cut off; so is an idle connection.
 const HEADERS_WAIT: Duration = Duration::from_secs(10);
@@ -43,13 +50,25 @@ pub(crate) struct App {
     pub book: Arc<PriceBook>,
     pub keys: Verifying,
     pub counters: Counters,
+    /// The names the page answers to.
+    pub hosts: Hosts,
+    /// The programs `/v1/hook` gives out.
+    pub hooks_dir: PathBuf,
     pub now: Clock,
 }
 
 fn routes(app: Arc<App>) -> Router {
+    let read = Router::new()
+        .route("/", get(dashboard::get))
+        .route("/assets/style.css", get(dashboard::style))
+        .route("/assets/icon.svg", get(dashboard::icon))
+        .route("/v1/weeks", get(weeks::get))
+        .route_layer(from_fn_with_state(Arc::clone(&app), hosts::guard));
     Router::new()
+        .merge(read)
         .route("/v1/reports", post(reports::post))
         .route("/v1/sessions/missing", post(missing::post))
+        .route("/v1/hook/{target}", get(hook_binary::get))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

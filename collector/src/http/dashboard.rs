@@ -1,0 +1,42 @@
+//! `GET /` and what the page loads: no script, no style in the page, nothing from another host.
+
+use super::App;
+use super::error::Error;
+use super::weeks::{self, Asked};
+use crate::page::page;
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+const STYLE: &str = include_str!("../../assets/style.css");
+const ICON: &str = include_str!("../../assets/icon.svg");
+
+const GUARDS: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Error> {
+    let choice = weeks::choice(asked)?;
+    let span = choice.weeks;
+    let weekly = weeks::load(&app, choice).await?;
+    let html = page(&weekly, span).map_err(Error::Internal)?;
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    Ok((GUARDS, kind, html).into_response())
+}
+
+pub(super) async fn style() -> impl IntoResponse {
+    (GUARDS, [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], STYLE)
+}
+
+pub(super) async fn icon() -> impl IntoResponse {
+    (GUARDS, [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-cache")], ICON)
+}
