@@ -82,3 +82,106 @@ pub(crate) fn owner<At: Ord + Copy>(holders: &[(SessionId, Option<At>)]) -> Opti
     let age = |(session, at): &&(SessionId, Option<At>)| (at.is_none(), *at, session.clone());
     holders.iter().min_by_key(age).map(|(session, _)| session.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn session(digit: char) -> SessionId {
+        format!("8b41c8a0-0000-4000-8000-00000000000{digit}").parse().unwrap()
+    }
+
+    fn response(id: &str, request: Option<&str>) -> Response {
+        Response {
+            id: id.to_owned(),
+            request_id: request.map(str::to_owned),
+            request_ref: None,
+            model: "claude-opus-5-5".parse().unwrap(),
+            requested: None,
+            slices: Vec::new(),
+            speed: Speed::Standard,
+            geo: Geo::Elsewhere,
+            subagent: false,
+            workflow: "main".parse().unwrap(),
+            finished: true,
+        }
+    }
+
+    type Ids<'a> = (&'a str, Option<&'a str>, char);
+
+    #[track_caller]
+    fn check(one: Ids, other: Ids, same: bool) {
+        let key = |(id, request, digit): Ids| key(&response(id, request), &session(digit));
+        assert_eq!(key(one) == key(other), same, "{one:?} {other:?}");
+    }
+
+    #[test]
+    fn what_names_a_response() {
+        check(("msg_1", Some("req_1"), 'a'), ("msg_1", Some("req_2"), 'b'), true);
+        check(("msg_bdrk_1", None, 'a'), ("msg_bdrk_1", Some("req_1"), 'a'), true);
+        check(("msg_1", None, 'a'), ("msg_2", None, 'a'), false);
+        check(("gen-1", Some("req_1"), 'a'), ("gen-1", Some("req_1"), 'b'), true);
+        check(("gen-1", Some("req_1"), 'a'), ("gen-1", Some("req_2"), 'a'), false);
+        check(("gen-1", None, 'a'), ("gen-1", None, 'a'), true);
+        check(("gen-1", None, 'a'), ("gen-1", None, 'b'), false);
+        check(("gen", Some("1x"), 'a'), ("gen1", Some("x"), 'a'), false);
+    }
+
+    #[test]
+    fn keys_are_the_same_in_every_version() {
+        let hex: String = key(&response("msg_01", None), &session('a'))
+            .as_bytes()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert_eq!(hex, "7cd09742124ff78d7693151ba0395b71");
+    }
+
+    fn record(output: u64, second: i64, finished: bool, input: u64) -> Record {
+        let at = Timestamp::from_second(second).unwrap();
+        let tokens = Tokens { input, output, ..Tokens::default() };
+        let response = Response { finished, slices: vec![(Band::To100k, tokens)], ..response("msg_1", None) };
+        Record::of(response, at)
+    }
+
+    #[test]
+    fn the_largest_record_counts_whole() {
+        let wins = |old: &Record, new: &Record| (wins(old, new), wins(new, old));
+        assert_eq!(wins(&record(1, 0, false, 9), &record(57, 5, true, 2)), (true, false));
+        assert_eq!(wins(&record(57, 5, true, 2), &record(57, 4, false, 2)), (true, false));
+        assert_eq!(wins(&record(57, 5, false, 2), &record(57, 5, true, 2)), (true, false));
+        assert_eq!(wins(&record(57, 5, true, 2), &record(57, 5, true, 2)), (false, false));
+    }
+
+    #[test]
+    fn the_oldest_session_owns_what_several_hold() {
+        let check = |holders: &[(char, Option<i64>)], expected| {
+            let holders: Vec<_> = holders.iter().map(|(digit, at)| (session(*digit), *at)).collect();
+            assert_eq!(owner(&holders), expected);
+        };
+        check(&[('a', Some(5)), ('b', Some(4))], Some(session('b')));
+        check(&[('b', Some(4)), ('a', Some(4))], Some(session('a')));
+        check(&[('a', None), ('b', Some(9))], Some(session('b')));
+        check(&[('b', None), ('a', None)], Some(session('a')));
+        check(&[], None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_and_no_repetition_changes_the_winner(
+            lines in prop::collection::vec((0..4_u64, 0..4_i64, any::<bool>(), 0..3_u64), 1..8),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..16),
+        ) {
+            let records: Vec<Record> = lines.iter().map(|(output, at, done, input)| record(*output, *at, *done, *input)).collect();
+            let fold = |records: Vec<&Record>| records.into_iter().reduce(|old, new| if wins(old, new) { new } else { old }).cloned();
+            let shuffled = order.iter().map(|index| index.get(&records)).chain(records.iter().rev());
+            let winner = fold(records.iter().collect());
+            prop_assert_eq!(fold(shuffled.collect()), winner.clone());
+            let largest = lines.iter().map(|line| line.0).max();
+            let earliest = lines.iter().filter(|line| Some(line.0) == largest).map(|line| line.1).min();
+            let winner = winner.unwrap();
+            prop_assert_eq!((Some(winner.tokens().output), Some(winner.at.as_second())), (largest, earliest));
+        }
+    }
+}

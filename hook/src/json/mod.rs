@@ -10,10 +10,20 @@
 
 mod token;
 
-use token::{SCALAR_BYTES_MAX, opening, string_end, unescape, word};
+use token::{SCALAR_BYTES_MAX, after, before, opening, string_end, unescape, word};
 
 /// The keys of an object that matter.
 pub(crate) struct Object<F: 'static>(pub(crate) &'static [(&'static str, Want<F>)]);
+
+impl<F: Copy> Object<F> {
+    /// What the key leads to that is written as `raw`.
+    fn want(&self, raw: &[u8]) -> Option<Want<F>> {
+        let named =
+            |key: &[u8]| self.0.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, want)| *want);
+        // a name as it is needs no decoding, and no name has a backslash
+        named(raw).or_else(|| if raw.contains(&b'\\') { named(unescape(raw)?.as_bytes()) } else { None })
+    }
+}
 
 /// What a key leads to. Everything but a scalar is announced by a [`Value`] of its field, too.
 #[derive(Clone, Copy)]
@@ -135,7 +145,7 @@ impl<F: Copy + 'static> Walker<F> {
                         self.state = self.punctuation(*first, visitor);
                     }
                     // the first byte of a number or a word belongs to its token
-                    if self.state == State::Scalar { bytes } else { &bytes[1..] }
+                    if self.state == State::Scalar { bytes } else { after(bytes, 1) }
                 }
             };
         }
@@ -252,7 +262,7 @@ impl<F: Copy + 'static> Walker<F> {
         visitor: &mut impl Visitor<F>,
     ) -> &'a [u8] {
         let end = string_end(bytes, &mut odd);
-        let part = &bytes[..end.unwrap_or(bytes.len())];
+        let part = before(bytes, end.unwrap_or(bytes.len()));
         let wanted = matches!(token, Token::Key | Token::Kept | Token::Opening);
         if wanted && (end.is_none() || !self.pending.is_empty()) {
             self.keep(part);
@@ -267,18 +277,45 @@ impl<F: Copy + 'static> Walker<F> {
             self.pending = pending;
             self.pending.clear();
         }
-        self.state = match token {
-            Token::Key => State::Colon,
-            Token::Kept | Token::Opening | Token::Ignored => State::Comma,
-            Token::Skipped => State::Skip,
-        };
-        &bytes[end + 1..]
+        let rest = after(bytes, end + 1);
+        match token {
+            Token::Key => self.past_key(rest, visitor),
+            Token::Kept | Token::Opening | Token::Ignored => self.past_value(rest),
+            Token::Skipped => {
+                self.state = State::Skip;
+                rest
+            }
+        }
+    }
+
+    /// Behind a key. What the client always writes next is taken at once: it is most of the work.
+    fn past_key<'a>(&mut self, bytes: &'a [u8], visitor: &mut impl Visitor<F>) -> &'a [u8] {
+        self.state = State::Colon;
+        match bytes {
+            [b':', first @ (b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b'a'..=b'z'), ..] => {
+                self.state = self.begin(*first, visitor);
+                after(bytes, if self.state == State::Scalar { 1 } else { 2 })
+            }
+            _ => bytes,
+        }
+    }
+
+    /// Behind a value, likewise.
+    fn past_value<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.state = State::Comma;
+        match bytes {
+            [b',', b'"', rest @ ..] if !self.in_list() => {
+                self.state = State::Text { token: Token::Key, odd: false };
+                rest
+            }
+            _ => bytes,
+        }
     }
 
     /// Remembers the beginning of a token, and one byte more than it may have.
     fn keep(&mut self, part: &[u8]) {
         let room = (SCALAR_BYTES_MAX + 1).saturating_sub(self.pending.len());
-        self.pending.extend_from_slice(&part[..part.len().min(room)]);
+        self.pending.extend_from_slice(before(part, room));
     }
 
     /// A whole string, as written.
@@ -294,14 +331,11 @@ impl<F: Copy + 'static> Walker<F> {
     }
 
     fn key(&mut self, raw: &[u8], visitor: &mut impl Visitor<F>) {
-        let key = unescape(raw);
-        let key = key.as_deref();
         self.want = match self.levels.last() {
-            Some(Level::Object(object)) => {
-                key.and_then(|key| object.0.iter().find(|(name, _)| *name == key)).map(|(_, want)| *want)
-            }
+            Some(Level::Object(object)) => object.want(raw),
             Some(Level::Entries(field, object)) => {
-                visitor.value(*field, key.map_or(Value::Unreadable, Value::Entry));
+                let key = unescape(raw);
+                visitor.value(*field, key.as_deref().map_or(Value::Unreadable, Value::Entry));
                 Some(Want::Object(*field, object))
             }
             _ => None,
@@ -312,21 +346,20 @@ impl<F: Copy + 'static> Walker<F> {
     fn scalar<'a>(&mut self, bytes: &'a [u8], visitor: &mut impl Visitor<F>) -> &'a [u8] {
         let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
         let end = bytes.iter().position(ends);
-        let part = &bytes[..end.unwrap_or(bytes.len())];
+        let part = before(bytes, end.unwrap_or(bytes.len()));
         if end.is_none() || !self.pending.is_empty() {
             self.keep(part);
         }
         let Some(end) = end else { return &[] };
-        let whole = if self.pending.is_empty() { part } else { &self.pending };
-        self.state = match word(whole) {
-            Some(value) => {
-                self.announce(value, visitor);
-                State::Comma
-            }
-            None => State::Broken,
+        let pending = std::mem::take(&mut self.pending);
+        let Some(value) = word(if pending.is_empty() { part } else { &pending }) else {
+            self.state = State::Broken;
+            return &[];
         };
+        self.announce(value, visitor);
+        self.pending = pending;
         self.pending.clear();
-        &bytes[end..]
+        self.past_value(after(bytes, end))
     }
 
     /// Past a container nobody asked for.
@@ -340,14 +373,13 @@ impl<F: Copy + 'static> Walker<F> {
                         self.state = State::Text { token: Token::Skipped, odd };
                         return &[];
                     };
-                    bytes = &bytes[end + 1..];
+                    bytes = after(bytes, end + 1);
                 }
                 b'{' | b'[' => self.skipped += 1,
                 b'}' | b']' => {
                     self.skipped -= 1;
                     if self.skipped == 0 {
-                        self.state = State::Comma;
-                        return bytes;
+                        return self.past_value(bytes);
                     }
                 }
                 _ => {}

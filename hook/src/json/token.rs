@@ -13,11 +13,11 @@ const OPENING_BYTES: usize = 32;
 /// an odd number of backslashes, so that the next byte is not what it seems.
 pub(super) fn string_end(bytes: &[u8], odd: &mut bool) -> Option<usize> {
     let escaped = |end: usize| {
-        let run = bytes[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let run = before(bytes, end).iter().rev().take_while(|byte| **byte == b'\\').count();
         (run % 2 == 1) ^ (run == end && *odd)
     };
     let mut from = 0;
-    while let Some(found) = memchr(b'"', &bytes[from..]) {
+    while let Some(found) = memchr(b'"', after(bytes, from)) {
         if !escaped(from + found) {
             return Some(from + found);
         }
@@ -25,6 +25,16 @@ pub(super) fn string_end(bytes: &[u8], odd: &mut bool) -> Option<usize> {
     }
     *odd = escaped(bytes.len());
     None
+}
+
+/// The bytes before `at`; all where there are fewer.
+pub(super) fn before(bytes: &[u8], at: usize) -> &[u8] {
+    bytes.get(..at).unwrap_or(bytes)
+}
+
+/// The bytes from `at` on; none where there are fewer.
+pub(super) fn after(bytes: &[u8], at: usize) -> &[u8] {
+    bytes.get(at..).unwrap_or_default()
 }
 
 /// A number, `true`, `false` or `null`.
@@ -45,16 +55,16 @@ fn is_number(token: &[u8]) -> bool {
     let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let token = token.strip_prefix(b"-").unwrap_or(token);
     let whole = digits(token);
-    if whole == 0 || (whole > 1 && token[0] == b'0') {
+    if whole == 0 || (whole > 1 && token.starts_with(b"0")) {
         return false;
     }
-    let mut rest = &token[whole..];
+    let mut rest = after(token, whole);
     if let Some(part) = rest.strip_prefix(b".") {
         let count = digits(part);
         if count == 0 {
             return false;
         }
-        rest = &part[count..];
+        rest = after(part, count);
     }
     if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
         let exponent =
@@ -67,8 +77,7 @@ fn is_number(token: &[u8]) -> bool {
 
 /// The first bytes of a string, as written.
 pub(super) fn opening(raw: &[u8]) -> &str {
-    let first = &raw[..raw.len().min(OPENING_BYTES)];
-    first.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    before(raw, OPENING_BYTES).utf8_chunks().next().map_or("", |chunk| chunk.valid())
 }
 
 /// The text a string stands for. `None` where it is too long or no Unicode text.

@@ -43,15 +43,13 @@ pub(super) struct Counts([Count; 6]);
 
 impl Counts {
     pub(super) fn get(&self, counter: Counter) -> Count {
-        self.0[counter as usize]
+        self.0.get(counter as usize).copied().unwrap_or_default()
     }
 
-    fn set(&mut self, counter: Counter, value: Value<'_>) {
-        self.0[counter as usize] = Count::of(value);
-    }
-
-    fn forget(&mut self, counter: Counter) {
-        self.0[counter as usize] = Count::Absent;
+    fn set(&mut self, counter: Counter, count: Count) {
+        if let Some(known) = self.0.get_mut(counter as usize) {
+            *known = count;
+        }
     }
 
     /// The count, nothing being zero. `None` where it is impossible.
@@ -199,7 +197,7 @@ impl Visitor<Field> for Found {
         let yes = value == Value::Bool(true);
         match field {
             Field::Text(slot) => self.put(slot, value),
-            Field::Count(counter) => self.counts.set(counter, value),
+            Field::Count(counter) => self.counts.set(counter, Count::of(value)),
             Field::Flag(flag) => self.mark(flag, yes),
             Field::ForkedFrom => self.forget(&[Slot::ForkedFrom]),
             Field::Origin => self.forget(&[Slot::OriginKind]),
@@ -232,8 +230,8 @@ impl Visitor<Field> for Found {
                 self.forget_usage();
                 self.mark(Flag::Usage, value == Value::Open);
             }
-            Field::CacheCreation => self.counts.forget(Counter::CacheWrite1h),
-            Field::ServerTools => self.counts.forget(Counter::WebSearch),
+            Field::CacheCreation => self.counts.set(Counter::CacheWrite1h, Count::Absent),
+            Field::ServerTools => self.counts.set(Counter::WebSearch, Count::Absent),
             Field::Iterations => self.begin_iteration(value),
             Field::Models => self.begin_model(value),
             _ => self.value_in_list(field, value),
@@ -249,9 +247,13 @@ impl Found {
             (Field::IterationType, Some(iteration), _) => {
                 iteration.of_message = value == Value::Opening("message");
             }
-            (Field::IterationCount(counter), Some(iteration), _) => iteration.counts.set(counter, value),
-            (Field::IterationCache, Some(iteration), _) => iteration.counts.forget(Counter::CacheWrite1h),
-            (Field::ModelCount(counter), _, Some(account)) => account.counts.set(counter, value),
+            (Field::IterationCount(counter), Some(iteration), _) => {
+                iteration.counts.set(counter, Count::of(value));
+            }
+            (Field::IterationCache, Some(iteration), _) => {
+                iteration.counts.set(Counter::CacheWrite1h, Count::Absent);
+            }
+            (Field::ModelCount(counter), _, Some(account)) => account.counts.set(counter, Count::of(value)),
             (Field::ModelCost, _, Some(account)) => {
                 account.cost.clear();
                 if let Value::Number(decimal) = value {
