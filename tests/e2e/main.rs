@@ -6,3 +6,4 @@ mod hook_to_table;
 mod people;
 mod real_client;
 mod tidy;
+mod up;
