@@ -130,12 +130,8 @@ mod tests {
 
     #[test]
     fn keys_are_the_same_in_every_version() {
-        let hex: String = key(&response("msg_01", None), &session('a'))
-            .as_bytes()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        assert_eq!(hex, "7cd09742124ff78d7693151ba0395b71");
+        let bytes = 0x7cd0_9742_124f_f78d_7693_151b_a039_5b71_u128.to_be_bytes();
+        assert_eq!(key(&response("msg_01", None), &session('a')), ResponseKey::from_bytes(bytes));
     }
 
     fn record(output: u64, second: i64, finished: bool, input: u64) -> Record {
@@ -177,7 +173,7 @@ mod tests {
             let fold = |records: Vec<&Record>| records.into_iter().reduce(|old, new| if wins(old, new) { new } else { old }).cloned();
             let shuffled = order.iter().map(|index| index.get(&records)).chain(records.iter().rev());
             let winner = fold(records.iter().collect());
-            prop_assert_eq!(fold(shuffled.collect()), winner.clone());
+            prop_assert_eq!(&fold(shuffled.collect()), &winner);
             let largest = lines.iter().map(|line| line.0).max();
             let earliest = lines.iter().filter(|line| Some(line.0) == largest).map(|line| line.1).min();
             let winner = winner.unwrap();
