@@ -285,7 +285,9 @@ impl Run<'_> {
                         repo: key.repo,
                         week: key.week,
                     });
-                    ledger.delivery_forget(&self.collector.origin, &missing.collect::<Vec<_>>())?;
+                    let missing: Vec<Key> = missing.collect();
+                    self.offers.retain(|key, _| !missing.contains(key));
+                    ledger.delivery_forget(&self.collector.origin, &missing)?;
                 }
                 Reply::Denied(words) => return self.stop(ledger, &words).map(Some),
                 Reply::Wait(wait) => return self.wait(ledger, wait).map(Some),
@@ -294,7 +296,6 @@ impl Run<'_> {
         }
         self.collector.asked_at = now;
         ledger.collector_set(&self.collector)?;
-        self.offers.clear();
         self.deliver(ledger, outbox, summary)
     }
 

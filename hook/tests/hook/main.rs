@@ -1,0 +1,8 @@
+//! `cpvo-hook` as the client and a person run it: the real program, its own home, a collector on a socket.
+
+mod client;
+mod collector;
+mod delivery;
+mod privacy;
+mod reading;
+mod world;
