@@ -29,8 +29,8 @@ pub(crate) struct Listing {
 }
 
 impl Cell {
-    pub(crate) fn number(number: impl ToString) -> Self {
-        Self::Number(number.to_string())
+    pub(crate) fn number(number: impl std::fmt::Display) -> Self {
+        Self::Number(format!("{number}"))
     }
 
     pub(crate) fn text(text: impl Into<String>) -> Self {
@@ -82,7 +82,7 @@ impl Listing {
 }
 
 impl Cell {
-    fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         match self {
             Self::Null => "",
             Self::Number(text) | Self::Text(text) => text,
@@ -92,14 +92,13 @@ impl Cell {
 
 /// A count in three digits and a letter: `1.2M`.
 pub(crate) fn short(count: u64) -> String {
-    const LETTERS: [&str; 5] = ["", "k", "M", "B", "T"];
-    let power = (1..LETTERS.len()).rev().find(|power| count >= 1000_u64.pow(*power as u32)).unwrap_or(0);
-    let tenths = u128::from(count) * 10 / 1000_u128.pow(power as u32);
-    match (power, tenths) {
-        (0, _) => count.to_string(),
-        (_, 1000..) => format!("{}{}", tenths / 10, LETTERS[power]),
-        _ => format!("{}.{}{}", tenths / 10, tenths % 10, LETTERS[power]),
-    }
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "T"), (1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")];
+    let Some((unit, letter)) = UNITS.into_iter().find(|(unit, _)| count >= *unit) else {
+        return count.to_string();
+    };
+    let (whole, tenth) = (count / unit, count % unit * 10 / unit);
+    if whole < 100 { format!("{whole}.{tenth}{letter}") } else { format!("{whole}{letter}") }
 }
 
 /// Text that cannot steer the terminal it is shown in.

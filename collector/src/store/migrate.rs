@@ -76,6 +76,10 @@ fn known() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Database;
+    use crate::store::db::Access;
+    use crate::store::fixture::{homes, now, on_both, rows};
+    use crate::store::{Store, open};
 
     #[test]
     fn every_table_and_view_is_described() {
@@ -96,5 +100,51 @@ mod tests {
         for (name, line) in catalogue {
             assert!(line.len() > 10, "{name} has no comment");
         }
+    }
+
+    #[test]
+    fn collectors_that_start_at_once_all_come_up() {
+        for home in homes() {
+            std::thread::scope(|scope| {
+                let start = || drop(Store::start(&home.database, now()).unwrap());
+                let starts: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                starts.into_iter().for_each(|start| start.join().unwrap());
+            });
+            assert_eq!(rows(&mut home.open(), "SELECT version FROM migration"), ["1"]);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_by_name() {
+        for home in homes() {
+            let newer = "INSERT INTO migration VALUES (99, '0099_tomorrow', '2027-01-01T00:00:00Z')";
+            home.open().batch(newer).unwrap();
+            for access in [Access::Read, Access::Write] {
+                let error = open(&home.database, access, now()).err().unwrap();
+                assert!(format!("{error:#}").contains("schema 99 (0099_tomorrow)"), "{error:#}");
+            }
+        }
+    }
+
+    #[test]
+    fn reading_needs_a_database_that_is_there() {
+        for home in homes() {
+            let error = open(&home.database, Access::Read, now()).err().unwrap();
+            let expected = match home.database {
+                Database::Sqlite(_) => "could not open the database",
+                Database::Postgres(_) => "cpvo serve",
+            };
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn every_table_and_view_answers() {
+        on_both(|db| {
+            for (name, _) in catalogue() {
+                rows(db, &format!("SELECT * FROM {name}"));
+            }
+            assert!(rows(db, "SELECT * FROM price").len() > 20);
+        });
     }
 }

@@ -5,6 +5,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod db;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod migrate;
 pub(crate) mod people;
 pub(crate) mod price;
@@ -188,4 +190,134 @@ fn with_connection<T>(
     let done = work(&mut db)?;
     *kept = Some(db);
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::db::values;
+    use super::fixture::{homes, now, rows};
+    use super::*;
+    use anyhow::bail;
+    use std::sync::mpsc::channel;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    fn add(db: &mut Db, id: i64) -> Result<()> {
+        let sql = "INSERT INTO audit VALUES ($1, 'now', 'test', 'added', 'x', '')";
+        db.execute(sql, &values![id]).map(drop)
+    }
+
+    #[test]
+    fn a_job_that_fails_leaves_nothing_and_harms_no_other() {
+        for home in homes() {
+            let (store, threads) = Store::start(&home.database, now()).unwrap();
+            let (before, failing, broken, after) = (
+                store.write(|db| add(db, 1)),
+                store.write(|db| -> Result<()> { add(db, 2).and_then(|()| bail!("changed its mind")) }),
+                store.write(|db| add(db, 3).and_then(|()| add(db, 1))),
+                store.write(|db| add(db, 4)),
+            );
+            runtime().block_on(async {
+                before.await.unwrap();
+                assert_eq!(failing.await.unwrap_err().to_string(), "changed its mind");
+                assert!(matches!(broken.await, Err(StoreError::Failed(_))));
+                after.await.unwrap();
+            });
+            drop(store);
+            threads.running.join().unwrap();
+            assert_eq!(rows(&mut home.open(), "SELECT audit_id FROM audit ORDER BY audit_id"), ["1", "4"]);
+        }
+    }
+
+    #[test]
+    fn what_is_answered_is_committed() {
+        for home in homes() {
+            let (store, _threads) = Store::start(&home.database, now()).unwrap();
+            let (runtime, mut other) = (runtime(), home.open());
+            for id in 1..=20 {
+                runtime.block_on(store.write(move |db| add(db, id))).unwrap();
+                assert_eq!(rows(&mut other, "SELECT COUNT(*) FROM audit"), [id.to_string()]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_that_fails_answers_nobody_with_success() {
+        for home in homes() {
+            let deferred = "CREATE TABLE parent (id BIGINT PRIMARY KEY);
+                CREATE TABLE child (id BIGINT REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)";
+            home.open().batch(deferred).unwrap();
+            let (store, threads) = Store::start(&home.database, now()).unwrap();
+            let (hold, held) = channel::<()>();
+            let first = store.write(move |_| Ok(held.recv()?)); // so that the next two share a transaction
+            let good = store.write(|db| add(db, 1));
+            let bad = store.write(|db| db.batch("INSERT INTO child VALUES (7)"));
+            hold.send(()).unwrap();
+            runtime().block_on(async {
+                drop(first.await);
+                assert!(matches!(good.await, Err(StoreError::Busy)));
+                assert!(matches!(bad.await, Err(StoreError::Busy)));
+                store.write(|db| add(db, 2)).await.unwrap();
+            });
+            drop(store);
+            threads.running.join().unwrap();
+            assert_eq!(rows(&mut home.open(), "SELECT audit_id FROM audit"), ["2"]);
+        }
+    }
+
+    #[test]
+    fn a_full_queue_says_so_at_once_and_loses_nothing_it_took() {
+        for home in homes() {
+            let (store, threads) = Store::start(&home.database, now()).unwrap();
+            let (hold, held) = channel::<()>();
+            let (started, starts) = channel::<()>();
+            let first = store.write(move |_| {
+                started.send(())?;
+                Ok(held.recv()?)
+            });
+            starts.recv().unwrap();
+            let taken: Vec<_> = (0..QUEUE_MAX as i64).map(|id| store.write(move |db| add(db, id))).collect();
+            let refused = store.write(|db| add(db, -1));
+            runtime().block_on(async {
+                assert!(matches!(refused.await, Err(StoreError::Busy)));
+                hold.send(()).unwrap();
+                first.await.unwrap();
+                for job in taken {
+                    job.await.unwrap();
+                }
+            });
+            drop(store);
+            threads.running.join().unwrap();
+            let counted = rows(&mut home.open(), "SELECT COUNT(*), MIN(audit_id) FROM audit");
+            assert_eq!(counted, [format!("{QUEUE_MAX}|0")]);
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_writer_is_told() {
+        for home in homes() {
+            let (store, threads) = Store::start(&home.database, now()).unwrap();
+            let panicking = store.write(|_| -> Result<()> { panic!("a bug of ours") });
+            runtime().block_on(async {
+                assert!(matches!(panicking.await, Err(StoreError::Busy)));
+                assert!(threads.writer_ended.await.is_err());
+                assert!(matches!(store.write(|db| add(db, 1)).await, Err(StoreError::Busy)));
+            });
+            drop(store);
+            assert!(threads.running.join().is_err());
+        }
+    }
+
+    #[test]
+    fn readers_cannot_write() {
+        for home in homes() {
+            let (store, _threads) = Store::start(&home.database, now()).unwrap();
+            runtime().block_on(async {
+                assert!(store.read(|db| add(db, 1)).await.is_err());
+                assert_eq!(store.read(|db| Ok(rows(db, "SELECT 1 AS one"))).await.unwrap(), ["1"]);
+            });
+        }
+    }
 }

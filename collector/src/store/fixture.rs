@@ -1,0 +1,88 @@
+//! Databases for tests: each test runs on SQLite and on PostgreSQL, each time on an empty one.
+
+use super::db::{Access, Db};
+use super::{open, people::teams_apply, price::price_publish};
+use crate::config::{Database, Secret};
+use crate::people::file::parse;
+use jiff::Timestamp;
+use meter::{PriceBook, Report};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tempfile::TempDir;
+use tests::postgres::Cluster;
+
+/// The Wednesday all tests happen on.
+pub(crate) fn now() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
+/// An empty database that lives as long as this.
+pub(crate) struct Home {
+    pub database: Database,
+    _folder: TempDir,
+    _cluster: Option<Arc<Cluster>>,
+}
+
+/// One empty database of each kind.
+pub(crate) fn homes() -> [Home; 2] {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let folder = || tempfile::tempdir().unwrap();
+    let file = folder();
+    let sqlite = Database::Sqlite(file.path().join("data/cpvo.db"));
+    let cluster = cluster();
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let postgres = Database::Postgres(Secret(cluster.database(&name)));
+    [
+        Home { database: sqlite, _folder: file, _cluster: None },
+        Home { database: postgres, _folder: folder(), _cluster: Some(cluster) },
+    ]
+}
+
+/// One server for all tests that run at a time; it stops with the last of them, be it by a panic.
+pub(crate) fn cluster() -> Arc<Cluster> {
+    static CLUSTER: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+    let mut shared = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let cluster = Arc::new(Cluster::start());
+        *shared = Arc::downgrade(&cluster);
+        cluster
+    })
+}
+
+impl Home {
+    pub(crate) fn open(&self) -> Db {
+        open(&self.database, Access::Write, now()).unwrap()
+    }
+}
+
+/// Runs `check` on a database of each kind that knows the list prices.
+pub(crate) fn on_both(check: impl Fn(&mut Db)) {
+    for home in homes() {
+        let mut db = home.open();
+        db.transaction(|db| price_publish(db, &PriceBook::embedded(), now())).unwrap();
+        check(&mut db);
+    }
+}
+
+/// Takes in a teams.toml at `now`.
+pub(crate) fn teams(db: &mut Db, text: &str, now: Timestamp) {
+    db.transaction(|db| teams_apply(db, &parse(text).unwrap(), now)).unwrap();
+}
+
+/// All rows of a query, fields joined by `|`.
+pub(crate) fn rows(db: &mut Db, sql: &str) -> Vec<String> {
+    let line = |row: Vec<crate::listing::Cell>| {
+        row.iter().map(crate::listing::Cell::shown).collect::<Vec<_>>().join("|")
+    };
+    db.listing(sql).unwrap().rows.into_iter().map(line).collect()
+}
+
+/// The golden report of the wire format with some fields changed.
+pub(crate) fn report(changes: &serde_json::Value) -> Report {
+    let mut json: serde_json::Value =
+        serde_json::from_str(include_str!("../../../meter/golden/report.json")).unwrap();
+    for (field, value) in changes.as_object().unwrap() {
+        json[field] = value.clone();
+    }
+    Report::parse(&json.to_string()).unwrap()
+}
