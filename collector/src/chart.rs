@@ -170,7 +170,21 @@ mod tests {
             },
         ];
         let svg = stacked(&columns, &series, FRAME, "sum & more").unwrap();
-        insta::assert_snapshot!(svg);
+        insta::assert_snapshot!(svg, @r##"
+        <svg viewBox="0 0 400 200" role="img" aria-label="sum &#38; more">
+          <line class="scale" x1="60" x2="392" y1="170" y2="170"/>
+          <text class="amount" x="50" y="174">$0</text>
+          <line class="scale" x1="60" x2="392" y1="91" y2="91"/>
+          <text class="amount" x="50" y="95">$2</text>
+          <line class="scale" x1="60" x2="392" y1="12" y2="12"/>
+          <text class="amount" x="50" y="16">$4</text>
+          <text class="week" x="143" y="192">W46</text>
+          <text class="week" x="309" y="192">W47</text>
+          <rect class="s1" x="115" y="132" width="56" height="38"><title>a, W46: $1.00</title></rect>
+          <rect class="s2" x="115" y="13" width="56" height="118"><title>&#60;b&#62;&#34;, W46: $3.00</title></rect>
+          <rect class="s2" x="281" y="92" width="56" height="78"><title>&#60;b&#62;&#34;, W47: $2.00</title></rect>
+        </svg>
+        "##);
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use crate::store::team_week::TeamWeek;
 use crate::weekly::{UNASSIGNED, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly};
 use anyhow::Result;
 use askama::Template;
+use jiff::SignedDuration;
 use meter::{NanoUsd, Week};
 use std::cmp::Reverse;
 
@@ -27,6 +28,7 @@ struct Page {
     keys: Vec<Key>,
     columns: Vec<Column>,
     rows: Vec<Row>,
+    all: Row,
     list_equivalent: bool,
     unpriced_rows: u64,
     unassigned: bool,
@@ -48,7 +50,9 @@ struct Key {
 
 struct Column {
     week: String,
-    dates: String,
+    /// Short, as the chart has it.
+    name: String,
+    monday: String,
 }
 
 struct Row {
@@ -76,7 +80,7 @@ struct Team<'a> {
 pub(crate) fn page(weekly: &Weekly, asked: u16) -> Result<String> {
     let weeks = weeks(weekly);
     let teams = teams(weekly, &weeks);
-    let columns: Vec<String> = weeks.iter().map(|week| week.to_string()[5..].to_owned()).collect();
+    let columns: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
     let (series, keys) = series(&teams, weeks.len());
     let figures = figures(&teams, &weeks);
     let summary = figures.iter().map(|figure| format!("{}: {}", figure.label, figure.amount));
@@ -89,8 +93,9 @@ pub(crate) fn page(weekly: &Weekly, asked: u16) -> Result<String> {
         narrow: stacked(&columns, &series, NARROW, &summary)?,
         figures,
         keys,
-        columns: weeks.iter().rev().map(column).collect(),
+        columns: weeks.iter().rev().map(|week| column(*week, &weeks)).collect(),
         rows: teams.iter().map(row).collect(),
+        all: all(&teams, weeks.len()),
         list_equivalent: weekly.has_list_equivalent(),
         unpriced_rows: weekly.unpriced_rows(),
         unassigned: weekly.has_unassigned(),
@@ -163,8 +168,19 @@ fn figures(teams: &[Team], weeks: &[Week]) -> Vec<Figure> {
     figures
 }
 
-fn column(week: &Week) -> Column {
-    Column { week: week.to_string(), dates: dates(*week) }
+fn column(week: Week, weeks: &[Week]) -> Column {
+    let monday = week.start().strftime("%-d %b").to_string();
+    Column { week: week.to_string(), name: short(week, weeks), monday }
+}
+
+/// `W47`, with its year where that is not the year of the newest.
+fn short(week: Week, weeks: &[Week]) -> String {
+    let (name, newest) = (week.to_string(), weeks.last().map(Week::to_string).unwrap_or_default());
+    match name.split_once('-') {
+        Some((year, number)) if newest.starts_with(year) => number.to_owned(),
+        Some((year, number)) => format!("{number} {year}"),
+        None => name,
+    }
 }
 
 fn row(team: &Team) -> Row {
@@ -181,13 +197,122 @@ fn row(team: &Team) -> Row {
     }
 }
 
-/// Its Monday and Sunday.
+fn all(teams: &[Team], weeks: usize) -> Row {
+    let cell = |week: usize| {
+        let rows = || teams.iter().filter_map(move |team| team.weeks[week]);
+        let list_equivalent = sum(rows().map(|row| row.list_equivalent));
+        Some(Cell {
+            amount: sum(rows().map(TeamWeek::spend)).dollars(),
+            list_equivalent: (list_equivalent.0 != 0).then(|| list_equivalent.dollars()),
+            unpriced: rows().any(|row| row.unpriced_rows > 0),
+        })
+    };
+    Row {
+        name: "All".to_owned(),
+        unassigned: false,
+        cells: (0..weeks).rev().map(cell).collect(),
+        total: sum(teams.iter().map(|team| team.total)).dollars(),
+    }
+}
+
+/// Monday and Sunday: `16–22 Nov`, `30 Nov – 6 Dec`.
 fn dates(week: Week) -> String {
-    let sunday = week.next().start() - jiff::SignedDuration::from_hours(24);
-    format!("{} – {}", week.start().strftime("%-d %b"), sunday.strftime("%-d %b"))
+    let (monday, sunday) = (week.start(), week.end() - SignedDuration::from_hours(24));
+    let (first, last) = (monday.strftime("%-d %b").to_string(), sunday.strftime("%-d %b").to_string());
+    match first.split_once(' ') {
+        Some((day, month)) if last.ends_with(month) => format!("{day}–{last}"),
+        _ => format!("{first} – {last}"),
+    }
 }
 
 /// The collector keeps a database's sum within 64 bits.
 fn sum(amounts: impl Iterator<Item = NanoUsd>) -> NanoUsd {
     NanoUsd(amounts.fold(0, |sum, amount| sum.saturating_add(amount.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meter::Tokens;
+
+    fn row(team: &str, week: &str, billed: i64) -> TeamWeek {
+        TeamWeek {
+            team: team.to_owned(),
+            name: team.to_owned(),
+            week: week.parse().unwrap(),
+            requests: 3,
+            tokens: Tokens::default(),
+            billed: NanoUsd(billed * 1_000_000_000),
+            list_equivalent: NanoUsd(0),
+            unpriced_rows: 0,
+        }
+    }
+
+    fn html(weeks: Vec<TeamWeek>) -> String {
+        page(&Weekly { computed_at: "2027-01-06T07:00:00Z".parse().unwrap(), weeks }, 12).unwrap()
+    }
+
+    /// The text between the tags of the table, a line for each row.
+    fn table(html: &str) -> Vec<String> {
+        let (_, table) = html.split_once("<table>").unwrap();
+        let (table, _) = table.split_once("</table>").unwrap();
+        let cells = |row: &str| {
+            let texts = row.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
+            texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+        };
+        table.split("<tr").skip(1).map(|row| cells(&format!("<tr{row}"))).collect()
+    }
+
+    #[test]
+    fn the_largest_team_comes_first_and_what_no_team_carries_last() {
+        let html = html(vec![
+            row("small", "2027-W01", 1),
+            row(UNASSIGNED, "2027-W01", 900),
+            row("large", "2026-W53", 1500),
+            row("large", "2027-W01", 20),
+        ]);
+        let expected = [
+            "Team Sum W01 4 Jan W53 2026 28 Dec",
+            "large $1,520.00 $20.00 $1,500.00",
+            "small $1.00 $1.00",
+            "unassigned $900.00 $900.00",
+            "All $2,421.00 $921.00 $1,500.00",
+        ];
+        assert_eq!(table(&html), expected);
+        assert!(html.contains("whom no team lists") && html.contains("unassigned, W01: $900.00"));
+        assert!(html.contains("2027-W01, 4–10 Jan") && html.contains("2026-W53, 28 Dec – 3 Jan"));
+    }
+
+    #[test]
+    fn what_is_estimated_or_missing_is_marked_and_explained() {
+        let plain = html(vec![row("a", "2027-W01", 5)]);
+        let mut odd = row("a", "2027-W01", 5);
+        odd.list_equivalent = NanoUsd(2_000_000_000);
+        odd.unpriced_rows = 4;
+        let odd = html(vec![odd]);
+        for said in [
+            "List-price equivalent",
+            "4 rows of usage",
+            "<sup>≈?</sup>",
+            "$2.00 of it is list-price equivalent",
+        ] {
+            assert!(odd.contains(said) && !plain.contains(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn many_teams_share_the_last_colours() {
+        let teams = (1..=9).map(|team| row(&format!("t{team}"), "2027-W01", 100 - team));
+        let html = html(teams.collect());
+        assert!(html.contains("t6, W01: $94.00") && !html.contains("t7, W01"));
+        assert!(html.contains("other teams, W01: $276.00"));
+        assert_eq!(table(&html).len(), 11);
+    }
+
+    #[test]
+    fn names_are_text_wherever_they_stand() {
+        let html = html(vec![row("<script>\"'&</script>", "2027-W01", 5)]);
+        assert!(!html.contains("<script"));
+        assert!(html.matches("&#60;script&#62;").count() >= 3, "{html}");
+    }
 }

@@ -19,12 +19,12 @@ In the geo us the token part costs a tenth more. A model that is not here is unp
 Decorated names are the same model: us.anthropic.NAME-v1:0, NAME@20251001, NAME-20251001, NAME[1m].
 ";
 
-pub(crate) fn run(args: Args, _options: &Options, _now: Clock) -> Result<()> {
+pub(crate) fn run(Args { format }: Args, _options: &Options, _now: Clock) -> Result<()> {
     let book = PriceBook::embedded();
     let listing = listing(&book);
     let mut out = stdout().lock();
-    out.write_all(listing.render(args.format)?.as_bytes())?;
-    if args.format == Format::Table {
+    out.write_all(listing.render(format)?.as_bytes())?;
+    if format == Format::Table {
         write!(out, "\n{NOTES}")?;
     }
     Ok(())

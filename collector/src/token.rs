@@ -1,6 +1,6 @@
 //! `cpvo token`: issues, lists and revokes the write-only tokens that repositories carry.
 
-use crate::config::{Clock, Options};
+use crate::config::{Clock, Config, Options};
 use crate::http::claims;
 use crate::keys;
 use crate::store::audit::{Event, audit_add};
@@ -72,6 +72,17 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A new token for the settings of `repo`.
+pub(crate) fn issue_for(config: &Config, repo: Repo, now: Timestamp) -> Result<String> {
+    let mut db = open(&config.db, Access::Write, now)?;
+    issue(&mut db, &keys::signing(&config.keys)?, &token(repo, DAYS_MAX, now)?)
+}
+
+fn token(repo: Repo, days: i64, now: Timestamp) -> Result<Token> {
+    let expires_at = now.checked_add(SignedDuration::from_hours(24 * days))?;
+    Ok(Token { id: random_id()?, repo, strict: false, issued_at: now, expires_at, revoked_at: None })
 }
 
 /// Notes the token, then signs it: one that is not in the list never gets out.

@@ -5,10 +5,11 @@ use crate::listing::{Cell, Format, Listing, short};
 use crate::store::db::{Access, Db};
 use crate::store::team_week::{TeamWeek, team_list, team_week_list};
 use anyhow::{Result, bail};
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use meter::Week;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::fmt::Write as _;
 use std::io::{Write, stdout};
 
 /// The team of spend whose identity no team carries.
@@ -42,12 +43,12 @@ pub(crate) struct Weekly {
     pub weeks: Vec<TeamWeek>,
 }
 
-pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
+pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
-    let team = args.team.as_deref();
+    let team = team.as_deref();
     let weekly = db.snapshot(|db| {
-        let weekly = weekly(db, team, args.weeks, now())?;
+        let weekly = weekly(db, team, weeks, now())?;
         if let Some(team) = team.filter(|_| weekly.weeks.is_empty()) {
             let known = team_list(db)?;
             if !known.iter().any(|id| id == team) {
@@ -56,7 +57,7 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
         }
         Ok(weekly)
     })?;
-    let text = match args.format {
+    let text = match format {
         Format::Table => weekly.report(),
         Format::Json => weekly.json()? + "\n",
         Format::Csv => weekly.listing().render(Format::Csv)?,
@@ -71,7 +72,8 @@ pub(crate) fn weekly(db: &mut Db, team: Option<&str>, weeks: u16, now: Timestamp
     weeks.sort_by_cached_key(|row| {
         (Reverse(row.week), row.team == UNASSIGNED, Reverse(row.spend()), row.team.clone())
     });
-    Ok(Weekly { computed_at: now, weeks })
+    let computed_at = now.round(Unit::Second)?;
+    Ok(Weekly { computed_at, weeks })
 }
 
 /// What the numbers are, for whoever reads them without this program.
@@ -183,8 +185,12 @@ or `cpvo-hook sweep` on a machine that has sessions already.
                 Cell::Number(short(row.tokens.total())),
                 Cell::Number(row.spend().dollars()),
             ];
-            cells.extend(subscription.then(|| Cell::Number(row.list_equivalent.dollars())));
-            cells.extend((unpriced > 0).then(|| Cell::number(row.unpriced_rows)));
+            let none_if = |none, cell| if none { Cell::Null } else { cell };
+            let list_equivalent = Cell::Number(row.list_equivalent.dollars());
+            cells.extend(subscription.then(|| none_if(row.list_equivalent.0 == 0, list_equivalent)));
+            cells.extend(
+                (unpriced > 0).then(|| none_if(row.unpriced_rows == 0, Cell::number(row.unpriced_rows))),
+            );
             cells
         };
         let mut text = Listing::new(&columns, self.weeks.iter().map(row).collect()).table();
@@ -193,10 +199,10 @@ or `cpvo-hook sweep` on a machine that has sessions already.
             text += " List-price equivalent: what a subscription paid for.";
         }
         if unpriced > 0 {
-            text += &format!("\n{unpriced} rows have no price and are in no sum: {UNPRICED_QUERY}");
+            let _ = write!(text, "\n{unpriced} rows have no price and are in no sum: {UNPRICED_QUERY}");
         }
         if self.has_unassigned() {
-            text += &format!("\nunassigned: identities in no team of teams.toml: {UNASSIGNED_QUERY}");
+            let _ = write!(text, "\nunassigned: identities in no team of teams.toml: {UNASSIGNED_QUERY}");
         }
         text + "\n"
     }

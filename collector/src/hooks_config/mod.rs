@@ -6,15 +6,17 @@ mod merge;
 mod place;
 
 use crate::config::{Clock, Config, Options};
+use crate::token;
 use anyhow::{Context, Result, bail, ensure};
 use askama::Template;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use merge::Wanted;
-use meter::Email;
+use meter::{Email, Repo};
 use place::Place;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What both files of ours say, and no other file.
 const OURS: &str = "Written by `cpvo hooks-config";
@@ -80,6 +82,11 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
         }
     };
     let mut wanted = wanted(args, &folders[0].settings, config.as_ref(), now)?;
+    if wanted.token.is_none()
+        && let Some(config) = &config
+    {
+        wanted.token = Some(token::issue_for(config, remote(&root)?, now())?);
+    }
     wanted.bootstrap = script.is_some();
     if wanted.bootstrap
         && let Some(url) = &wanted.url
@@ -181,6 +188,19 @@ fn remove(folders: &[Folder]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The repository as the hook will name it.
+fn remote(root: &Path) -> Result<Repo> {
+    let git = |args: &[&str]| -> Result<String> {
+        let output =
+            Command::new("git").arg("-C").arg(root).args(args).output().context("could not run git")?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let remotes = git(&["remote"])?;
+    let name = remotes.lines().find(|name| *name == "origin").or(remotes.lines().next()).unwrap_or_default();
+    Repo::of_remote(&git(&["remote", "get-url", name])?)
+        .with_context(|| format!("{} has no remote that names a host: pass --token", root.display()))
 }
 
 fn address(text: &str) -> Result<String, String> {

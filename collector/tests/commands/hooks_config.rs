@@ -1,6 +1,6 @@
 //! `cpvo hooks-config` on repositories, and its hook lines in every shell the client may use.
 
-use super::{fails, succeeds};
+use super::{Collector, fails, succeeds};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -129,6 +129,42 @@ fn a_link_is_followed_within_the_repository_only() {
         fails(repo.path(), &["hooks-config", "--repo", ".", "--url", URL]);
     }
     assert_eq!(fs::read_to_string(&outside).unwrap(), "{}");
+}
+
+#[test]
+fn where_the_collector_is_a_token_is_made_once() {
+    let (collector, repo) = (Collector::start(), repository());
+    let path = repo.path().to_str().unwrap();
+    let git = |args: &[&str]| {
+        assert!(Command::new("git").arg("-C").arg(path).args(args).status().unwrap().success());
+    };
+    git(&["init", "-q"]);
+    let flags = ["hooks-config", "--repo", path];
+    let error = fails(&collector.folder(), &flags);
+    assert!(error.contains("no remote that names a host"), "{error}");
+    git(&["remote", "add", "upstream", "https://github.com/other/pay"]);
+    git(&["remote", "add", "origin", "git@GitHub.com:acme/pay.git"]);
+    succeeds(&collector.folder(), &flags);
+    let first = settings(repo.path());
+    assert_eq!(first["env"]["CPVO_TOKEN"].as_str().unwrap().split('.').count(), 3);
+    assert_eq!(first["env"]["CPVO_URL"], "http://127.0.0.1:7878", "what cpvo.toml says");
+    succeeds(&collector.folder(), &flags);
+    assert_eq!(settings(repo.path()), first);
+    let tokens = succeeds(&collector.folder(), &["token", "list"]);
+    assert_eq!(tokens.matches("github.com/acme/pay").count(), 1, "{tokens}");
+    let error = fails(
+        &collector.folder(),
+        &[&flags[..], &["--url", "http://cpvo.acme.example", "--bootstrap"]].concat(),
+    );
+    assert!(error.contains("the collector offers no cpvo-hook yet"), "{error}");
+    let hooks = collector.folder().join("hooks/x86_64-unknown-linux-musl");
+    program(&hooks.join("cpvo-hook"), "program");
+    let error = fails(
+        &collector.folder(),
+        &[&flags[..], &["--url", "http://cpvo.acme.example", "--bootstrap"]].concat(),
+    );
+    assert!(error.contains("https://"), "{error}");
+    assert_eq!(settings(repo.path()), first);
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! What admins ask: `weekly`, `prices`, `sql`, and the page that says the same.
+
+use super::{Collector, fails, get, succeeds};
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn an_empty_collector_says_what_comes_next() {
+    let collector = Collector::start();
+    let table = succeeds(&collector.folder(), &["weekly"]);
+    assert!(table.contains("No spend yet") && table.contains("cpvo hooks-config --repo PATH"), "{table}");
+    let json: Value =
+        serde_json::from_str(&succeeds(&collector.folder(), &["weekly", "--format", "json"])).unwrap();
+    assert_eq!(json["weeks"], Value::Array(Vec::new()));
+    let page = get(&collector.url(), "/", &[]);
+    assert!(page.contains("No spend yet"), "{page}");
+    let error = fails(&collector.folder(), &["weekly", "--team", "nobody"]);
+    assert!(error.contains("there is no team \"nobody\""), "{error}");
+}
+
+#[test]
+fn the_page_loads_nothing_from_elsewhere_and_answers_to_this_machine_only() {
+    let collector = Collector::start();
+    let page = get(&collector.url(), "/", &[]).to_lowercase();
+    let policy = "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
+                  form-action 'none'; frame-ancestors 'none'";
+    assert!(page.contains(policy), "{page}");
+    for loaded in ["<script", "style=\"", "src=\"", "http://", "https://", "url("] {
+        let body = page.split_once("\r\n\r\n").unwrap().1;
+        assert!(!body.contains(loaded), "{loaded} in {body}");
+    }
+    for path in ["/assets/style.css", "/assets/icon.svg", "/v1/weeks"] {
+        assert!(get(&collector.url(), path, &[]).starts_with("HTTP/1.1 200"), "{path}");
+    }
+    assert!(!get(&collector.url(), "/assets/style.css", &[]).contains("url("));
+    for path in ["/", "/assets/style.css", "/v1/weeks"] {
+        let answer = get(&collector.url(), path, &["--header", "host: evil.example"]);
+        assert!(answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
+    }
+    for query in ["/?weeks=0", "/?weeks=x", "/?weeks=521", "/v1/weeks?team=a&sort=b"] {
+        assert!(get(&collector.url(), query, &[]).starts_with("HTTP/1.1 422"), "{query}");
+    }
+}
+
+#[test]
+fn programs_are_given_out_by_target_and_nothing_else_is() {
+    let collector = Collector::start();
+    let folder = collector.folder().join("hooks/aarch64-apple-darwin");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("cpvo-hook"), "program").unwrap();
+    let answer = get(&collector.url(), "/v1/hook/aarch64-apple-darwin", &[]);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("content-length: 7\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nprogram"), "{answer}");
+    for target in [
+        "x86_64-apple-darwin",
+        "..",
+        "../cpvo.toml",
+        "%2e%2e%2fcpvo.toml",
+        "aarch64-apple-darwin%00",
+        "aarch64-apple-darwin/../../cpvo.toml",
+        "..%5ccpvo.toml",
+        "/etc/passwd",
+    ] {
+        let answer = get(&collector.url(), &format!("/v1/hook/{target}"), &["--path-as-is"]);
+        assert!(answer.starts_with("HTTP/1.1 404"), "{target}: {answer}");
+    }
+}
+
+#[test]
+fn a_query_only_reads() {
+    let collector = Collector::start();
+    let ask = |query: &str| fails(&collector.folder(), &["sql", query]);
+    for query in [
+        "DELETE FROM audit",
+        "DROP TABLE usage",
+        "PRAGMA user_version = 5",
+        "INSERT INTO week VALUES ('', '', '')",
+    ] {
+        let error = ask(query);
+        assert!(error.contains("only reads") || error.contains("readonly"), "{query}: {error}");
+    }
+    assert!(ask("SELECT 1; DELETE FROM audit").contains("Multiple statements"));
+    assert!(ask("SELECT nothing FROM usage").contains("nothing"));
+    let rows = succeeds(
+        &collector.folder(),
+        &["sql", "SELECT 1 AS one, '=x' AS text, NULL AS none", "--format", "json"],
+    );
+    assert_eq!(rows.split_whitespace().collect::<String>(), r#"[{"one":1,"text":"=x","none":null}]"#);
+    let csv = succeeds(&collector.folder(), &["sql", "SELECT -1 AS one, '=x' AS text", "--format", "csv"]);
+    assert_eq!(csv, "one,text\n-1,'=x\n");
+    let tables = succeeds(&collector.folder(), &["sql"]);
+    for name in ["session", "usage", "spend", "team_week", "unassigned", "audit"] {
+        assert!(tables.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}: {tables}");
+    }
+}
+
+#[test]
+fn prices_need_no_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let prices: Value =
+        serde_json::from_str(&succeeds(folder.path(), &["prices", "--format", "json"])).unwrap();
+    let opus = prices
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|price| price["model"] == "claude-opus-5-5" && price["kind"] == "fast");
+    assert_eq!(opus.unwrap()["output"].to_string(), "40.0");
+    assert!(succeeds(folder.path(), &["prices"]).contains("USD per million tokens"));
+}
