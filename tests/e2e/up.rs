@@ -11,7 +11,8 @@ struct Newcomer(TempDir);
 
 impl Newcomer {
     fn arrive() -> Self {
-        let machine = Self(tempfile::Builder::new().prefix("cpvo-up-").tempdir().expect("a temporary folder"));
+        let machine =
+            Self(tempfile::Builder::new().prefix("cpvo-up-").tempdir().expect("a temporary folder"));
         std::fs::create_dir(machine.home()).expect("a home");
         machine
     }
@@ -70,10 +71,16 @@ fn without_transcripts_the_samples_are_shown_as_such() {
     assert!(said.contains("No Claude Code transcripts of yours were found."), "{said}");
     assert!(said.contains("SAMPLE DATA: four invented developers, in a database of its own."), "{said}");
     for team in ["payments", "platform", "unassigned"] {
-        assert!(said.lines().any(|line| line.contains(team) && line.contains('$')), "no row of {team} in {said}");
+        assert!(
+            said.lines().any(|line| line.contains(team) && line.contains('$')),
+            "no row of {team} in {said}"
+        );
     }
     assert!(said.contains("The page: http://127.0.0.1:") && said.contains("scripts/down"), "{said}");
-    assert!(!newcomer.0.path().join("data/cpvo.db").exists(), "samples never share a database with real rows");
+    assert!(
+        !newcomer.0.path().join("data/cpvo.db").exists(),
+        "samples never share a database with real rows"
+    );
     assert!(newcomer.down().success().starts_with("stopped"));
 }
 

@@ -88,6 +88,12 @@ impl World {
         ledger
     }
 
+    /// What both programs say of themselves, for the message of a failed test.
+    pub fn diagnosis(&self) -> String {
+        let status = self.hook(&self.repo.path, &["status"]);
+        format!("status\n{}{}collector\n{}", status.stdout, status.stderr, self.collector().log())
+    }
+
     /// Waits until the database holds just these responses.
     #[track_caller]
     pub fn await_stored(&self, responses: &[Tokens]) -> Ledger {
@@ -98,7 +104,11 @@ impl World {
             let total = stored.total(|_| true);
             (total.requests == requests && total.tokens == tokens).then_some(())
         });
-        assert!(found.is_some(), "not the {requests} responses, {tokens:?}, but\n{stored}");
+        assert!(
+            found.is_some(),
+            "not the {requests} responses, {tokens:?}, but\n{stored}{}",
+            self.diagnosis()
+        );
         stored
     }
 

@@ -229,7 +229,7 @@ impl World {
             repos.map(|repo| repo.git(&["log", "--all", "--format=%H %h"]) + "\n").collect();
         let bills = self.api.bills();
         let names = [folder.as_str(), project.as_str()].into_iter();
-        let names = names.chain(bills.iter().map(|bill| bill.session.as_str()));
+        let names = names.chain(bills.iter().flat_map(|bill| [bill.session.as_str(), &bill.message_id]));
         let names = names.chain(bills.iter().filter_map(|bill| bill.agent.as_deref()));
         let names = names.chain(commits.split_whitespace());
         let text = names.fold(text.to_owned(), |text, name| text.replace(name, "(name)"));

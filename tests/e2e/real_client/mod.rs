@@ -77,16 +77,10 @@ fn settle(name: &str, world: &World) -> Ledger {
     let verdict = if equal.is_some() { "equal" } else { "DIFFERENT" };
     let billed = world.billed();
     println!("{name:<22} billed {}  stored {}  {verdict}", billed.total(|_| true), stored.total(|_| true));
-    assert!(equal.is_some(), "{name}: billed\n{billed}stored\n{stored}{}", diagnosis(world));
+    assert!(equal.is_some(), "{name}: billed\n{billed}stored\n{stored}{}", world.diagnosis());
     world.hook(&world.repo.path, &["sweep"]).success();
     assert_eq!(world.stored(), billed, "{name}: after one more sweep");
     stored
-}
-
-/// What the hook says of itself, for the message of a failed test.
-fn diagnosis(world: &World) -> String {
-    let status = world.hook(&world.repo.path, &["status"]);
-    format!("status\n{}{}collector\n{}", status.stdout, status.stderr, world.collector().log())
 }
 
 /// Fails on the first lines that differ: a whole context is too long to read.
