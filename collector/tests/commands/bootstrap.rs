@@ -3,10 +3,10 @@
 use super::{Collector, succeeds};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tests::wait::until;
 
 /// A program that says what `cpvo-hook --version` would.
 const PROGRAM: &str = "#!/bin/sh\necho cpvo-hook 0.1.0\n";
@@ -81,22 +81,13 @@ fn offer(collector: &Collector, program: &str) {
     fs::write(folder.join("cpvo-hook"), program).unwrap();
 }
 
-#[track_caller]
-fn wait_for(path: &Path) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !path.exists() {
-        assert!(Instant::now() < end, "{} never came", path.display());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn the_pinned_program_is_installed_behind_the_session() {
     let collector = Collector::start();
     offer(&collector, PROGRAM);
     let repository = Repository::new(&collector, &[]);
     silent(&repository.session(&[]));
-    wait_for(&repository.installed());
+    until("the program to be installed", || repository.installed().exists().then_some(()));
     assert_eq!(fs::read_to_string(repository.installed()).unwrap(), PROGRAM);
     assert_eq!(fs::metadata(repository.installed()).unwrap().permissions().mode() & 0o777, 0o755);
     offer(&collector, "another");
