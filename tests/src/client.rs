@@ -86,6 +86,14 @@ impl Said {
     }
 }
 
+/// The last total the client wrote into a session's transcript.
+#[track_caller]
+pub fn stated_cost(transcript: &str) -> i64 {
+    let mut lines = transcript.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let state = lines.find(|line| line["type"] == "cost-state").expect("a cost-state line");
+    nano(&state["totalCostUSD"].to_string())
+}
+
 /// Decimal dollars as nano-dollars, rounded at the tenth digit.
 fn nano(dollars: &str) -> i64 {
     let (mantissa, exponent) =

@@ -77,11 +77,11 @@ impl fmt::Display for Ledger {
 }
 
 impl World {
-    /// What the fake API billed and said in full, priced response by response.
+    /// What the fake API billed, as far as it could tell the client, priced response by response.
     pub fn billed(&self) -> Ledger {
         let book = PriceBook::embedded();
         let mut ledger = Ledger::default();
-        for bill in self.api.bills().iter().filter(|bill| bill.complete) {
+        for bill in self.api.bills().iter().filter(|bill| bill.complete || bill.step.interrupted) {
             let (place, spend) = priced(bill, &book);
             ledger.add(place, spend);
         }
@@ -157,7 +157,7 @@ fn priced(bill: &Bill, book: &PriceBook) -> (Place, Spend) {
         requests: 1,
         tokens,
     };
-    let slices = if step.iterations.is_empty() { vec![step.tokens] } else { step.iterations.clone() };
+    let slices = if step.iterations.is_empty() { vec![step.told()] } else { step.iterations.clone() };
     let cost = slices.into_iter().map(|tokens| book.cost(Provider::Anthropic, &row(tokens)));
     let cost = cost.map(|priced| priced.expect("a model of the price book").cost.0).sum();
     let place = Place {
@@ -168,5 +168,5 @@ fn priced(bill: &Bill, book: &PriceBook) -> (Place, Spend) {
         model: bill.model.clone(),
         agent: agent.as_str().to_owned(),
     };
-    (place, Spend { requests: 1, tokens: step.tokens, cost_nanousd: cost })
+    (place, Spend { requests: 1, tokens: step.told(), cost_nanousd: cost })
 }

@@ -56,6 +56,16 @@ impl Terminal {
         self.tmux(&["send-keys", "Enter"]);
     }
 
+    /// Presses a key, by tmux's name for it.
+    pub fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    /// Closes the window: the program is told by SIGHUP.
+    pub fn close(self) {
+        self.tmux(&["kill-session"]);
+    }
+
     /// Waits for the end of the program and says its exit code.
     #[track_caller]
     pub fn finish(self) -> i32 {

@@ -207,16 +207,17 @@ impl World {
         run(hook.current_dir(folder).args(args))
     }
 
+    /// A session's transcript so far; the client names its folder after the one it was started in.
+    pub fn transcript(&self, session: &str) -> Option<String> {
+        let mut folders = fs::read_dir(self.home.join(".claude/projects")).ok()?.flatten();
+        folders.find_map(|folder| fs::read_to_string(folder.path().join(format!("{session}.jsonl"))).ok())
+    }
+
     /// Waits until a session's transcript holds `text`: the client writes a moment after it shows.
     #[track_caller]
     pub fn await_transcript(&self, session: &str, text: &str) {
-        let projects = self.home.join(".claude/projects");
-        let holds = |folder: fs::DirEntry| {
-            let file = folder.path().join(format!("{session}.jsonl"));
-            fs::read_to_string(file).is_ok_and(|lines| lines.contains(text))
-        };
         until(&format!("{text} in the transcript of {session}"), || {
-            fs::read_dir(&projects).ok()?.flatten().any(holds).then_some(())
+            self.transcript(session)?.contains(text).then_some(())
         });
     }
 

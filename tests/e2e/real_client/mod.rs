@@ -76,7 +76,7 @@ fn settle(name: &str, world: &World) -> Ledger {
     });
     let verdict = if equal.is_some() { "equal" } else { "DIFFERENT" };
     let billed = world.billed();
-    println!("{name:<22} billed {}  stored {}  {verdict}", billed.total(|_| true), stored.total(|_| true));
+    println!("{name:<19} billed {}  stored {}  {verdict}", billed.total(|_| true), stored.total(|_| true));
     assert!(equal.is_some(), "{name}: billed\n{billed}stored\n{stored}{}", world.diagnosis());
     world.hook(&world.repo.path, &["sweep"]).success();
     assert_eq!(world.stored(), billed, "{name}: after one more sweep");

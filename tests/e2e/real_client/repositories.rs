@@ -38,6 +38,16 @@ fn worktree() {
 }
 
 #[test]
+fn worktree_of_the_client() {
+    scenario("client's worktree", |world| {
+        world.api.script("script", [say("Done.").billed(1, 10).on("worktree-tree")]);
+        let mut played = Played::default();
+        played.ended(world.session("go [[script]]", &["--worktree", "tree"]), &[]);
+        played
+    });
+}
+
+#[test]
 fn two_repositories_in_one_session() {
     scenario("two repositories", |world| {
         let search = world.another_repo("search");

@@ -1,7 +1,8 @@
 //! Sessions in a terminal, typed by tmux.
 
-use super::{Played, scenario};
+use super::{Claim, Played, scenario};
 use tests::World;
+use tests::client::stated_cost;
 use tests::fake_api::{run, say};
 use tests::program::Seen;
 use tests::terminal::Terminal;
@@ -22,6 +23,17 @@ fn hello(world: &World) {
     world.api.script("hello", [run("echo hello").billed(1, 10), say("Hello there.").billed(2, 20)]);
 }
 
+/// What came of it, with the totals the client wrote down for each session.
+fn played(world: &World, seen: Vec<Seen>) -> Played {
+    let mut sessions: Vec<String> = world.api.bills().into_iter().map(|bill| bill.session).collect();
+    sessions.dedup();
+    let claims = sessions.into_iter().map(|session| {
+        let transcript = world.transcript(&session).expect("the session's transcript");
+        Claim { nanousd: stated_cost(&transcript), sessions: vec![session] }
+    });
+    Played { seen, claims: claims.collect() }
+}
+
 #[test]
 fn exit() {
     scenario("/exit", |world| {
@@ -29,7 +41,7 @@ fn exit() {
         let terminal = world.terminal();
         terminal.enter("go [[hello]]");
         terminal.await_text("● Hello there.");
-        Played { seen: vec![leave(terminal)], claims: Vec::new() }
+        played(world, vec![leave(terminal)])
     });
 }
 
@@ -44,10 +56,34 @@ fn clear_then_exit() {
         terminal.enter("/clear");
         terminal.enter("go [[again]]");
         terminal.await_text("● Hello again.");
-        let seen = vec![leave(terminal)];
-        let mut sessions: Vec<String> = world.api.bills().into_iter().map(|bill| bill.session).collect();
-        sessions.dedup();
-        assert_eq!(sessions.len(), 2, "/clear begins a new session");
-        Played { seen, claims: Vec::new() }
+        let played = played(world, vec![leave(terminal)]);
+        assert_eq!(played.claims.len(), 2, "/clear begins a new session");
+        played
+    });
+}
+
+#[test]
+fn closed_window() {
+    scenario("window closed", |world| {
+        hello(world);
+        let terminal = world.terminal();
+        terminal.enter("go [[hello]]");
+        terminal.await_text("● Hello there.");
+        terminal.close();
+        Played::default()
+    });
+}
+
+#[test]
+fn interrupted_answer() {
+    scenario("interrupted, /exit", |world| {
+        world.api.script("long", [say("And another thing.").billed(1, 500).interrupted()]);
+        let terminal = world.terminal();
+        terminal.enter("go [[long]]");
+        terminal.await_text("● And another thing.");
+        terminal.press("Escape");
+        terminal.await_text("Interrupted");
+        // the client guesses what was generated until then; the transcript does not
+        Played { seen: vec![leave(terminal)], claims: Vec::new() }
     });
 }

@@ -7,7 +7,7 @@ pub use script::{Block, Hang, MODEL, Step, bash, delegate, read, run, say};
 
 use crate::wait::until;
 use jiff::Timestamp;
-use script::place;
+use script::{START_OUTPUT, place};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Write};
@@ -85,14 +85,6 @@ impl FakeApi {
         until("a response that hangs", || {
             self.bills().into_iter().find(|bill| bill.step.hang.is_some() && !bill.complete)
         })
-    }
-
-    /// Waits until as many responses have ended.
-    #[track_caller]
-    pub fn await_bills(&self, count: usize) {
-        until(&format!("{count} responses of the fake API"), || {
-            (self.bills().iter().filter(|bill| bill.complete).count() >= count).then_some(())
-        });
     }
 }
 
@@ -191,7 +183,7 @@ fn stream(bill: &Bill, to: &mut TcpStream, log: &Mutex<Log>) -> io::Result<()> {
     let usage = step.usage();
     let mut start = message(bill, &usage, &json!([]));
     start["stop_reason"] = Value::Null;
-    start["usage"]["output_tokens"] = json!(1);
+    start["usage"]["output_tokens"] = json!(START_OUTPUT);
     let mut events = Events::open(to, &bill.message_id.replace("msg", "req"))?;
     events.send("message_start", json!({ "message": start }))?;
     if step.hang == Some(Hang::Start) {

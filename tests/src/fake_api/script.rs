@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// The model sessions ask for, and what steps are billed under.
 pub const MODEL: &str = "claude-opus-5-5";
 
+/// Output tokens an answer begins with.
+pub(crate) const START_OUTPUT: u64 = 1;
+
 /// One part of an answer: one line of the client's transcript.
 #[derive(Debug, Clone)]
 pub enum Block {
@@ -39,6 +42,8 @@ pub struct Step {
     /// Attempts answered with status 529 before this one succeeds.
     pub overloaded: u32,
     pub hang: Option<Hang>,
+    /// Cut off by the person: the transcript keeps what `message_start` said.
+    pub interrupted: bool,
     /// The branch and the repository a right reader finds for it; `None` = the world's usual one.
     pub branch: Option<&'static str>,
     pub repo: Option<&'static str>,
@@ -87,6 +92,7 @@ impl Step {
             iterations: Vec::new(),
             overloaded: 0,
             hang: None,
+            interrupted: false,
             branch: None,
             repo: None,
         }
@@ -128,6 +134,17 @@ impl Step {
     pub fn hanging(mut self, at: Hang) -> Self {
         self.hang = Some(at);
         self
+    }
+
+    /// Hangs after its first block until a person has had enough.
+    pub fn interrupted(self) -> Self {
+        Self { interrupted: true, ..self.hanging(Hang::FirstBlock) }
+    }
+
+    /// What the client is told of the bill: of an interrupted answer, only what it began with.
+    pub fn told(&self) -> Tokens {
+        let output = if self.interrupted { START_OUTPUT } else { self.tokens.output };
+        Tokens { output, ..self.tokens }
     }
 
     pub fn on(mut self, branch: &'static str) -> Self {
