@@ -36,6 +36,16 @@ impl Scene {
         };
         Self { folder: folder.to_owned(), terms, scope, fallback }
     }
+
+    /// Whether lines of `folder` are in scope, wherever their rows would go.
+    pub(crate) fn includes(&self, folder: &Path, checkout: Option<&Checkout>) -> bool {
+        match (self.scope, checkout.and_then(|checkout| shipped_near(folder, checkout))) {
+            (Scope::Off, _) | (Scope::Repo, None) => false,
+            (Scope::Repo, Some(shipped)) if origin(&shipped) != origin(&self.terms) => false,
+            (Scope::Repo | Scope::All, Some(shipped)) => shipped.scope != Some(Scope::Off),
+            (Scope::All, None) => true,
+        }
+    }
 }
 
 /// The terms in the checkout's top folder, or in the nearest one below it that `folder` lies in.

@@ -4,6 +4,7 @@ mod me;
 mod preview;
 mod status;
 mod sweep;
+mod totals;
 
 use crate::config::Config;
 use crate::events::{self, Ended, Said};
@@ -50,6 +51,15 @@ pub(crate) enum Command {
     SessionEnd,
     /// Read what is new, deliver it and say what was sent
     Sweep {
+        /// Also sessions outside of repositories that ship this collector
+        #[arg(long)]
+        all: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add up every transcript in scope, reading all of them afresh; store and send nothing
+    Totals {
         /// Also sessions outside of repositories that ship this collector
         #[arg(long)]
         all: bool,
@@ -109,6 +119,7 @@ impl Command {
             Self::SessionStart => "session-start",
             Self::SessionEnd => "session-end",
             Self::Sweep { .. } => "sweep",
+            Self::Totals { .. } => "totals",
             Self::Preview { .. } => "preview",
             Self::Me { .. } => "me",
             Self::Status { .. } => "status",
@@ -127,6 +138,7 @@ impl Command {
                 }
             }
             Self::Sweep { all, json } => return sweep::run(config, now, all, json),
+            Self::Totals { all, json } => totals::run(config, all, json)?,
             Self::Preview { all } => preview::run(config, now, all)?,
             Self::Me { json } => me::run(config, now, json)?,
             Self::Status { json } => return status::run(config, now, json),

@@ -65,7 +65,7 @@ fn totals_of(files: &[(String, Vec<Value>)], in_scope: &mut dyn FnMut(Place<'_>)
         let path = home.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
-        fs::write(path, text).unwrap();
+        fs::write(path, text + "\n").unwrap();
     }
     let (found, _) = walk::find(&[home.path().to_owned()]);
     let (totals, troubles) = read(&found, &PriceBook::embedded(), in_scope, &|_| {});
