@@ -152,10 +152,10 @@ impl PriceBook {
 
     /// What else a model is called, beside the decorated forms that [`canonical_model`] knows.
     pub fn other_names(&self, model: &str) -> Vec<&str> {
-        let named = self.names.iter().filter(|(_, named)| *named == model);
-        let mut names: Vec<&str> = named.map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        names
+        let others = self.names.iter().filter(|(_, canonical)| *canonical == model);
+        let mut others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
+        others.sort_unstable();
+        others
     }
 
     /// The price a request of this kind has, or `None` where the model is not known at that hour.
