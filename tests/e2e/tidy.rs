@@ -14,8 +14,11 @@ struct Source {
 }
 
 impl Source {
-    /// The file without its unit tests.
+    /// The file without its unit tests; a file of tests has none.
     fn production(&self) -> &str {
+        if self.path.ends_with("/tests.rs") || self.path.ends_with("/fixture.rs") {
+            return "";
+        }
         self.text.split("\n#[cfg(test)]\n").next().unwrap_or_default()
     }
 
@@ -118,7 +121,11 @@ fn sql_is_written_in_the_stores() {
 
 #[test]
 fn status_codes_are_named_at_the_door() {
-    only_in(&["collector/src/http/"], &["StatusCode"], "status codes stay in http/");
+    only_in(
+        &["collector/src/http/", "hook/src/post.rs"],
+        &["StatusCode"],
+        "status codes stay at the two doors",
+    );
 }
 
 #[test]
@@ -211,7 +218,7 @@ fn the_map_is_short_and_true() {
     for room in ["meter", "hook", "collector", "tests", "hooks-config", "scripts"] {
         assert!(map.contains(room), "ARCHITECTURE.md does not name {room}");
     }
-    let sources: Vec<String> = crates().into_iter().map(|file| file.path).collect();
+    let sources: Vec<String> = rust().into_iter().map(|file| file.path).collect();
     let named = map.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs"));
     let lost = named.filter(|name| !sources.iter().any(|path| path.ends_with(name))).map(str::to_owned);
     nothing(&lost.collect::<Vec<_>>(), "ARCHITECTURE.md names files that are not there");
