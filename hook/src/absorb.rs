@@ -29,7 +29,11 @@ pub(crate) fn read(
 ) -> Result<Option<Reading>> {
     let path = &file.path;
     let mut opened = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let Some(session) = file.session.clone() else { return Ok(None) };
+    let named = match &file.session {
+        Some(session) => Some(session.clone()),
+        None => lines::session(&mut opened).with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let Some(session) = named else { return Ok(None) };
     let cursor = resume(&mut opened, file, known)?;
     let mut reading = Reading::begin(cursor, session, file.subagent, since);
     let end = lines::read(&mut opened, reading.from, &mut |parsed| reading.take(parsed, folders))

@@ -5,10 +5,13 @@
 
 use crate::transcript::{Parsed, Parser};
 use memchr::memchr;
-use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
+use meter::SessionId;
+use std::io::{Cursor, ErrorKind, Read, Result, Seek, SeekFrom};
 
 /// Small enough to stay in the processor's own cache between reading and parsing.
 const WINDOW_BYTES: usize = 128 << 10;
+/// Where the first line that names its session must end.
+const HEAD_BYTES: u64 = 1 << 20;
 
 /// Hands every whole line from `offset` on to `take`, and returns the offset to go on from.
 ///
@@ -44,11 +47,23 @@ pub(crate) fn read(file: &mut (impl Read + Seek), offset: u64, take: &mut dyn Fn
     Ok(taken)
 }
 
+/// The session the first line names that names any, for files whose place does not.
+pub(crate) fn session(file: &mut impl Read) -> Result<Option<SessionId>> {
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES).read_to_end(&mut head)?;
+    let mut named = None;
+    read(&mut Cursor::new(head), 0, &mut |parsed| {
+        if let Parsed::Line(line) = parsed {
+            named = named.take().or(line.session);
+        }
+    })?;
+    Ok(named)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Cursor;
 
     /// A file that gives its bytes in portions of its own choosing.
     struct Portions<'a>(Cursor<&'a [u8]>, Vec<usize>);
@@ -100,6 +115,17 @@ mod tests {
         check(b"{\"type\":\"us{\"type\":\"user\"}\n{}\n", "ny", 30);
         check(b"\xff\xfe\n{}\n", "ny", 6);
         check(b"{\"x\":\"\xff\"}\n", "y", 10);
+    }
+
+    #[test]
+    fn the_first_line_that_names_a_session_names_the_file_s() {
+        let id = "8b41c8a0-0000-4000-8000-000000000001";
+        let text = format!(
+            "{{}}\nnot json\n{{\"sessionId\":\"{id}\"}}\n{{\"sessionId\":\"{}\"}}\n",
+            id.replace('1', "2")
+        );
+        assert_eq!(session(&mut text.as_bytes()).unwrap(), id.parse().ok());
+        assert_eq!(session(&mut b"{}\n".as_slice()).unwrap(), None);
     }
 
     #[test]
