@@ -14,4 +14,5 @@ pub mod transcript;
 pub mod wait;
 mod world;
 
+pub use postgres::Cluster;
 pub use world::{REPO, World};

@@ -39,8 +39,7 @@ pub(super) async fn live() -> &'static str {
 
 /// The database answers, for writing too.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Error> {
-    app.store.read(|db| db.query_one("SELECT 1 FROM usage_sum", &[]).map(drop)).await?;
-    app.store.write(|db| db.query_one("SELECT 1 FROM usage_sum", &[]).map(drop)).await?;
+    app.store.answers().await?;
     Ok("ready\n")
 }
 

@@ -62,8 +62,8 @@ pub(crate) fn team_at(history: &[Stay], hour: Hour) -> &str {
 pub(crate) fn revise(history: &[Stay], wishes: &[Wish], now: Hour) -> Vec<Stay> {
     let asked: Vec<Stay> =
         wishes.iter().map(|wish| start(history, wish, now)).filter(|stay| !stay.is_empty()).collect();
-    let restates = |stay: &Stay, old: &Stay| stay.overlaps(old) || stay.until == Some(old.from);
-    let restated = |old: &Stay| asked.iter().any(|stay| stay.team == old.team && restates(stay, old));
+    let says = |stay: &Stay, old: &Stay| stay.overlaps(old) || stay.until == Some(old.from);
+    let restated = |old: &Stay| asked.iter().any(|stay| stay.team == old.team && says(stay, old));
     let mut kept: Vec<Stay> = history.iter().filter(|old| !restated(old)).cloned().collect();
     for stay in &mut kept {
         if stay.holds(now) {

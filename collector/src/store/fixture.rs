@@ -9,7 +9,7 @@ use meter::{PriceBook, Report};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
-use tests::postgres::Cluster;
+use tests::Cluster;
 
 /// The Wednesday all tests happen on.
 pub(crate) fn now() -> Timestamp {

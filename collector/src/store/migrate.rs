@@ -108,7 +108,9 @@ mod tests {
             std::thread::scope(|scope| {
                 let start = || drop(Store::start(&home.database, now()).unwrap());
                 let starts: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
-                starts.into_iter().for_each(|start| start.join().unwrap());
+                for start in starts {
+                    start.join().unwrap();
+                }
             });
             assert_eq!(rows(&mut home.open(), "SELECT version FROM migration"), ["1"]);
         }

@@ -115,6 +115,13 @@ impl Store {
         }
     }
 
+    /// Done when the database answers a writer and a reader.
+    pub(crate) async fn answers(&self) -> Result<(), StoreError> {
+        let ask = |db: &mut Db| db.query_one("SELECT cost_nanousd FROM usage_sum", &[]).map(drop);
+        self.read(ask).await?;
+        self.write(ask).await
+    }
+
     /// Runs `work` on one consistent picture of the database.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
@@ -155,6 +162,9 @@ fn write_loop(first: Db, database: &Database, queue: &Receiver<Write>) {
             Ok(answers) => answers.into_iter().for_each(|answer| answer()),
             Err(error) => tracing::error!(error = format!("{error:#}"), "could not write to the database"),
         }
+    }
+    if let Some(Err(error)) = connection.as_mut().map(Db::settle) {
+        tracing::warn!(error = format!("{error:#}"), "could not settle the database");
     }
 }
 
@@ -250,11 +260,11 @@ mod tests {
                 CREATE TABLE child (id BIGINT REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)";
             home.open().batch(deferred).unwrap();
             let (store, threads) = Store::start(&home.database, now()).unwrap();
-            let (hold, held) = channel::<()>();
+            let (release, held) = channel::<()>();
             let first = store.write(move |_| Ok(held.recv()?)); // so that the next two share a transaction
             let good = store.write(|db| add(db, 1));
             let bad = store.write(|db| db.batch("INSERT INTO child VALUES (7)"));
-            hold.send(()).unwrap();
+            release.send(()).unwrap();
             runtime().block_on(async {
                 drop(first.await);
                 assert!(matches!(good.await, Err(StoreError::Busy)));
@@ -271,18 +281,19 @@ mod tests {
     fn a_full_queue_says_so_at_once_and_loses_nothing_it_took() {
         for home in homes() {
             let (store, threads) = Store::start(&home.database, now()).unwrap();
-            let (hold, held) = channel::<()>();
+            let (release, held) = channel::<()>();
             let (started, starts) = channel::<()>();
             let first = store.write(move |_| {
                 started.send(())?;
                 Ok(held.recv()?)
             });
             starts.recv().unwrap();
-            let taken: Vec<_> = (0..QUEUE_MAX as i64).map(|id| store.write(move |db| add(db, id))).collect();
+            let taken: Vec<_> =
+                (0..i64::try_from(QUEUE_MAX).unwrap()).map(|id| store.write(move |db| add(db, id))).collect();
             let refused = store.write(|db| add(db, -1));
             runtime().block_on(async {
                 assert!(matches!(refused.await, Err(StoreError::Busy)));
-                hold.send(()).unwrap();
+                release.send(()).unwrap();
                 first.await.unwrap();
                 for job in taken {
                     job.await.unwrap();

@@ -66,3 +66,84 @@ pub(crate) fn team_list(db: &mut Db) -> Result<Vec<String>> {
     teams.sort();
     Ok(teams)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::Cell;
+    use crate::store::fixture::{on_both, rows};
+    use crate::store::week::week_extend;
+
+    fn spend(db: &mut Db, team: &str, week: &str, billed: i64, list_equivalent: i64) {
+        db.execute(
+            "INSERT INTO team_week_sum (team, week, usage_rows, unpriced_rows, requests, input, output,
+                cache_read, cache_write_5m, cache_write_1h, web_search, billed_nanousd, list_equivalent_nanousd)
+             VALUES ($1, $2, 1, 2, 3, 4, 5, 6, 7, 8, 9, $3, $4)",
+            &values![team, week, billed, list_equivalent],
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn each_team_has_every_week_from_its_first() {
+        on_both(|db| {
+            let week = |text: &str| -> Week { text.parse().unwrap() };
+            week_extend(db, week("2026-W45"), week("2026-W47")).unwrap();
+            db.batch("INSERT INTO team (team, name) VALUES ('payments', 'Payments')").unwrap();
+            spend(db, "payments", "2026-W45", 10, 1);
+            spend(db, "gone", "2026-W46", 20, 0);
+            let listed = |db: &mut Db, first: &str, team: Option<&str>| {
+                let mut all = team_week_list(db, week(first), team).unwrap();
+                all.sort_by_key(|row| (row.week, row.team.clone()));
+                all.iter()
+                    .map(|row| format!("{} {} {}", row.name, row.week, row.spend().0))
+                    .collect::<Vec<_>>()
+            };
+            let all = [
+                "Payments 2026-W45 11",
+                "gone 2026-W46 20",
+                "Payments 2026-W46 0",
+                "gone 2026-W47 0",
+                "Payments 2026-W47 0",
+            ];
+            assert_eq!(listed(db, "2026-W01", None), all);
+            assert_eq!(listed(db, "2026-W46", Some("gone")), [all[1], all[3]]);
+            assert!(listed(db, "2026-W46", Some("nobody")).is_empty());
+            assert_eq!(team_list(db).unwrap(), ["gone", "payments"]);
+            let first = &team_week_list(db, week("2026-W45"), Some("payments")).unwrap();
+            let first = first.iter().find(|row| row.week == week("2026-W45")).unwrap();
+            let tokens = Tokens {
+                input: 4,
+                output: 5,
+                cache_read: 6,
+                cache_write_5m: 7,
+                cache_write_1h: 8,
+                web_search: 9,
+            };
+            assert_eq!((first.requests, first.tokens, first.unpriced_rows), (3, tokens, 2));
+            assert_eq!((first.billed, first.list_equivalent), (NanoUsd(10), NanoUsd(1)));
+        });
+    }
+
+    #[test]
+    fn a_query_of_an_admin_keeps_its_kinds_and_never_writes() {
+        on_both(|db| {
+            let listing = db.listing("SELECT 1 AS one, 0.5 AS half, '7' AS text, NULL AS none").unwrap();
+            assert_eq!(listing.columns, ["one", "half", "text", "none"]);
+            assert_eq!(listing.rows, [[Cell::number(1), Cell::number("0.5"), Cell::text("7"), Cell::Null]]);
+            db.batch("INSERT INTO team (team, name) VALUES ('payments', 'Payments')").unwrap();
+            for write in [
+                "DELETE FROM team",
+                "UPDATE team SET name = 'x'",
+                "DROP TABLE usage",
+                "SELECT 1; DELETE FROM team",
+                "COMMIT; DELETE FROM team",
+                "WITH gone AS (SELECT 1) DELETE FROM team",
+            ] {
+                assert!(db.listing(write).is_err(), "{write}");
+            }
+            assert_eq!(rows(db, "SELECT team, name FROM team"), ["payments|Payments"]);
+            assert!(db.listing("SELECT 1 AS n WHERE 1 = 2").unwrap().rows.is_empty());
+        });
+    }
+}

@@ -39,7 +39,7 @@ fn a_body_too_large_is_refused_before_its_end() {
     let mut endless = server.connect();
     let head = format!("POST /v1/reports HTTP/1.1\r\nhost: x\r\n{bearer}transfer-encoding: chunked\r\n\r\n");
     endless.write_all(head.as_bytes()).unwrap();
-    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     while endless.write_all(&chunk).is_ok() {} // until the server will hear no more
     assert_eq!(server.deliver(&token, &report(&json!({})))["status"], "applied");
 }

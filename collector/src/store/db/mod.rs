@@ -1,0 +1,138 @@
+//! `Db`: one connection to SQLite or PostgreSQL behind one SQL text. The only room that names a driver.
+//!
+//! What holds the two together: placeholders are `$1`, columns are TEXT and BIGINT, keys are natural,
+//! dates are ISO text made in Rust, and one writer at a time changes the database on both.
+
+mod postgresql;
+mod row;
+mod sqlite;
+
+use crate::config::Database;
+use crate::listing::Listing;
+use anyhow::{Context, Result, anyhow};
+
+use postgresql::Postgres;
+pub(crate) use row::{Row, Value, values};
+
+/// The PostgreSQL advisory lock of whoever writes; any number no other program on the server takes.
+const WRITER_LOCK: i64 = 0x6370_766f;
+
+pub(crate) enum Db {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<Postgres>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+impl Db {
+    pub(crate) fn open(database: &Database, access: Access) -> Result<Self> {
+        match database {
+            Database::Sqlite(path) => {
+                let about = || format!("could not open the database {}", path.display());
+                sqlite::open(path, access).map(Self::Sqlite).with_context(about)
+            }
+            Database::Postgres(address) => {
+                let opened =
+                    Postgres::open(&address.0, access).context("could not open the PostgreSQL database");
+                Ok(Self::Postgres(Box::new(opened?)))
+            }
+        }
+    }
+
+    /// Leaves everything in the database file itself, for who copies it while no collector runs.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => self.batch("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Runs one statement; returns the count of rows it changed.
+    pub(crate) fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64> {
+        match self {
+            Self::Sqlite(connection) => sqlite::execute(connection, sql, values),
+            Self::Postgres(postgres) => postgres.execute(sql, values),
+        }
+    }
+
+    pub(crate) fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(connection) => sqlite::query(connection, sql, values),
+            Self::Postgres(postgres) => postgres.query(sql, values),
+        }
+    }
+
+    /// The one row a statement must find.
+    pub(crate) fn query_one(&mut self, sql: &str, values: &[Value]) -> Result<Row> {
+        self.query(sql, values)?.pop().ok_or_else(|| anyhow!("no row from: {sql}"))
+    }
+
+    /// Runs any number of statements without parameters.
+    pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => connection.execute_batch(sql).with_context(about(sql)),
+            Self::Postgres(postgres) => postgres.batch(sql),
+        }
+    }
+
+    /// Starts a transaction as the one writer; a second one waits.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => self.batch("BEGIN IMMEDIATE"),
+            Self::Postgres(_) => self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})")),
+        }
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        self.batch("COMMIT")
+    }
+
+    /// All of `work` or nothing of it.
+    pub(crate) fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.begin()?;
+        match work(self) {
+            Ok(done) => self.commit().map(|()| done),
+            Err(error) => {
+                self.batch("ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `work` on one consistent picture of the database.
+    pub(crate) fn snapshot<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.batch(match self {
+            Self::Sqlite(_) => "BEGIN",
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        })?;
+        let done = work(self);
+        self.batch("ROLLBACK")?;
+        done
+    }
+
+    /// All of `work` or nothing of it, within a transaction. The outer error means that the connection is
+    /// no longer to be trusted; the inner one that the work failed and left nothing behind.
+    pub(crate) fn savepoint<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<Result<T>> {
+        self.batch("SAVEPOINT work")?;
+        let done = work(self);
+        self.batch(if done.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" })?;
+        Ok(done)
+    }
+
+    /// The answer to any one query of an admin; it cannot write.
+    pub(crate) fn listing(&mut self, sql: &str) -> Result<Listing> {
+        match self {
+            Self::Sqlite(connection) => sqlite::listing(connection, sql),
+            Self::Postgres(postgres) => postgres.listing(sql),
+        }
+    }
+}
+
+/// Names a statement by its first words, for an error.
+fn about(sql: &str) -> impl FnOnce() -> String {
+    move || format!("the database refused: {}", sql.split_whitespace().take(8).collect::<Vec<_>>().join(" "))
+}
