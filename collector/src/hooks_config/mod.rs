@@ -7,7 +7,7 @@ mod place;
 
 use crate::config::{Clock, Config, Options};
 use crate::token;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use askama::Template;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -82,16 +82,13 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
         }
     };
     let mut wanted = wanted(args, &folders[0].settings, config.as_ref(), now)?;
+    wanted.bootstrap = script.is_some();
+    // everything that can be wrong is found before a token is made and before a file is written
+    merged(&folders, &wanted)?;
     if wanted.token.is_none()
         && let Some(config) = &config
     {
         wanted.token = Some(token::issue_for(config, remote(&root)?, now())?);
-    }
-    wanted.bootstrap = script.is_some();
-    if wanted.bootstrap
-        && let Some(url) = &wanted.url
-    {
-        ensure!(guarded(url), "a program is downloaded over https:// only, and {url} is not on this machine");
     }
     add(&folders, &wanted, script.as_deref())
 }
@@ -120,12 +117,16 @@ fn wanted(args: Args, there: &Place, config: Option<&Config>, now: Clock) -> Res
     let listens = config.map(|config| config.listen).filter(|listen| !listen.ip().is_unspecified());
     let url = args.url.or(configured).or(there("CPVO_URL")?);
     let url = url.or_else(|| listens.map(|listen| format!("http://{listen}")));
-    ensure!(url.is_some(), "no collector to report to: name its address with --url");
+    let url = url.context("no collector to report to: name its address with --url")?;
+    let url = address(&url).map_err(|fault| anyhow!("the collector's address {url} {fault}"))?;
+    if args.bootstrap && !guarded(&url) {
+        bail!("a program is downloaded over https:// only, and {url} is not on this machine");
+    }
     let developers = (!args.developers.is_empty()).then(|| args.developers.join(","));
     let today = now().to_zoned(TimeZone::UTC).date();
     let since = args.since.map(|day| day.to_string()).or(there("CPVO_SINCE")?);
     Ok(Wanted {
-        url,
+        url: Some(url),
         token: args.token.or(there("CPVO_TOKEN")?),
         developers: developers.or(there("CPVO_DEVELOPERS")?),
         since: Some(since.unwrap_or_else(|| today.to_string())),
@@ -133,7 +134,13 @@ fn wanted(args: Args, there: &Place, config: Option<&Config>, now: Clock) -> Res
     })
 }
 
-/// Merges first and writes then, so that one file that is not right leaves all as they are.
+fn merged(folders: &[Folder], wanted: &Wanted) -> Result<Vec<String>> {
+    let merged = folders.iter().map(|Folder { settings, .. }| {
+        merge::add(settings.text(), wanted).with_context(|| settings.name().display().to_string())
+    });
+    merged.collect()
+}
+
 fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> {
     let notice = Notice {
         url: wanted.url.as_deref().unwrap_or_default(),
@@ -142,12 +149,8 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
         bootstrap: wanted.bootstrap,
     };
     let notice = notice.render()? + "\n";
-    let merged = folders.iter().map(|Folder { settings, .. }| {
-        merge::add(settings.text(), wanted).with_context(|| settings.name().display().to_string())
-    });
-    let merged = merged.collect::<Result<Vec<_>>>()?;
     let mut said = stdout().lock();
-    for (folder, settings) in folders.iter().zip(&merged) {
+    for (folder, settings) in folders.iter().zip(&merged(folders, wanted)?) {
         let texts =
             [(&folder.script, script), (&folder.notice, Some(&*notice)), (&folder.settings, Some(settings))];
         for (place, text) in texts {
@@ -171,6 +174,7 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
 }
 
 fn remove(folders: &[Folder]) -> Result<()> {
+    // all are read before one is written
     let stripped = folders.iter().map(|Folder { settings, .. }| match settings.text() {
         Some(text) => merge::remove(text).with_context(|| settings.name().display().to_string()),
         None => Ok(None),
@@ -213,12 +217,10 @@ fn address(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Whether nobody between can read or change what is loaded from this address.
+/// Whether nobody between can change what is loaded from this address; the script asks the same.
 fn guarded(url: &str) -> bool {
-    let host = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
-    host.is_none_or(|host| {
-        ["127.0.0.1", "localhost", "[::1]"].contains(&host.rsplit_once(':').map_or(host, |(host, _)| host))
-    })
+    let starts = ["https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+    starts.iter().any(|start| url.starts_with(start))
 }
 
 fn developer(entry: &str) -> Result<String, String> {

@@ -150,7 +150,17 @@ fn where_the_collector_is_a_token_is_made_once() {
     assert_eq!(first["env"]["CPVO_URL"], "http://127.0.0.1:7878", "what cpvo.toml says");
     succeeds(&collector.folder(), &flags);
     assert_eq!(settings(repo.path()), first);
+    let other = repository();
+    fs::create_dir(other.path().join("a")).unwrap();
+    program(&other.path().join("a/.claude/settings.json"), "{\"hooks\": 5}");
+    let error = fails(
+        &collector.folder(),
+        &["hooks-config", "--repo", other.path().to_str().unwrap(), "--folder", "a"],
+    );
+    assert!(error.contains("a/.claude/settings.json: hooks must be an object"), "{error}");
+    assert!(!other.path().join(".claude").exists());
     let tokens = succeeds(&collector.folder(), &["token", "list"]);
+    assert_eq!(tokens.lines().count(), 2, "a token was made for settings that are not right: {tokens}");
     assert_eq!(tokens.matches("github.com/acme/pay").count(), 1, "{tokens}");
     let error = fails(
         &collector.folder(),
