@@ -26,6 +26,7 @@ pub struct Spend {
     pub requests: u64,
     #[serde(flatten)]
     pub tokens: Tokens,
+    #[serde(default)]
     pub cost_nanousd: i64,
 }
 
@@ -61,6 +62,13 @@ impl Ledger {
         total
     }
 
+    /// Tokens by model, without what they cost.
+    pub fn by_model(&self) -> BTreeMap<String, Spend> {
+        let models = self.0.keys().map(|place| &place.model);
+        let total = |model: &String| Spend { cost_nanousd: 0, ..self.total(|place| place.model == *model) };
+        models.map(|model| (model.clone(), total(model))).collect()
+    }
+
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.0.keys()
     }
@@ -86,6 +94,19 @@ impl World {
             ledger.add(place, spend);
         }
         ledger
+    }
+
+    /// What `cpvo-hook totals` reads afresh from the transcripts of this machine.
+    #[track_caller]
+    pub fn totals(&self) -> BTreeMap<String, Spend> {
+        #[derive(Deserialize)]
+        struct Totals {
+            by_model: BTreeMap<String, Spend>,
+        }
+
+        let text = self.hook(&self.repo.path, &["totals", "--json"]).success();
+        let totals: Totals = serde_json::from_str(&text).expect("the hook's totals");
+        totals.by_model
     }
 
     /// What both programs say of themselves, for the message of a failed test.

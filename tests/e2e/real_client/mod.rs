@@ -80,6 +80,7 @@ fn settle(name: &str, world: &World) -> Ledger {
     assert!(equal.is_some(), "{name}: billed\n{billed}stored\n{stored}{}", world.diagnosis());
     world.hook(&world.repo.path, &["sweep"]).success();
     assert_eq!(world.stored(), billed, "{name}: after one more sweep");
+    assert_eq!(world.totals(), billed.by_model(), "{name}: the hook's own totals");
     stored
 }
 
