@@ -410,6 +410,18 @@ mod tests {
             .boxed()
     }
 
+    fn any_wanted() -> impl Strategy<Value = Wanted> {
+        let text = || prop::option::of("[a-z]{1,3}");
+        let fields = (text(), text(), text(), text(), any::<bool>());
+        fields.prop_map(|(url, token, developers, since, bootstrap)| Wanted {
+            url,
+            token,
+            developers,
+            since,
+            bootstrap,
+        })
+    }
+
     proptest! {
         #[test]
         fn adding_then_removing_is_nothing(settings in any_settings(), bootstrap: bool) {
@@ -419,6 +431,12 @@ mod tests {
             let removed = remove(&after).unwrap();
             prop_assert_eq!(removed.as_deref(), Some(settings.as_str()));
             prop_assert_eq!(remove(&settings).unwrap(), Some(settings));
+        }
+
+        #[test]
+        fn however_it_came_about_it_is_taken_out(settings in any_settings(), steps in prop::collection::vec(any_wanted(), 1..4)) {
+            let after = steps.iter().fold(settings.clone(), |text, wanted| add(Some(&text), wanted).unwrap());
+            prop_assert_eq!(remove(&after).unwrap(), Some(settings));
         }
 
         #[test]
