@@ -46,14 +46,14 @@ fn spend_belongs_to_the_developers_team() {
 
 #[test]
 fn a_guests_session_leaves_no_trace() {
-    let world = World::equipped();
+    let (world, front) = World::behind_a_front();
     world.work_as("guest@elsewhere.example");
     let guest = ended(&world, 1);
     world.session_starts(&guest);
     let swept = world.hook(&world.repo.path, &["sweep"]);
     assert!(swept.stderr.contains("guest@elsewhere.example"), "{swept:?}");
+    assert_eq!(front.met(), 0, "connections");
     assert!(!world.home.join(".local/state").exists(), "a guest's machine stays as it is");
-    assert_eq!(teams(&world), []);
 }
 
 #[test]

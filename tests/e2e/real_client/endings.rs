@@ -26,7 +26,7 @@ fn sigterm() {
         session.signal(Signal::TERM);
         let seen = session.finish();
         assert_eq!(seen.code, 143, "{seen:?}");
-        Played { seen: vec![seen], claims: Vec::new() }
+        Played { seen: vec![seen], cut: (1, 0), ..Played::default() }
     });
 }
 
@@ -35,7 +35,7 @@ fn sigkill_then_the_next_start() {
     scenario("sigkill, next start", |world| {
         let mut session = halfway(world);
         session.signal(Signal::KILL);
-        let mut played = Played { seen: vec![session.finish()], claims: Vec::new() };
+        let mut played = Played { seen: vec![session.finish()], cut: (1, 0), ..Played::default() };
         world.api.script("next", [say("A new day.").billed(3, 30)]);
         played.ended(world.session("go [[next]]", &[]), &[]);
         played
@@ -47,7 +47,7 @@ fn sigkill_then_resume() {
     scenario("sigkill, resume", |world| {
         let mut session = halfway(world);
         session.signal(Signal::KILL);
-        let mut played = Played { seen: vec![session.finish()], claims: Vec::new() };
+        let mut played = Played { seen: vec![session.finish()], cut: (1, 0), ..Played::default() };
         world.api.script("next", [say("Where was I?").billed(3, 30)]);
         let killed = world.api.bills()[0].session.clone();
         played.ended(world.session("go [[next]]", &["--resume", &killed]), &[]);

@@ -21,6 +21,8 @@ use tests::wait::attempt;
 struct Played {
     seen: Vec<Seen>,
     claims: Vec<Claim>,
+    /// Answers cut off that the stored sessions must own up to: with no usage at all, with that of their start.
+    cut: (u64, u64),
 }
 
 /// A total the client itself stated, and the sessions it says it covers.
@@ -52,6 +54,7 @@ fn scenario(name: &str, play: impl Fn(&mut World) -> Played) {
         let ours = stored.total(|place| sessions.contains(&place.session_id)).cost_nanousd;
         assert_eq!(ours, *nanousd, "{name}: cost of {sessions:?}, ours and the client's own\n{stored}");
     }
+    assert_eq!(cut(&world), played.cut, "{name}: answers cut off");
 
     let mut bare = World::bare();
     let unhooked = play(&mut bare);
@@ -82,6 +85,13 @@ fn settle(name: &str, world: &World) -> Ledger {
     assert_eq!(world.stored(), billed, "{name}: after one more sweep");
     assert_eq!(world.totals(), billed.by_model(), "{name}: the hook's own totals");
     stored
+}
+
+/// What the stored sessions say of answers that were cut off.
+fn cut(world: &World) -> (u64, u64) {
+    let query = "SELECT SUM(unknown_usage) AS unknown, SUM(interrupted) AS interrupted FROM session";
+    let row = &world.collector().sql(query)[0];
+    (row["unknown"].as_u64().unwrap_or_default(), row["interrupted"].as_u64().unwrap_or_default())
 }
 
 /// Fails on the first lines that differ: a whole context is too long to read.

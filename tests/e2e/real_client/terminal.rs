@@ -31,7 +31,7 @@ fn played(world: &World, seen: Vec<Seen>) -> Played {
         let transcript = world.transcript(&session).expect("the session's transcript");
         Claim { nanousd: stated_cost(&transcript), sessions: vec![session] }
     });
-    Played { seen, claims: claims.collect() }
+    Played { seen, claims: claims.collect(), cut: (0, 0) }
 }
 
 #[test]
@@ -84,6 +84,6 @@ fn interrupted_answer() {
         terminal.press("Escape");
         terminal.await_text("Interrupted");
         // the client guesses what was generated until then; the transcript does not
-        Played { seen: vec![leave(terminal)], claims: Vec::new() }
+        Played { seen: vec![leave(terminal)], claims: Vec::new(), cut: (0, 1) }
     });
 }
