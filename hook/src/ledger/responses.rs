@@ -6,7 +6,8 @@ use crate::fold::{self, Record, ResponseKey};
 use crate::reading::Held;
 use anyhow::{Context, Result};
 use meter::{Agent, Band, Branch, Geo, Speed, Tokens, Week};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
 
 /// A response as the ledger has it.
 pub(super) struct Recorded {
@@ -18,12 +19,16 @@ pub(super) struct Recorded {
     record: Record,
 }
 
+/// The slots met in one transaction: most responses share one with their neighbours.
+#[derive(Default)]
+pub(super) struct Slots(HashMap<String, i64>);
+
 /// Adds a response, or what a better record of it says. Its owner never changes here.
 pub(super) fn response(
     db: &Connection,
     key: &ResponseKey,
     held: &Held,
-    run: i64,
+    (run, slots): (i64, &mut Slots),
     changes: &mut Changes,
 ) -> Result<()> {
     let session = held.place.session.as_str();
@@ -35,15 +40,19 @@ pub(super) fn response(
         agent: held.agent,
         record: held.record.clone(),
     };
-    let Some(old) = recorded(db, key)? else { return insert(db, key, &new, changes) };
+    if insert(db, key, &new, slots)? {
+        changed(&new, changes);
+        return Ok(());
+    }
+    let Some(old) = recorded(db, key)? else { return Ok(()) };
     if old.run == run && old.session != session {
         let mut insert =
             db.prepare_cached("INSERT OR IGNORE INTO contender (key, session) VALUES (?1, ?2)")?;
         insert.execute(params![key.as_bytes(), session])?;
     }
     if fold::wins(&old.record, &new.record) {
-        remove(db, key, &old, changes)?;
-        insert(db, key, &Recorded { session: old.session, run: old.run, ..new }, changes)?;
+        changed(&old, changes);
+        replace(db, key, &Recorded { session: old.session, run: old.run, ..new }, slots, changes)?;
     }
     Ok(())
 }
@@ -56,8 +65,21 @@ pub(super) fn reassign(
     owner: &str,
     changes: &mut Changes,
 ) -> Result<()> {
-    remove(db, key, &old, changes)?;
-    insert(db, key, &Recorded { session: owner.to_owned(), ..old }, changes)
+    changed(&old, changes);
+    replace(db, key, &Recorded { session: owner.to_owned(), ..old }, &mut Slots::default(), changes)
+}
+
+fn replace(
+    db: &Connection,
+    key: &ResponseKey,
+    new: &Recorded,
+    slots: &mut Slots,
+    changes: &mut Changes,
+) -> Result<()> {
+    db.prepare_cached("DELETE FROM response WHERE key = ?1")?.execute([key.as_bytes()])?;
+    insert(db, key, new, slots)?;
+    changed(new, changes);
+    Ok(())
 }
 
 pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Recorded>> {
@@ -105,17 +127,18 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
     Ok(recorded)
 }
 
-fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, changes: &mut Changes) -> Result<()> {
+/// Whether the response was new.
+fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, slots: &mut Slots) -> Result<bool> {
     let mut insert = db.prepare_cached(
         "INSERT INTO response (key, part, slot, at, requests, input, output, cache_read, cache_write_5m,
              cache_write_1h, web_search, finished, run)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
     )?;
     for (part, (band, tokens)) in new.record.slices.iter().enumerate() {
-        insert.execute(params![
+        let inserted = insert.execute(params![
             key.as_bytes(),
             i64::try_from(part)?,
-            slot(db, new, *band)?,
+            slots.id(db, new, *band)?,
             new.record.at.as_millisecond(),
             i64::from(part == 0),
             tokens.input.cast_signed(),
@@ -127,45 +150,44 @@ fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, changes: &mut Chan
             new.record.finished,
             new.run,
         ])?;
+        if inserted == 0 {
+            return Ok(false);
+        }
     }
-    changed(new, changes);
-    Ok(())
-}
-
-fn remove(db: &Connection, key: &ResponseKey, old: &Recorded, changes: &mut Changes) -> Result<()> {
-    db.prepare_cached("DELETE FROM response WHERE key = ?1")?.execute([key.as_bytes()])?;
-    changed(old, changes);
-    Ok(())
+    Ok(true)
 }
 
 fn changed(recorded: &Recorded, changes: &mut Changes) {
     changes.raw(recorded.session.clone(), recorded.repo.clone(), Week::of(recorded.record.at).to_string());
 }
 
-/// The row of what responses share.
-fn slot(db: &Connection, new: &Recorded, band: Band) -> Result<i64> {
-    let record = &new.record;
-    let values: [&str; 9] = [
-        &new.session,
-        &new.repo,
-        new.branch.as_str(),
-        record.model.as_str(),
-        new.agent.as_str(),
-        record.workflow.as_str(),
-        record.speed.as_str(),
-        record.geo.as_str(),
-        band.as_str(),
-    ];
-    let mut select = db.prepare_cached(
-        "SELECT id FROM slot WHERE session = ?1 AND repo = ?2 AND branch = ?3 AND model = ?4 AND agent = ?5
-             AND workflow = ?6 AND speed = ?7 AND geo = ?8 AND band = ?9",
-    )?;
-    if let Some(id) = select.query_row(values, |row| row.get(0)).optional()? {
-        return Ok(id);
+impl Slots {
+    /// The row of what responses share.
+    fn id(&mut self, db: &Connection, new: &Recorded, band: Band) -> Result<i64> {
+        let record = &new.record;
+        let values: [&str; 9] = [
+            &new.session,
+            &new.repo,
+            new.branch.as_str(),
+            record.model.as_str(),
+            new.agent.as_str(),
+            record.workflow.as_str(),
+            record.speed.as_str(),
+            record.geo.as_str(),
+            band.as_str(),
+        ];
+        // no value holds a control character
+        let name = values.join("\n");
+        if let Some(id) = self.0.get(&name) {
+            return Ok(*id);
+        }
+        let mut upsert = db.prepare_cached(
+            "INSERT INTO slot (session, repo, branch, model, agent, workflow, speed, geo, band)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT DO UPDATE SET band = excluded.band RETURNING id",
+        )?;
+        let id = upsert.query_row(values, |row| row.get(0))?;
+        self.0.insert(name, id);
+        Ok(id)
     }
-    let mut insert = db.prepare_cached(
-        "INSERT INTO slot (session, repo, branch, model, agent, workflow, speed, geo, band)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
-    )?;
-    Ok(insert.query_row(values, |row| row.get(0))?)
 }

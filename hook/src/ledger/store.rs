@@ -2,7 +2,7 @@
 
 use super::files::{self, Known};
 use super::reports::{Changes, touch};
-use super::responses::response;
+use super::responses::{Slots, response};
 use super::{Event, Folder, Ledger, folders, meta_number, meta_set, owners, sessions};
 use crate::reading::{Place, Reading, Share};
 use anyhow::Result;
@@ -28,9 +28,11 @@ impl Ledger {
     ) -> Result<Vec<Stored>> {
         self.write(|db| {
             let mut changes = Changes::default();
-            let run = meta_number(db, "run")?;
-            let stored =
-                readings.iter().map(|(known, reading)| store(db, known.as_ref(), reading, run, &mut changes));
+            let (run, mut slots) = (meta_number(db, "run")?, Slots::default());
+            let store = |(known, reading): &(Option<Known>, Reading)| {
+                store(db, known.as_ref(), reading, (run, &mut slots), &mut changes)
+            };
+            let stored = readings.iter().map(store);
             let stored = stored.collect::<Result<Vec<_>>>()?;
             folders::set(db, folders)?;
             if let Some(event) = event {
@@ -57,7 +59,7 @@ fn store(
     db: &Connection,
     known: Option<&Known>,
     reading: &Reading,
-    run: i64,
+    (run, slots): (i64, &mut Slots),
     changes: &mut Changes,
 ) -> Result<Stored> {
     let Some(file) = files::advance(db, known, &reading.cursor)? else { return Ok(Stored::Overtaken) };
@@ -72,7 +74,7 @@ fn store(
         changes.place(place);
     }
     for (key, held) in &reading.responses {
-        response(db, key, held, run, changes)?;
+        response(db, key, held, (run, slots), changes)?;
     }
     requests(db, file, reading, changes)?;
     sessions::mentions(db, reading, changes)?;
