@@ -14,9 +14,9 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, options: &Options, _now: Clock) -> Result<()> {
     let file = options.config.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
-    let db = options.db.as_deref().unwrap_or("cpvo.db");
+    let db = database(options.db.as_deref(), &file)?;
     let mut out = std::io::stdout().lock();
-    let wrote = create(&file, &config_text(db), 0o640)?; // may hold the password of a database
+    let wrote = create(&file, &config_text(&db), 0o640)?; // may hold the password of a database
     tell(&mut out, &file, wrote)?;
     let config = Options { config: Some(file), db: None }.load()?;
     let wrote = create(&config.teams, &teams_text(git_email().as_ref()), 0o644)?;
@@ -32,6 +32,17 @@ pub(crate) fn run(_args: &Args, options: &Options, _now: Clock) -> Result<()> {
         config.teams.display()
     )?;
     Ok(())
+}
+
+/// The database as a configuration in another folder has to name it.
+fn database(flag: Option<&str>, file: &Path) -> Result<String> {
+    let db = flag.unwrap_or("cpvo.db");
+    let here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    if flag.is_none() || here || db.contains("://") {
+        return Ok(db.to_owned());
+    }
+    let path = std::path::absolute(db)?;
+    Ok(path.to_str().context("--db: the path is no UTF-8")?.to_owned())
 }
 
 /// Writes a file where there is none; says whether it did.

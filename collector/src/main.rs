@@ -18,6 +18,7 @@ mod token;
 mod weekly;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 use std::process::ExitCode;
 
 /// What did our Claude Code spend buy that stayed shipped?
@@ -65,9 +66,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// In whole seconds, so that instants sort as the text they are stored as.
 #[expect(clippy::disallowed_methods, reason = "the door where time enters")]
-fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 #[expect(clippy::print_stderr, reason = "the one place an error is printed")]

@@ -69,13 +69,15 @@ pub(crate) fn developer_seen(db: &mut Db, developer: &Developer, now: Timestamp)
 
 /// Makes the database say what teams.toml says, the usage of everyone concerned included. In one transaction.
 pub(crate) fn teams_apply(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<()> {
+    let mut changed = teams_end(db, teams, now)?;
     for team in &teams.list {
-        team_put(db, team, now)?;
+        changed |= team_put(db, team, now)?;
     }
-    teams_end(db, teams, now)?;
     let mut concerned = aliases_put(db, teams, now)?;
-    for row in db.query("SELECT developer FROM developer WHERE kind = 'team'", &[])? {
-        concerned.insert(row.get(0)?);
+    if changed {
+        for row in db.query("SELECT developer FROM developer WHERE kind = 'team'", &[])? {
+            concerned.insert(row.get(0)?);
+        }
     }
     concerned.extend(members_put(db, teams, now)?);
     let mut sums = SumChange::default();
@@ -85,7 +87,8 @@ pub(crate) fn teams_apply(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<
     sums.store(db)
 }
 
-fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<()> {
+/// Returns whether anything about the team is new.
+fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<bool> {
     let row = values![
         &team.id,
         &team.name,
@@ -96,7 +99,8 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<()> {
     ];
     let sql = "SELECT team, name, business_unit, product, ended_at, merged_into FROM team WHERE team = $1";
     let stored = db.query(sql, &values![&team.id])?;
-    if stored.first().is_none_or(|stored| !stored.is(&row)) {
+    let mut changed = stored.first().is_none_or(|stored| !stored.is(&row));
+    if changed {
         db.execute(
             "INSERT INTO team (team, name, business_unit, product, ended_at, merged_into)
              VALUES ($1, $2, $3, $4, $5, $6)
@@ -109,7 +113,7 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<()> {
         audit_add(db, now, &Event { actor: ACTOR, action, subject: &team.id, detail })?;
     }
     for former in &team.formerly {
-        team_rename(db, former, &team.id, now)?;
+        changed |= team_rename(db, former, &team.id, now)?;
     }
     db.execute("DELETE FROM team_repository WHERE team = $1", &values![&team.id])?;
     for (repo, paths) in &team.repositories {
@@ -118,14 +122,14 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<()> {
             &values![&team.id, repo.as_str(), paths],
         )?;
     }
-    Ok(())
+    Ok(changed)
 }
 
-/// All of a team's past goes on under its new id.
-fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<()> {
+/// All of a team's past goes on under its new id. Returns whether there was any.
+fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<bool> {
     let names = values![former, id];
     if db.query("SELECT team FROM team WHERE team = $1", &names[..1])?.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let mut sums = SumChange::default();
     for (week, sum) in usage_sums(db, "team = $1", &names[..1])?.iter().map(|(slot, sum)| (&slot.week, sum)) {
@@ -138,26 +142,27 @@ fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<()
     db.execute("UPDATE team SET merged_into = $2 WHERE merged_into = $1", &names)?;
     db.execute("DELETE FROM team WHERE team = $1", &names[..1])?;
     sums.store(db)?;
-    audit_add(
-        db,
-        now,
-        &Event { actor: ACTOR, action: "team_renamed", subject: id, detail: format!("was {former}") },
-    )
+    let detail = format!("was {former}");
+    audit_add(db, now, &Event { actor: ACTOR, action: "team_renamed", subject: id, detail })?;
+    Ok(true)
 }
 
-/// A team that is no longer listed ends now; its past stays.
-fn teams_end(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<()> {
+/// A team that is no longer listed, nor the former self of one that is, ends now; its past stays. Returns
+/// whether there was one.
+fn teams_end(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<bool> {
+    let mut changed = false;
     for row in db.query("SELECT team FROM team WHERE ended_at IS NULL", &[])? {
         let id: String = row.get(0)?;
-        if teams.list.iter().any(|team| team.id == id) {
+        if teams.list.iter().any(|team| team.id == id || team.formerly.contains(&id)) {
             continue;
         }
         let ended_at = Hour::of(now).to_string();
         db.execute("UPDATE team SET ended_at = $2 WHERE team = $1", &values![&id, &ended_at])?;
         let detail = format!("no longer listed, ended at {ended_at}");
         audit_add(db, now, &Event { actor: ACTOR, action: "team_ended", subject: &id, detail })?;
+        changed = true;
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Links emails and other names to their member. Returns the identities that changed hands.
@@ -331,4 +336,86 @@ fn usage_sums(db: &mut Db, condition: &str, values: &[super::db::Value]) -> Resu
         }
     }
     Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{now, on_both, rows, teams};
+
+    const ONE: &str =
+        "[[team]]\nid = \"pay\"\nmembers = [{ email = \"ana@acme.example\", aliases = [\"github:ana\"] }]";
+    const HISTORY: &str = "SELECT developer, team, valid_from, valid_until FROM team_member
+        WHERE superseded_at IS NULL ORDER BY developer, valid_from";
+    const ACTIONS: &str = "SELECT action, subject FROM audit ORDER BY audit_id";
+
+    #[test]
+    fn the_first_map_is_kept_with_who_did_what() {
+        on_both(|db| {
+            teams(db, ONE, now());
+            assert_eq!(rows(db, HISTORY), ["ana@acme.example|pay|1970-01-01T00:00:00Z|"]);
+            assert_eq!(
+                rows(db, "SELECT developer, kind, member FROM developer ORDER BY developer"),
+                ["ana@acme.example|email|ana@acme.example", "github:ana|alias|ana@acme.example"]
+            );
+            assert_eq!(rows(db, ACTIONS), ["team_added|pay", "membership_changed|ana@acme.example"]);
+            teams(db, ONE, now());
+            assert_eq!(rows(db, ACTIONS).len(), 2);
+        });
+    }
+
+    #[test]
+    fn a_move_takes_effect_now_and_keeps_what_was_believed_before() {
+        on_both(|db| {
+            teams(db, ONE, now());
+            teams(db, &ONE.replace("pay", "web"), "2026-11-25T13:30:00Z".parse().unwrap());
+            let expected = [
+                "ana@acme.example|pay|1970-01-01T00:00:00Z|2026-11-25T13:00:00Z",
+                "ana@acme.example|web|2026-11-25T13:00:00Z|",
+            ];
+            assert_eq!(rows(db, HISTORY), expected);
+            let before = "SELECT team, valid_until FROM team_member WHERE superseded_at IS NOT NULL";
+            assert_eq!(rows(db, before), ["pay|"]);
+            assert_eq!(
+                rows(db, "SELECT team, ended_at FROM team ORDER BY team")[0],
+                "pay|2026-11-25T13:00:00Z"
+            );
+        });
+    }
+
+    #[test]
+    fn a_renamed_team_keeps_its_past() {
+        on_both(|db| {
+            teams(db, ONE, now());
+            teams(db, &ONE.replace("\"pay\"", "\"payments\"\nformerly = [\"pay\"]"), now());
+            assert_eq!(rows(db, HISTORY), ["ana@acme.example|payments|1970-01-01T00:00:00Z|"]);
+            assert_eq!(rows(db, "SELECT team FROM team"), ["payments"]);
+        });
+    }
+
+    #[test]
+    fn a_name_goes_with_its_member_until_somebody_else_has_it() {
+        on_both(|db| {
+            let whose = "SELECT member FROM developer WHERE developer = 'github:ana'";
+            teams(db, ONE, now());
+            teams(db, "", now());
+            assert_eq!(rows(db, whose), ["ana@acme.example"]);
+            teams(db, &ONE.replace("github:ana", "github:other"), now());
+            assert_eq!(rows(db, whose), [""]);
+            teams(db, &ONE.replace("ana@acme", "eve@acme"), now());
+            assert_eq!(rows(db, whose), ["eve@acme.example"]);
+        });
+    }
+
+    #[test]
+    fn spend_of_a_team_follows_the_team_it_went_to() {
+        on_both(|db| {
+            let merged =
+                "[[team]]\nid = \"a\"\nuntil = \"2026-03-01\"\nmerged_into = \"b\"\n[[team]]\nid = \"b\"";
+            teams(db, merged, now());
+            let person = person_find(db, &Developer::Team("a".parse().unwrap())).unwrap();
+            let team = |hour: &str| person.team_at(hour.parse().unwrap()).to_owned();
+            assert_eq!([team("2026-02-28T23:00:00Z"), team("2026-03-01T00:00:00Z")], ["a", "b"]);
+        });
+    }
 }

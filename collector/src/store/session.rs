@@ -8,6 +8,7 @@ use crate::people;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{Rank, Repo, Report, Sender, SessionId, Stored, Trust, Week};
+use std::sync::LazyLock;
 
 /// What is stored of one session id, over all repositories and weeks.
 #[derive(Debug)]
@@ -102,16 +103,7 @@ pub(crate) fn session_rank_of(db: &mut Db, id: &SessionId, repo: &Repo, week: We
 
 /// Stores the report without its usage.
 pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
-    let columns: Vec<&str> = COLUMNS.split_whitespace().collect();
-    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
-    let updates: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    let sql = format!(
-        "INSERT INTO session ({}) VALUES ({}) ON CONFLICT (session_id, repo, week) DO UPDATE SET {}",
-        columns.join(", "),
-        places.join(", "),
-        updates[3..].join(", ")
-    );
-    db.execute(&sql, &row(head))?;
+    db.execute(&PUT, &row(head))?;
     put_commits(db, head.report)?;
     put_pull_requests(db, head.report)
 }
@@ -120,6 +112,18 @@ const COLUMNS: &str = "session_id repo week developer trust install_id via_repo 
     requests client client_version entrypoint hook_version environment provider billing started_at ended_at
     end_reason turns subagents tool_errors api_errors compactions prompt_max lines malformed synthetic interrupted
     unknown_usage unitemised adopted stored_at";
+
+static PUT: LazyLock<String> = LazyLock::new(|| {
+    let columns: Vec<&str> = COLUMNS.split_whitespace().collect();
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    let updates: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    format!(
+        "INSERT INTO session ({}) VALUES ({}) ON CONFLICT (session_id, repo, week) DO UPDATE SET {}",
+        columns.join(", "),
+        places.join(", "),
+        updates[3..].join(", ")
+    )
+});
 
 /// The fields in the order of [`COLUMNS`].
 fn row<'a>(head: &Head<'a>) -> Vec<Value<'a>> {

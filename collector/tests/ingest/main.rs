@@ -4,6 +4,7 @@
 
 mod bodies;
 mod connections;
+mod first_start;
 mod reload;
 mod server;
 mod stock_sqlite;
