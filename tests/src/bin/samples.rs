@@ -20,6 +20,8 @@ struct Developer {
     repositories: &'static [&'static str],
     sessions_per_week: u64,
     models: &'static [&'static str],
+    /// The project key of their tickets.
+    tickets: &'static str,
 }
 
 const DEVELOPERS: [Developer; 4] = [
@@ -29,6 +31,7 @@ const DEVELOPERS: [Developer; 4] = [
         repositories: &["pay", "ledger"],
         sessions_per_week: 6,
         models: &["claude-opus-5-5", "claude-opus-5-5", "claude-haiku-5-5"],
+        tickets: "PAY",
     },
     Developer {
         name: "bob",
@@ -36,6 +39,7 @@ const DEVELOPERS: [Developer; 4] = [
         repositories: &["pay"],
         sessions_per_week: 4,
         models: &["claude-sonnet-5-5", "claude-sonnet-5-5", "claude-opus-5-5"],
+        tickets: "PAY",
     },
     Developer {
         name: "chen",
@@ -43,6 +47,7 @@ const DEVELOPERS: [Developer; 4] = [
         repositories: &["infra"],
         sessions_per_week: 5,
         models: &["claude-sonnet-5-5", "claude-haiku-5-5"],
+        tickets: "OPS",
     },
     Developer {
         name: "dee",
@@ -50,6 +55,7 @@ const DEVELOPERS: [Developer; 4] = [
         repositories: &["ledger"],
         sessions_per_week: 1,
         models: &["claude-sonnet-5-5"],
+        tickets: "LED",
     },
 ];
 
@@ -143,7 +149,7 @@ fn write_session(
     dice: &mut Dice,
 ) -> Result<()> {
     let session = dice.session_id();
-    let branch = format!("feature/PAY-{}", 10 + dice.roll(90));
+    let branch = format!("feature/{}-{}", developer.tickets, 10 + dice.roll(30));
     let model = *dice.pick(developer.models);
     let cwd = repository.to_string_lossy().into_owned();
     let folder: String = cwd.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -151,16 +157,20 @@ fn write_session(
     let mut at = start;
     let mut lines = Vec::new();
     let line = |kind: &str, at: Timestamp, sidechain: bool, message: Value| {
-        json!({
+        let mut line = json!({
             "type": kind, "sessionId": session, "uuid": format!("{kind}-{at}"), "timestamp": at.to_string(), "cwd": cwd,
             "gitBranch": branch, "version": "2.1.330", "entrypoint": "cli", "isSidechain": sidechain,
             "userType": "external", "message": message,
-        })
+        });
+        if sidechain {
+            line["attributionAgent"] = json!("Explore");
+        }
+        line
     };
     let mut cached = 12_000 + dice.roll(20_000);
     for _ in 0..2 + dice.roll(5) {
         lines.push(line("user", at, false, json!({ "role": "user", "content": "a prompt of the sample" })));
-        for _ in 0..1 + dice.roll(6) {
+        for _ in 0..1 + dice.roll(8) {
             at = at.checked_add(SignedDuration::from_secs(20 + i64::try_from(dice.roll(90))?))?;
             lines.push(line("assistant", at, false, response(model, &mut cached, dice)));
         }
@@ -170,7 +180,7 @@ fn write_session(
         let agent = format!("agent-{}.jsonl", dice.hex(8));
         let mut cached = 4_000;
         let asked = line("user", start, true, json!({ "role": "user", "content": "a task of the sample" }));
-        let found = line("assistant", at, true, response("claude-haiku-5-5", &mut cached, dice));
+        let found = line("assistant", at, true, response("claude-sonnet-5-5", &mut cached, dice));
         write_lines(&projects.join(&session).join("subagents").join(agent), &[asked, found])?;
     }
     Ok(())
