@@ -14,9 +14,13 @@ pub(crate) struct Asked(Option<Child>);
 impl Asked {
     /// What git printed; `None` where it failed or is not there.
     pub(crate) fn answer(self) -> Option<String> {
+        String::from_utf8(self.bytes()?).ok()
+    }
+
+    fn bytes(self) -> Option<Vec<u8>> {
         let mut child = self.0?;
-        let mut text = String::new();
-        let read = child.stdout.take()?.take(ANSWER_BYTES_MAX).read_to_string(&mut text);
+        let mut text = Vec::new();
+        let read = child.stdout.take()?.take(ANSWER_BYTES_MAX).read_to_end(&mut text);
         let status = child.wait().ok()?;
         (read.is_ok() && status.success()).then_some(text)
     }
@@ -50,30 +54,41 @@ pub(crate) fn remotes(folder: &Path) -> Vec<(String, String)> {
     remotes
 }
 
-/// The raw commits that `names` (full or short) stand for in `folder`, with their full ids.
-pub(crate) fn commits(folder: &Path, names: &[String]) -> Vec<(String, String)> {
+/// A commit as git keeps it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RawCommit {
+    pub id: String,
+    pub raw: String,
+}
+
+/// The commits that `names` (full or short) stand for in `folder`; others are passed.
+pub(crate) fn commits(folder: &Path, names: &[String]) -> Vec<RawCommit> {
     let mut asked = ask(folder, ["cat-file", "--batch"], Stdio::piped());
     let Some(mut stdin) = asked.0.as_mut().and_then(|child| child.stdin.take()) else { return Vec::new() };
     let question = names.iter().fold(String::new(), |text, name| text + name + "\n");
-    // git answers while we ask: a thread keeps both pipes from filling up
+    // git answers while it is asked: a thread keeps both pipes from filling up
     let writer = std::thread::spawn(move || stdin.write_all(question.as_bytes()));
-    let answer = asked.answer().unwrap_or_default();
-    drop(writer.join());
+    let answer = asked.bytes().unwrap_or_default();
+    writer.join().ok();
     parse_commits(&answer)
 }
 
 /// `<id> commit <bytes>\n<raw>\n` for each commit; other lines say what is missing or no commit.
-fn parse_commits(mut answer: &str) -> Vec<(String, String)> {
+fn parse_commits(mut answer: &[u8]) -> Vec<RawCommit> {
     let mut commits = Vec::new();
-    while let Some((header, rest)) = answer.split_once('\n') {
+    while let Some((header, rest)) =
+        memchr::memchr(b'\n', answer).and_then(|end| answer.split_at_checked(end))
+    {
+        let rest = rest.get(1..).unwrap_or_default();
+        let header = String::from_utf8_lossy(header).into_owned();
         let fields: Vec<&str> = header.split(' ').collect();
-        let (&[id, kind, bytes], true) = (fields.as_slice(), fields.len() == 3) else {
+        let &[id, kind, bytes] = fields.as_slice() else {
             answer = rest;
             continue;
         };
         let Some(raw) = bytes.parse().ok().and_then(|bytes: usize| rest.get(..bytes)) else { break };
         if kind == "commit" {
-            commits.push((id.to_owned(), raw.to_owned()));
+            commits.push(RawCommit { id: id.to_owned(), raw: String::from_utf8_lossy(raw).into_owned() });
         }
         answer = rest.get(raw.len() + 1..).unwrap_or_default();
     }
@@ -83,4 +98,16 @@ fn parse_commits(mut answer: &str) -> Vec<(String, String)> {
 /// The commit checked out in `folder`.
 pub(crate) fn head(folder: &Path) -> Option<meter::Sha> {
     ask(folder, ["rev-parse", "--verify", "--quiet", "HEAD"], Stdio::null()).answer()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commits_are_taken_from_a_batch() {
+        let answer = b"ab12 missing\ncd34 blob 5\nab\ncd\nef56 commit 7\ntree \xff\n\nef57 commit 99\ncut";
+        let commits = parse_commits(answer);
+        assert_eq!(commits, [RawCommit { id: "ef56".to_owned(), raw: "tree \u{fffd}\n".to_owned() }]);
+    }
 }

@@ -18,6 +18,7 @@
 mod absorb;
 mod collector;
 mod command;
+mod commits;
 mod config;
 mod deliver;
 mod detach;

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use meter::{Agent, Branch, Developer, PullRequestAction, Quality, SessionId, Shape, Week};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Folders of one session in which commits are looked for.
+const FOLDERS_MAX: usize = 64;
+
 /// What a line counts towards: a session's week in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
@@ -42,6 +45,7 @@ pub(crate) struct Seen {
     pub own_at: Option<Timestamp>,
     pub start: Option<Start>,
     pub last: Option<Last>,
+    pub folders: BTreeSet<String>,
     pub version: String,
     pub entrypoint: String,
     pub developer: Option<Developer>,
@@ -285,6 +289,9 @@ impl Reading {
             entrypoint.as_str().clone_into(&mut seen.entrypoint);
         }
         let Some(folder) = &line.cwd else { return };
+        if own && seen.folders.len() < FOLDERS_MAX && !seen.folders.contains(folder) {
+            seen.folders.insert(folder.clone());
+        }
         if seen.start.as_ref().is_none_or(|start| at < start.at) {
             seen.start = Some(Start { at, repo: folders.repo(folder), folder: folder.clone() });
         }

@@ -12,6 +12,8 @@ pub(crate) struct Checkout {
     pub repo: Repo,
     /// The top of the working tree.
     pub root: PathBuf,
+    /// Where git keeps what is this working tree's own.
+    pub git_dir: PathBuf,
     /// What all working trees of the repository share.
     pub common: PathBuf,
 }
@@ -48,7 +50,7 @@ pub(crate) fn find(folder: &Path, secret: &Secret) -> Option<Checkout> {
         nearest(folder)?.ancestors().find_map(|path| Some((path.to_owned(), git_dir(path)?)))?;
     let common = common(&git_dir);
     let repo = remote(&root, &common).unwrap_or_else(|| local(&common, secret));
-    Some(Checkout { repo, root, common })
+    Some(Checkout { repo, root, git_dir, common })
 }
 
 /// The git folder of a working tree, which a linked one or a submodule names in a file.

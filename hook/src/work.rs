@@ -4,13 +4,14 @@ use crate::command::Work;
 use crate::config::Config;
 use crate::deliver::{self, Summary};
 use crate::events::{self, Said};
+use crate::identity::Identities;
 use crate::install::Install;
 use crate::ledger::{self, Event, Ledger, Patience};
 use crate::outbox::Outbox;
 use crate::places::Places;
 use crate::stage::Stage;
 use crate::sweep::{self, Bounds, Reader, Swept};
-use crate::{detach, git, log};
+use crate::{commits, detach, git, log};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -40,11 +41,13 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
             }
             deliver_all(&stage, config, Moment { now, deadline, heal: true }).map(drop)
         }
-        "end" => {
-            events::absorb_session(&said, config, now, Patience::Worker)?;
+        "end" | "deliver" => {
+            if work.job == "end" {
+                events::absorb_session(&said, config, now, Patience::Worker)?;
+            }
+            committed(&said, config, now)?;
             deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop)
         }
-        "deliver" => deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop),
         other => bail!("{other} is no job"),
     }
 }
@@ -61,12 +64,20 @@ fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Resul
     Ledger::open(&config.state, Patience::Worker, now)?.session_event(&event)
 }
 
+/// Finds the commits of a session that has ended.
+fn committed(said: &Said, config: &Config, now: Timestamp) -> Result<()> {
+    let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
+    let install = Install::load(&config.state)?;
+    commits::find(&mut ledger, &said.session_id, &mut Identities::new(config, &said.cwd), &install.secret)
+}
+
 /// Delivers at a session's end, before the machine is gone.
 pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp, absorb: bool) -> Result<()> {
     let deadline = Instant::now() + INLINE_MAX;
     if absorb {
         events::absorb_session(said, config, now, Patience::Worker)?;
     }
+    committed(said, config, now)?;
     let stage = Stage::set(&said.cwd, config, false);
     deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop)
 }
@@ -85,6 +96,10 @@ pub(crate) fn sweep_once(
     let places = Places::new(&ledger, &install.secret)?;
     let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
     let swept = sweep::run(&mut ledger, &mut reader, bounds, progress)?;
+    let mut identities = Identities::new(config, &stage.scene.folder);
+    for session in &swept.sessions {
+        commits::find(&mut ledger, session, &mut identities, &install.secret)?;
+    }
     ledger.checkpoint()?;
     Ok(Some((swept, ledger)))
 }

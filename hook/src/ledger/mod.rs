@@ -4,6 +4,7 @@
 //! it is sent, so the newest snapshot replaces older ones by itself and nothing waits as a stored text.
 
 mod collectors;
+mod commits;
 mod contents;
 mod files;
 mod folders;
@@ -14,11 +15,12 @@ mod sessions;
 mod store;
 
 pub(crate) use collectors::{Collector, Delivery, Outcome};
+pub(crate) use commits::MadeCommit;
 pub(crate) use contents::Content;
 pub(crate) use files::{Cursor, Known, text};
 pub(crate) use folders::Folder;
 pub(crate) use reports::Key;
-pub(crate) use sessions::{Event, Session, Span};
+pub(crate) use sessions::{Event, Session};
 
 use crate::install::{create_state, private};
 use anyhow::{Context, Result};

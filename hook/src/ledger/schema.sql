@@ -43,6 +43,13 @@ CREATE TABLE session (
     end_reason   TEXT NOT NULL DEFAULT 'swept'
 ) WITHOUT ROWID;
 
+-- The folders its lines name: where its commits are looked for.
+CREATE TABLE session_folder (
+    session TEXT NOT NULL,
+    folder  TEXT NOT NULL,
+    PRIMARY KEY (session, folder)
+) WITHOUT ROWID;
+
 -- What many responses share: all of a usage row's key but its hour.
 CREATE TABLE slot (
     id       INTEGER PRIMARY KEY,

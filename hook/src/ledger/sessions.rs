@@ -133,6 +133,11 @@ pub(super) fn seen(db: &Connection, session: &SessionId, seen: &Seen, changes: &
         )?;
         update.execute(params![id, last.at.as_millisecond(), last.folder])?;
     }
+    let mut insert =
+        db.prepare_cached("INSERT OR IGNORE INTO session_folder (session, folder) VALUES (?1, ?2)")?;
+    for folder in &seen.folders {
+        insert.execute([id, folder])?;
+    }
     // partial or not, and where lines without a repository belong, is said by every report of the session
     if before != start_of(db, id)? {
         changes.session(id);
@@ -170,21 +175,4 @@ pub(super) fn mentions(db: &Connection, reading: &Reading, changes: &mut Changes
         insert.execute(params![hint.session.as_str(), hint.folder, hint.sha, hint.branch])?;
     }
     Ok(())
-}
-
-/// When the session's own lines lie, over all its reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub from: Timestamp,
-    pub to: Timestamp,
-}
-
-impl Ledger {
-    pub(crate) fn session_span(&self, id: &SessionId) -> Result<Option<Span>> {
-        let mut select =
-            self.db.prepare_cached("SELECT min(started), max(ended) FROM share WHERE session = ?1")?;
-        let (from, to): (Option<i64>, Option<i64>) =
-            select.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(from.zip(to).map(|(from, to)| Span { from: instant(from), to: instant(to) }))
-    }
 }

@@ -218,3 +218,36 @@ fn a_session_over_two_weeks_is_two_reports() {
         .collect();
     assert_eq!(weeks, [(json!("2026-W47"), json!(7)), (json!("2026-W48"), json!(5))]);
 }
+
+#[test]
+fn the_commits_of_a_session_are_those_git_has_and_its_developer_wrote() {
+    let (collector, world, pay) = stage();
+    let commit = |args: &[&str]| {
+        world.git(&pay, &[&["commit", "-q", "--allow-empty", "-m", "x"], args].concat());
+        world.git(&pay, &["rev-parse", "HEAD"])
+    };
+    let at = |time: &str| {
+        let mut lines = vec![prompt(ONE, &pay), response(ONE, "a", &pay, 7)];
+        lines.iter_mut().for_each(|line| line["timestamp"] = json!(time));
+        lines
+    };
+    // the reflog bears the clock's time, so the session ends now
+    let now = world.git(&pay, &["log", "--no-walk", "-1", "--format=%cI", &commit(&[])]);
+    world.git(&pay, &["switch", "-q", "-c", "feature/x"]);
+    let amended = commit(&[]);
+    let made = commit(&["--amend", "-m", "better"]);
+    commit(&["--author", "Bob <bob@x.example>"]);
+    let hinted = "0123abc";
+    let mut lines = at(&now);
+    lines[0]["type"] = json!("user");
+    lines[0]["toolUseResult"] = json!({"gitOperation": {"commit": {"sha": hinted, "branch": "feature/x"}}});
+    world.write(ONE, &lines);
+    world.session_end(&pay, ONE);
+    collector.await_requests(1);
+    let commits: Vec<Value> = last(&collector, ONE)["commits"].as_array().unwrap().clone();
+    let on =
+        |sha: &str| commits.iter().find(|commit| commit["sha"] == sha).map(|commit| commit["branch"].clone());
+    assert_eq!(on(&made), Some(json!("feature/x")), "{commits:?}");
+    assert_eq!(on(&amended), None);
+    assert!(commits.iter().all(|commit| commit["sha"].as_str().unwrap().len() == 40));
+}
