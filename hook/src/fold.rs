@@ -98,7 +98,6 @@ mod tests {
             request_id: request.map(str::to_owned),
             request_ref: None,
             model: "claude-opus-5-5".parse().unwrap(),
-            requested: None,
             slices: Vec::new(),
             speed: Speed::Standard,
             geo: Geo::Elsewhere,

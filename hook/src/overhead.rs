@@ -20,7 +20,7 @@ const TOLERANCE_PICO_USD: u128 = 500;
 pub(crate) struct Session<'a> {
     /// The last account the client wrote.
     pub(crate) account: Option<&'a CostState>,
-    /// All its responses, under the model that was asked for where that is known.
+    /// All its responses.
     pub(crate) responses: &'a [Row],
     /// Of the last line that has a time.
     pub(crate) hour: Hour,

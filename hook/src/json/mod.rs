@@ -10,18 +10,46 @@
 
 mod token;
 
+/// No name of ours is longer.
+const KEY_BYTES_MAX: usize = 40;
+
 use token::{SCALAR_BYTES_MAX, after, before, opening, string_end, unescape, word};
 
 /// The keys of an object that matter.
-pub(crate) struct Object<F: 'static>(pub(crate) &'static [(&'static str, Want<F>)]);
+pub(crate) struct Object<F: 'static> {
+    keys: &'static [(&'static str, Want<F>)],
+    /// The keys of each length, as a set: most keys of a line are none of ours, and need not be compared.
+    of_length: [u64; KEY_BYTES_MAX + 1],
+}
 
 impl<F: Copy> Object<F> {
+    pub(crate) const fn new(keys: &'static [(&'static str, Want<F>)]) -> Self {
+        let mut of_length = [0; KEY_BYTES_MAX + 1];
+        let mut index = 0;
+        while index < keys.len() {
+            of_length[keys[index].0.len()] |= 1 << index;
+            index += 1;
+        }
+        Self { keys, of_length }
+    }
+
     /// What the key leads to that is written as `raw`.
     fn want(&self, raw: &[u8]) -> Option<Want<F>> {
-        let named =
-            |key: &[u8]| self.0.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, want)| *want);
         // a name as it is needs no decoding, and no name has a backslash
-        named(raw).or_else(|| if raw.contains(&b'\\') { named(unescape(raw)?.as_bytes()) } else { None })
+        self.named(raw)
+            .or_else(|| if raw.contains(&b'\\') { self.named(unescape(raw)?.as_bytes()) } else { None })
+    }
+
+    fn named(&self, key: &[u8]) -> Option<Want<F>> {
+        let mut left = *self.of_length.get(key.len())?;
+        while left != 0 {
+            let (name, want) = self.keys.get(left.trailing_zeros() as usize)?;
+            if name.as_bytes() == key {
+                return Some(*want);
+            }
+            left &= left - 1;
+        }
+        None
     }
 }
 

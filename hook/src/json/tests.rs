@@ -4,10 +4,10 @@ use super::{Object, Value, Visitor, Walker, Want};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-static ITEM: Object<&str> = Object(&[("a", Want::Scalar("o.x.a"))]);
-static INNER: Object<&str> = Object(&[("a", Want::Scalar("o.a")), ("x", Want::Items("o.x", &ITEM))]);
-static ENTRY: Object<&str> = Object(&[("a", Want::Scalar("m.a"))]);
-static ROOT: Object<&str> = Object(&[
+static ITEM: Object<&str> = Object::new(&[("a", Want::Scalar("o.x.a"))]);
+static INNER: Object<&str> = Object::new(&[("a", Want::Scalar("o.a")), ("x", Want::Items("o.x", &ITEM))]);
+static ENTRY: Object<&str> = Object::new(&[("a", Want::Scalar("m.a"))]);
+static ROOT: Object<&str> = Object::new(&[
     ("a", Want::Scalar("a")),
     ("é\n", Want::Scalar("é")),
     ("o", Want::Object("o", &INNER)),

@@ -82,23 +82,26 @@ pub(super) fn opening(raw: &[u8]) -> &str {
 
 /// The text a string stands for. `None` where it is too long or no Unicode text.
 pub(super) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
-    if raw.len() > SCALAR_BYTES_MAX || raw.iter().any(|byte| *byte < 0x20) {
+    // without a branch for each byte: most texts are short and plain
+    let control = raw.iter().fold(false, |any, byte| any | (*byte < 0x20));
+    let escape = raw.iter().fold(false, |any, byte| any | (*byte == b'\\'));
+    if raw.len() > SCALAR_BYTES_MAX || control {
         return None;
     }
     let raw = std::str::from_utf8(raw).ok()?;
-    if !raw.contains('\\') {
+    if !escape {
         return Some(Cow::Borrowed(raw));
     }
     let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
-        text.push(if c == '\\' { escape(&mut chars)? } else { c });
+        text.push(if c == '\\' { unescaped(&mut chars)? } else { c });
     }
     Some(Cow::Owned(text))
 }
 
 /// The character an escape stands for, behind its backslash.
-fn escape(chars: &mut std::str::Chars<'_>) -> Option<char> {
+fn unescaped(chars: &mut std::str::Chars<'_>) -> Option<char> {
     Some(match chars.next()? {
         c @ ('"' | '\\' | '/') => c,
         'b' => '\u{8}',

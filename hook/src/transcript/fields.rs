@@ -19,7 +19,6 @@ pub(super) enum Slot {
     Id,
     RequestId,
     RequestRef,
-    RequestedModel,
     Agent,
     Skill,
     Plugin,
@@ -111,7 +110,7 @@ const fn model(counter: Counter) -> Want<Field> {
     Want::Scalar(Field::ModelCount(counter))
 }
 
-pub(super) static LINE: Known = Object(&[
+pub(super) static LINE: Known = Object::new(&[
     ("type", text(Slot::Type)),
     ("timestamp", text(Slot::Timestamp)),
     ("sessionId", text(Slot::Session)),
@@ -128,7 +127,6 @@ pub(super) static LINE: Known = Object(&[
     ("id", text(Slot::Id)),
     ("requestId", text(Slot::RequestId)),
     ("requestRef", text(Slot::RequestRef)),
-    ("requestedModel", text(Slot::RequestedModel)),
     ("requestSessionId", text(Slot::RequestSession)),
     ("forkedFrom", Want::Object(Field::ForkedFrom, &FORKED_FROM)),
     ("attributionAgent", text(Slot::Agent)),
@@ -144,27 +142,28 @@ pub(super) static LINE: Known = Object(&[
     ("hasUnknownModelCost", Want::Scalar(Field::Flag(Flag::UnknownModel))),
 ]);
 
-static FORKED_FROM: Known = Object(&[("sessionId", text(Slot::ForkedFrom))]);
+static FORKED_FROM: Known = Object::new(&[("sessionId", text(Slot::ForkedFrom))]);
 
-static ORIGIN: Known = Object(&[("kind", text(Slot::OriginKind))]);
+static ORIGIN: Known = Object::new(&[("kind", text(Slot::OriginKind))]);
 
 static TOOL_USE_RESULT: Known =
-    Object(&[("gitOperation", Want::Object(Field::GitOperation, &GIT_OPERATION))]);
+    Object::new(&[("gitOperation", Want::Object(Field::GitOperation, &GIT_OPERATION))]);
 
-static GIT_OPERATION: Known = Object(&[
+static GIT_OPERATION: Known = Object::new(&[
     ("commit", Want::Object(Field::Commit, &COMMIT_OBJECT)),
     ("pr", Want::Object(Field::PullRequest, &PULL_REQUEST_OBJECT)),
 ]);
 
-static COMMIT_OBJECT: Known = Object(&[("sha", text(Slot::CommitSha)), ("branch", text(Slot::CommitBranch))]);
+static COMMIT_OBJECT: Known =
+    Object::new(&[("sha", text(Slot::CommitSha)), ("branch", text(Slot::CommitBranch))]);
 
-static PULL_REQUEST_OBJECT: Known = Object(&[
+static PULL_REQUEST_OBJECT: Known = Object::new(&[
     ("number", Want::Scalar(Field::PullRequestNumber)),
     ("url", text(Slot::PullRequestUrl)),
     ("action", text(Slot::PullRequestAction)),
 ]);
 
-static MESSAGE_OBJECT: Known = Object(&[
+static MESSAGE_OBJECT: Known = Object::new(&[
     ("id", text(Slot::MessageId)),
     ("model", text(Slot::Model)),
     ("stop_reason", text(Slot::StopReason)),
@@ -172,13 +171,13 @@ static MESSAGE_OBJECT: Known = Object(&[
     ("usage", Want::Object(Field::Usage, &USAGE_OBJECT)),
 ]);
 
-static ITEM: Known = Object(&[
+static ITEM: Known = Object::new(&[
     ("type", Want::Opening(Field::ItemType)),
     ("text", Want::Opening(Field::ItemText)),
     ("is_error", Want::Scalar(Field::ItemError)),
 ]);
 
-static USAGE_OBJECT: Known = Object(&[
+static USAGE_OBJECT: Known = Object::new(&[
     ("input_tokens", count(Counter::Input)),
     ("output_tokens", count(Counter::Output)),
     ("cache_read_input_tokens", count(Counter::CacheRead)),
@@ -190,11 +189,11 @@ static USAGE_OBJECT: Known = Object(&[
     ("iterations", Want::Items(Field::Iterations, &ITERATION)),
 ]);
 
-static CACHE_CREATION: Known = Object(&[("ephemeral_1h_input_tokens", count(Counter::CacheWrite1h))]);
+static CACHE_CREATION: Known = Object::new(&[("ephemeral_1h_input_tokens", count(Counter::CacheWrite1h))]);
 
-static SERVER_TOOLS: Known = Object(&[("web_search_requests", count(Counter::WebSearch))]);
+static SERVER_TOOLS: Known = Object::new(&[("web_search_requests", count(Counter::WebSearch))]);
 
-static ITERATION: Known = Object(&[
+static ITERATION: Known = Object::new(&[
     ("type", Want::Opening(Field::IterationType)),
     ("input_tokens", iteration(Counter::Input)),
     ("output_tokens", iteration(Counter::Output)),
@@ -203,9 +202,10 @@ static ITERATION: Known = Object(&[
     ("cache_creation", Want::Object(Field::IterationCache, &ITERATION_CACHE)),
 ]);
 
-static ITERATION_CACHE: Known = Object(&[("ephemeral_1h_input_tokens", iteration(Counter::CacheWrite1h))]);
+static ITERATION_CACHE: Known =
+    Object::new(&[("ephemeral_1h_input_tokens", iteration(Counter::CacheWrite1h))]);
 
-static MODEL: Known = Object(&[
+static MODEL: Known = Object::new(&[
     ("inputTokens", model(Counter::Input)),
     ("outputTokens", model(Counter::Output)),
     ("cacheReadInputTokens", model(Counter::CacheRead)),

@@ -108,12 +108,14 @@ impl Found {
 
     /// Forgets everything, and keeps the buffers.
     pub(super) fn clear(&mut self) {
-        let (mut iterations, mut models) =
-            (std::mem::take(&mut self.iterations), std::mem::take(&mut self.models));
+        let Self { texts: _, present, flags, link_number, pull_request_number, iterations, models, .. } =
+            self;
+        (*present, *flags) = (0, 0);
+        (*link_number, *pull_request_number) = (Count::Absent, Count::Absent);
+        (self.tool_results, self.tool_errors) = (0, 0);
+        self.counts = Counts::default();
         iterations.clear();
         models.clear();
-        let texts = std::mem::take(&mut self.texts);
-        *self = Self { texts, iterations, models, ..Self::default() };
     }
 
     fn put(&mut self, slot: Slot, value: Value<'_>) {

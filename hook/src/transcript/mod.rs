@@ -122,8 +122,6 @@ pub(crate) struct Response {
     /// The `Request` line it answers.
     pub(crate) request_ref: Option<String>,
     pub(crate) model: Model,
-    /// The model that was asked for, where the line says so: what the client's own accounts are kept by.
-    pub(crate) requested: Option<Model>,
     /// The tokens by size of prompt; several only where the iterations of the response add up to it.
     /// The request and the web searches belong to the first.
     pub(crate) slices: Vec<(Band, Tokens)>,
@@ -264,7 +262,6 @@ fn response(found: &Found) -> Option<Response> {
         request_id,
         request_ref: owned(Slot::RequestRef),
         model,
-        requested: found.text(Slot::RequestedModel).and_then(|model| model.parse().ok()),
         slices: usage::slices(&found.counts, &found.iterations)?,
         speed: if found.text(Slot::Speed) == Some("fast") { Speed::Fast } else { Speed::Standard },
         geo: if found.text(Slot::Geo) == Some("us") { Geo::Us } else { Geo::Elsewhere },

@@ -77,7 +77,6 @@ fn a_response_line_says_who_what_where_and_when() {
         request_id: Some("req_1".into()),
         request_ref: Some("r1".into()),
         model: "claude-opus-5-5".parse().unwrap(),
-        requested: "claude-opus-5-5[1m]".parse().ok(),
         slices: vec![(Band::To100k, tokens(11, 57, 2000, (100, 200), 2))],
         speed: Speed::Standard,
         geo: Geo::Elsewhere,
