@@ -111,3 +111,51 @@ fn validation() -> Validation {
     validation.leeway = LEEWAY;
     validation
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys;
+    use serde_json::{Value, json};
+
+    /// The rules alone, whatever shape the claims are read into.
+    #[test]
+    fn the_validation_wants_every_claim_and_its_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = keys::create(folder.path()).unwrap();
+        let id = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (signing, verifying) =
+            (keys::signing(folder.path()).unwrap(), keys::verifying(folder.path()).unwrap());
+        let now = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
+        let accepts = |claim: &str, value: Value| {
+            let mut claims = json!({
+                "iss": ISSUER, "aud": AUDIENCE, "sub": "repo:x", "nbf": now, "exp": now + 600,
+            });
+            claims.as_object_mut().unwrap().remove(claim);
+            if !value.is_null() {
+                claims[claim] = value;
+            }
+            let token = signing.sign(&claims).unwrap();
+            jsonwebtoken::decode::<Value>(&token, verifying.get(&id).unwrap(), &validation()).is_ok()
+        };
+        assert!(accepts("jti", json!("any")));
+        for claim in ["iss", "aud", "sub", "nbf", "exp"] {
+            assert!(!accepts(claim, Value::Null), "without {claim}");
+            assert!(!accepts(claim, json!({"a": 1})), "{claim} of another type");
+        }
+        for (claim, value) in [
+            ("iss", json!("other")),
+            ("aud", json!("other")),
+            ("nbf", json!(now + 120)),
+            ("nbf", json!("0")),
+            ("exp", json!(now - 120)),
+            ("exp", json!((now + 600).to_string())),
+        ] {
+            assert!(!accepts(claim, value.clone()), "{claim} {value}");
+        }
+        assert!(
+            accepts("exp", json!(now - 30)) && accepts("nbf", json!(now + 30)),
+            "clocks may differ a little"
+        );
+    }
+}
