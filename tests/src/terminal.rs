@@ -1,7 +1,7 @@
 //! A session in a terminal: tmux types what a person would type and shows what a person would see.
 
 use crate::program::{command, run};
-use crate::wait::until;
+use crate::wait::{attempt, until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,15 +36,12 @@ impl Terminal {
         screen.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Waits until a line of the screen holds `text`.
+    /// Waits until a line of the screen holds `text`; the end of the program ends the wait.
     #[track_caller]
     pub fn await_text(&self, text: &str) {
-        let mut screen = Vec::new();
-        until(&format!("{text:?} on the screen"), || {
-            screen = self.screen();
-            (screen.iter().any(|line| line.contains(text)) || self.exit.exists()).then_some(())
-        });
-        assert!(screen.iter().any(|line| line.contains(text)), "no {text:?}, the program ended: {screen:#?}");
+        let shown = || self.screen().iter().any(|line| line.contains(text));
+        let found = attempt(|| shown().then_some(true).or_else(|| self.exit.exists().then(shown)));
+        assert_eq!(found, Some(true), "no {text:?} on the screen: {:#?}", self.screen());
     }
 
     /// Types a line once the prompt is there, and sends it when it is shown.
