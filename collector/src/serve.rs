@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let served = runtime.block_on(async {
         let book = Arc::new(PriceBook::embedded());
         prepare(&store, &book, now).await?;
-        let hosts = Hosts::new(listen, config.url.as_deref());
+        let hosts = Hosts::new(listen);
         let (counters, hooks_dir) = (Counters::default(), config.hooks_dir.clone());
         let app = Arc::new(App { store, book, keys, counters, hosts, hooks_dir, now });
         let _watcher = follow_teams(&config.teams, &app).await?;

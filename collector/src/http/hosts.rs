@@ -1,29 +1,36 @@
-//! Which names the page answers to. A page of the web that points its own name at this machine is not
-//! one of them, so it cannot read what only this machine may.
+//! Who may read the page: this machine alone, as long as the page has no sign-in.
+//!
+//! A page of the web that points its own name at this machine is not this machine, and what a proxy passes
+//! on comes from elsewhere. Reports are taken from everywhere: they carry a token.
 
 use super::App;
 use super::error::Error;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// `None`: the server listens to a network, which has names of its own.
-pub(crate) struct Hosts(Option<Vec<String>>);
+/// Headers a proxy adds to what it passes on.
+const PASSED_ON: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
+pub(crate) struct Hosts {
+    /// Nothing but this machine can reach the server.
+    loopback: bool,
+}
 
 impl Hosts {
-    /// On loopback: this machine's own names, and that of `url`, which a proxy passes on.
-    pub(crate) fn new(listen: SocketAddr, url: Option<&str>) -> Self {
-        let public = url.and_then(|url| url.split_once("://")).map(|(_, rest)| name(rest).to_owned());
-        Self(listen.ip().is_loopback().then(|| ["localhost".to_owned()].into_iter().chain(public).collect()))
+    pub(crate) fn new(listen: SocketAddr) -> Self {
+        Self { loopback: listen.ip().is_loopback() }
     }
 
-    fn allow(&self, host: &str) -> bool {
-        let Some(names) = &self.0 else { return true };
+    fn allow(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let name = name(host).to_ascii_lowercase();
-        names.contains(&name) || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        let here = name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        self.loopback && here && !PASSED_ON.iter().any(|header| headers.contains_key(*header))
     }
 }
 
@@ -41,10 +48,11 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !app.hosts.allow(host) {
+    if !app.hosts.allow(request.headers()) {
         return Err(Error::Forbidden(
-            "this collector does not answer to that name: url in cpvo.toml adds one".to_owned(),
+            "the page has no sign-in yet and is read on the collector's own machine only, where it listens on \
+             loopback; from another: ssh -L 7878:127.0.0.1:7878"
+                .to_owned(),
         ));
     }
     Ok(next.run(request).await)
@@ -55,26 +63,34 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(listen: &str, url: Option<&str>, host: &str, allowed: bool) {
-        assert_eq!(Hosts::new(listen.parse().unwrap(), url).allow(host), allowed, "{host}");
+    fn check(listen: &str, headers: &[(&'static str, &str)], allowed: bool) {
+        let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
+        assert_eq!(Hosts::new(listen.parse().unwrap()).allow(&headers.collect()), allowed);
     }
 
     #[test]
     fn on_loopback_only_names_of_this_machine() {
         for host in ["localhost:7878", "LOCALHOST", "127.0.0.1:7878", "127.8.8.8", "[::1]:7878"] {
-            check("127.0.0.1:7878", None, host, true);
+            check("127.0.0.1:7878", &[("host", host)], true);
         }
         for host in
             ["", "evil.example:7878", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "[::2]"]
         {
-            check("127.0.0.1:7878", None, host, false);
-            check("[::1]:7878", Some("https://cpvo.acme.example/x"), host, false);
+            check("127.0.0.1:7878", &[("host", host)], false);
+            check("[::1]:7878", &[("host", host)], false);
         }
-        check("127.0.0.1:7878", Some("https://cpvo.acme.example:8443/x"), "cpvo.acme.example", true);
+        check("127.0.0.1:7878", &[], false);
     }
 
     #[test]
-    fn on_a_network_any_name() {
-        check("0.0.0.0:7878", None, "cpvo.acme.example", true);
+    fn what_a_proxy_passes_on_is_not_this_machine() {
+        for header in PASSED_ON {
+            check("127.0.0.1:7878", &[("host", "127.0.0.1:7878"), (header, "10.0.0.7")], false);
+        }
+    }
+
+    #[test]
+    fn on_a_network_nobody() {
+        check("0.0.0.0:7878", &[("host", "localhost:7878")], false);
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct App {
     pub book: Arc<PriceBook>,
     pub keys: Verifying,
     pub counters: Counters,
-    /// The names the page answers to.
+    /// Who may read the page.
     pub hosts: Hosts,
     /// The programs `/v1/hook` gives out.
     pub hooks_dir: PathBuf,
