@@ -9,101 +9,10 @@
 //! and brackets balance.
 
 mod token;
-
-/// No name of ours is longer.
-const KEY_BYTES_MAX: usize = 40;
+mod wanted;
 
 use token::{SCALAR_BYTES_MAX, after, before, opening, string_end, unescape, word};
-
-/// The keys of an object that matter.
-pub(crate) struct Object<F: 'static> {
-    keys: &'static [(&'static str, Want<F>)],
-    /// The keys of each length, as a set: most keys of a line are none of ours, and need not be compared.
-    of_length: [u64; KEY_BYTES_MAX + 1],
-}
-
-impl<F: Copy> Object<F> {
-    pub(crate) const fn new(keys: &'static [(&'static str, Want<F>)]) -> Self {
-        let mut of_length = [0; KEY_BYTES_MAX + 1];
-        let mut index = 0;
-        while index < keys.len() {
-            of_length[keys[index].0.len()] |= 1 << index;
-            index += 1;
-        }
-        Self { keys, of_length }
-    }
-
-    /// What the key leads to that is written as `raw`.
-    fn want(&self, raw: &[u8]) -> Option<Want<F>> {
-        // a name as it is needs no decoding, and no name has a backslash
-        self.named(raw)
-            .or_else(|| if raw.contains(&b'\\') { self.named(unescape(raw)?.as_bytes()) } else { None })
-    }
-
-    fn named(&self, key: &[u8]) -> Option<Want<F>> {
-        let mut left = *self.of_length.get(key.len())?;
-        while left != 0 {
-            let (name, want) = self.keys.get(left.trailing_zeros() as usize)?;
-            if name.as_bytes() == key {
-                return Some(*want);
-            }
-            left &= left - 1;
-        }
-        None
-    }
-}
-
-/// What a key leads to. Everything but a scalar is announced by a [`Value`] of its field, too.
-#[derive(Clone, Copy)]
-pub(crate) enum Want<F: 'static> {
-    Scalar(F),
-    /// No more of a text than its first bytes.
-    Opening(F),
-    Object(F, &'static Object<F>),
-    /// Every object in an array.
-    Items(F, &'static Object<F>),
-    /// Every object in an object whose keys are data.
-    Entries(F, &'static Object<F>),
-}
-
-impl<F: Copy> Want<F> {
-    fn field(self) -> F {
-        match self {
-            Self::Scalar(field)
-            | Self::Opening(field)
-            | Self::Object(field, _)
-            | Self::Items(field, _)
-            | Self::Entries(field, _) => field,
-        }
-    }
-}
-
-/// What stood at a path.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Value<'a> {
-    Null,
-    Bool(bool),
-    /// As written: the reader decides what a number may look like.
-    Number(&'a str),
-    Text(&'a str),
-    /// Text that is too long or not Unicode.
-    Unreadable,
-    /// The first bytes of text, as written, where no more is wanted or anything else was.
-    Opening(&'a str),
-    /// A container where none is wanted.
-    Other,
-    /// The wanted object or list opens; what was read of an earlier one under the same key is void.
-    Open,
-    /// One more object of [`Want::Items`] opens.
-    Item,
-    /// One more object of [`Want::Entries`] opens, under this key.
-    Entry(&'a str),
-}
-
-/// Receives what was found, in the order it is written.
-pub(crate) trait Visitor<F> {
-    fn value(&mut self, field: F, value: Value<'_>);
-}
+pub(crate) use wanted::{Object, Value, Visitor, Want};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {

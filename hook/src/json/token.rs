@@ -82,14 +82,11 @@ pub(super) fn opening(raw: &[u8]) -> &str {
 
 /// The text a string stands for. `None` where it is too long or no Unicode text.
 pub(super) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
-    // without a branch for each byte: most texts are short and plain
-    let control = raw.iter().fold(false, |any, byte| any | (*byte < 0x20));
-    let escape = raw.iter().fold(false, |any, byte| any | (*byte == b'\\'));
-    if raw.len() > SCALAR_BYTES_MAX || control {
+    if raw.len() > SCALAR_BYTES_MAX || raw.iter().any(|byte| *byte < 0x20) {
         return None;
     }
     let raw = std::str::from_utf8(raw).ok()?;
-    if !escape {
+    if !raw.contains('\\') {
         return Some(Cow::Borrowed(raw));
     }
     let mut text = String::with_capacity(raw.len());

@@ -18,7 +18,7 @@ fn id(letter: char) -> String {
 fn said(session: char, message: &str, second: i64, output: u64) -> Value {
     let at = Timestamp::from_second(1_795_305_600 + second).unwrap();
     json!({
-        "type": "assistant", "sessionId": id(session), "timestamp": at, "cwd": "/work/pay", "uuid": message,
+        "type": "assistant", "sessionId": id(session), "timestamp": at, "cwd": "/src/pay", "uuid": message,
         "message": {"id": message, "model": OPUS, "stop_reason": "end_turn", "usage": {
             "input_tokens": 10, "output_tokens": output, "cache_read_input_tokens": 1000,
             "cache_creation_input_tokens": 300, "cache_creation": {"ephemeral_1h_input_tokens": 100},
@@ -214,7 +214,7 @@ fn what_is_out_of_scope_is_not_there() {
     let lines = vec![said('a', "msg_1", 0, 10), elsewhere(said('a', "msg_2", 1, 20))];
     let other = vec![elsewhere(said('b', "msg_3", 2, 30)), json!("not an object")];
     let totals = totals_of(&[main_file('a', lines), main_file('b', other)], &mut |place| {
-        place.folder == Some("/work/pay")
+        place.folder == Some("/src/pay")
     });
     assert_eq!(totals.by_model, [(OPUS.parse().unwrap(), sum(&[10]))].into());
     assert_eq!(totals.quality, Quality { lines: 1, ..Quality::default() });

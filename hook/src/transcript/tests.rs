@@ -38,7 +38,7 @@ fn assistant() -> Value {
             },
         },
         "requestId": "req_1", "requestRef": "r1", "requestedModel": "claude-opus-5-5[1m]",
-        "timestamp": "2026-11-22T04:32:09.739Z", "entrypoint": "cli", "cwd": "/work/pay", "sessionId": OWN,
+        "timestamp": "2026-11-22T04:32:09.739Z", "entrypoint": "cli", "cwd": "/src/pay", "sessionId": OWN,
         "version": "2.1.330", "gitBranch": "main", "costUSD": 9,
     })
 }
@@ -68,7 +68,7 @@ fn a_response_line_says_who_what_where_and_when() {
     assert_eq!(line.at, Some("2026-11-22T04:32:09.739Z".parse().unwrap()));
     assert_eq!(
         (line.cwd.as_deref(), line.branch.as_str(), line.sidechain),
-        (Some("/work/pay"), "main", false)
+        (Some("/src/pay"), "main", false)
     );
     assert_eq!((line.session, line.origin), (OWN.parse().ok(), None));
     assert_eq!((line.version, line.entrypoint), ("2.1.330".parse().ok(), "cli".parse().ok()));
