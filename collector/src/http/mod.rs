@@ -29,8 +29,8 @@ use meter::PriceBook;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::timeout::TimeoutLayer;
 
 pub(crate) use auth::claims;
@@ -43,6 +43,7 @@ const REQUEST_WAIT: Duration = Duration::from_secs(30);
 /// How long requests under way may take once the server is to stop.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 2048;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What every handler may use.
 pub(crate) struct App {
@@ -90,16 +91,8 @@ pub(crate) async fn serve(
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut stop = std::pin::pin!(stop);
     loop {
-        let slot = Arc::clone(&slots).acquire_owned().await?;
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await; // such as no file descriptors left
-                    continue;
-                }
-            },
+        let (stream, slot) = tokio::select! {
+            accepted = accept(&listener, &slots) => accepted?,
             () = &mut stop => break,
         };
         let connection = under_way.watch(server.serve_connection(TokioIo::new(stream), service.clone()));
@@ -115,4 +108,16 @@ pub(crate) async fn serve(
         tracing::warn!("requests were still under way at the stop");
     }
     Ok(())
+}
+
+/// The next connection there is room for.
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return Ok((stream, slot)),
+            Err(error) => tracing::warn!(%error, "could not accept a connection"),
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await; // such as no file descriptors left
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! One thread writes: it takes what has queued up, runs it in one transaction with a savepoint for each
 //! job, commits, and only then lets the answers go. A few threads read and never wait for a commit.
+//!
+//! No lock file keeps a second collector away: every transaction reads what it judges after it has become
+//! the one writer, so a new collector may start before the old one has drained.
 
 pub(crate) mod audit;
 pub(crate) mod db;

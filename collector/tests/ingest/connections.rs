@@ -2,7 +2,8 @@
 
 use crate::server::{REPO, Server, reply, report};
 use serde_json::json;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
 use tests::collector::Collector;
 
 #[test]
@@ -112,5 +113,38 @@ fn what_was_answered_survives_a_kill() {
     server.collector.kill();
     assert_eq!(server.count("session"), 20);
     server.collector.serve();
+    assert_eq!(server.deliver(&token, &report(&json!({})))["status"], "applied");
+}
+
+#[test]
+fn a_database_that_takes_nothing_is_told_as_busy() {
+    let server = Server::start();
+    let token = server.token();
+    let mut other = Command::new("sqlite3")
+        .arg(server.collector.folder.join("cpvo.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Debian's package sqlite3");
+    let (mut asks, says) = (other.stdin.take().unwrap(), other.stdout.take().unwrap());
+    asks.write_all(b"BEGIN IMMEDIATE; SELECT 'held';\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(says).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+
+    let mut stream = server.connect();
+    let body = format!("[{}]", report(&json!({})));
+    let head = format!(
+        "POST /v1/reports HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
+
+    asks.write_all(b"ROLLBACK;\n").unwrap();
+    drop(asks);
+    assert!(other.wait().unwrap().success());
     assert_eq!(server.deliver(&token, &report(&json!({})))["status"], "applied");
 }
