@@ -213,11 +213,12 @@ impl World {
         folders.find_map(|folder| fs::read_to_string(folder.path().join(format!("{session}.jsonl"))).ok())
     }
 
-    /// Waits until a session's transcript holds `text`: the client writes a moment after it shows.
+    /// Waits until a session's transcript holds each text as often: the client writes a moment after it shows.
     #[track_caller]
-    pub fn await_transcript(&self, session: &str, text: &str) {
-        until(&format!("{text} in the transcript of {session}"), || {
-            self.transcript(session)?.contains(text).then_some(())
+    pub fn await_transcript(&self, session: &str, texts: &[(&str, usize)]) {
+        until(&format!("{texts:?} in the transcript of {session}"), || {
+            let transcript = self.transcript(session)?;
+            texts.iter().all(|(text, times)| transcript.matches(text).count() >= *times).then_some(())
         });
     }
 

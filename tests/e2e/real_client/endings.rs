@@ -6,7 +6,7 @@ use tests::World;
 use tests::client::Headless;
 use tests::fake_api::{Hang, run, say};
 
-/// A session in the middle of its second response, with the first one and its tool's result in the transcript.
+/// A session in the middle of its second response, with all it knows so far in its transcript.
 fn halfway(world: &World) -> Headless {
     world.api.script(
         "script",
@@ -15,7 +15,8 @@ fn halfway(world: &World) -> Headless {
     let session = world.start("go [[script]]", &[]);
     world.api.await_hang();
     let first = &world.api.bills()[0];
-    world.await_transcript(&first.session, &format!(r#""tool_use_id":"toolu_{}_0""#, first.message_id));
+    let result = format!(r#""tool_use_id":"toolu_{}_0""#, first.message_id);
+    world.await_transcript(&first.session, &[(&result, 1), (r#""type":"api-request""#, 2)]);
     session
 }
 
