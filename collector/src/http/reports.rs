@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::extract::State;
 use jiff::Timestamp;
 use meter::{
-    Admission, Answer, Billing, Fault, FaultCode, NanoUsd, PriceBook, REPORTS_MAX, Report, Retry, Row,
+    Admission, Answer, Billing, Fault, FaultCode, NanoUsd, PriceBook, REPORTS_MAX, Repo, Report, Retry, Row,
     RowKey, Sender, Stored, Trust, Week, admit,
 };
 use serde::Serialize;
@@ -43,9 +43,9 @@ pub(super) async fn post(
     let now = (app.now)();
     let reports: Vec<&RawValue> = body::list(&body, REPORTS_MAX)?;
     let queue = |json: &&RawValue| {
-        let report = accept(json.get(), &grant, now)?;
-        let (book, via_repo) = (Arc::clone(&app.book), grant.via_repo.clone());
-        Ok(app.store.write(move |db| ingest(db, &book, via_repo.as_str(), &report, now)))
+        let delivery = accept(json.get(), &grant, now)?;
+        let book = Arc::clone(&app.book);
+        Ok(app.store.write(move |db| ingest(db, &book, &delivery, now)))
     };
     let queued: Vec<Result<_, Fault>> = reports.iter().map(queue).collect();
     let mut results = Vec::with_capacity(reports.len());
@@ -61,26 +61,36 @@ pub(super) async fn post(
     Ok(Json(Results { results }))
 }
 
-/// A report as it may be stored, or what is wrong with it.
-fn accept(json: &str, grant: &Grant, now: Timestamp) -> Result<Report, Fault> {
+/// A report that may be stored.
+struct Delivery {
+    report: Report,
+    /// SHA-256 of its content.
+    digest: String,
+    /// The repository whose token delivered it.
+    via_repo: Repo,
+}
+
+fn accept(json: &str, grant: &Grant, now: Timestamp) -> Result<Delivery, Fault> {
     let report = Report::parse(json)?;
     report.check_time(now)?;
     if grant.strict && report.repo != grant.via_repo {
         let message = format!("repo: the token may report {} only", grant.via_repo);
         return Err(Fault::new(FaultCode::Forbidden, Retry::Never, message));
     }
-    Ok(report)
+    let digest = crate::keys::hex(&Sha256::digest(report.content()));
+    Ok(Delivery { report, digest, via_repo: grant.via_repo.clone() })
 }
 
 /// Stores one report whole; an error, also a fault of the report, leaves nothing of it behind.
-fn ingest(db: &mut Db, book: &PriceBook, via_repo: &str, report: &Report, now: Timestamp) -> Result<Answer> {
+fn ingest(db: &mut Db, book: &PriceBook, delivery: &Delivery, now: Timestamp) -> Result<Answer> {
+    let Delivery { report, digest, via_repo } = delivery;
     let sender = Sender {
         install_id: report.install_id.clone(),
         developer: report.developer.clone(),
         trust: Trust::Claimed,
     };
-    let digest = crate::keys::hex(&Sha256::digest(report.content()));
-    let new = Stored { rank: report.rank, partial: report.partial, requests: report.requests(), digest };
+    let requests = report.requests();
+    let new = Stored { rank: report.rank, partial: report.partial, requests, digest: digest.clone() };
     let known = session_known(db, report)?;
     let admission = admit(known.owner.as_ref(), known.snapshot.as_ref(), &sender, &new);
     if admission != Admission::Apply {
@@ -100,7 +110,7 @@ fn ingest(db: &mut Db, book: &PriceBook, via_repo: &str, report: &Report, now: T
     let change = usage_compare(db, report, rows)?; // upsert
     change.sums.check_room(db)?;
     week_extend(db, report.week, Week::of(now).max(report.week))?;
-    session_put(db, &Head { report, owner: &owner, digest: &new.digest, via_repo, now })?;
+    session_put(db, &Head { report, owner: &owner, digest, via_repo: via_repo.as_str(), now })?;
     usage_put(db, report, change)?;
     Ok(applied(report))
 }
@@ -146,7 +156,7 @@ fn usage(report: &Report, owner: &Sender, person: &Person, row: &Row, cost: Cost
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::{cluster, now, on_both, report, rows, teams};
+    use crate::store::fixture::{cluster, json_of, now, on_both, rows, teams};
     use meter::Status;
     use proptest::collection::vec;
     use proptest::option;
@@ -165,8 +175,9 @@ members = [{ email = "bob@acme.example" }]
 
     /// Delivers the golden report with `changes`, as the writer does.
     fn deliver(db: &mut Db, changes: &Value) -> Result<Answer> {
-        let report = report(changes);
-        db.transaction(|db| ingest(db, &PriceBook::embedded(), "github.com/acme/pay", &report, now()))
+        let grant = Grant { via_repo: "github.com/acme/pay".parse()?, strict: false };
+        let delivery = accept(&json_of(changes), &grant, now())?;
+        db.transaction(|db| ingest(db, &PriceBook::embedded(), &delivery, now()))
     }
 
     fn status(db: &mut Db, changes: &Value) -> Status {
