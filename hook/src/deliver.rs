@@ -332,7 +332,7 @@ impl Run<'_> {
     fn fail(&mut self, ledger: &mut Ledger, words: &str) -> Result<String> {
         self.collector.failures += 1;
         self.collector.failure_at = self.terms.now.as_second();
-        self.collector.failure = words.to_owned();
+        words.clone_into(&mut self.collector.failure);
         // after a failure it is worth asking what arrived all the same
         self.collector.asked_at = 0;
         ledger.collector_set(&self.collector)?;

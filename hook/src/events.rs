@@ -17,7 +17,7 @@ use meter::{EndReason, SessionId};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The client's message is some hundred bytes.
 const STDIN_BYTES_MAX: u64 = 1 << 20;
@@ -111,7 +111,7 @@ pub(crate) fn absorb_session(
     patience: Patience,
 ) -> Result<Absorbed> {
     let mut identities = Identities::new(config, &said.cwd);
-    // git answers while the ledger is opened... but nothing is written before it has
+    // nothing is opened or written before it is known whose session this is
     let developer = identities.claimed(Some(&said.cwd));
     let nameless = crate::secret::Secret::of([0; 32]);
     let checkout = repository::find(&said.cwd, &nameless);
@@ -142,13 +142,7 @@ pub(crate) fn absorb_session(
         developer: Some(developer),
         client: config.client,
         end_reason: Some(said.end_reason()),
-        head: None,
     };
     ledger.store(&readings, &places.learnt(), Some(&event))?;
     Ok(Absorbed::Stored)
-}
-
-/// The folder a hook event is about, else the one the process was started in.
-pub(crate) fn folder(given: Option<&Path>) -> PathBuf {
-    given.map(Path::to_owned).or_else(|| std::env::current_dir().ok()).unwrap_or_default()
 }

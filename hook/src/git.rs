@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 /// Far more than any answer we ask for.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
-/// A question under way, so that the caller can work meanwhile.
-pub(crate) struct Asked(Option<Child>);
+/// A question under way.
+struct Asked(Option<Child>);
 
 impl Asked {
     /// What git printed; `None` where it failed or is not there.
-    pub(crate) fn answer(self) -> Option<String> {
+    fn answer(self) -> Option<String> {
         String::from_utf8(self.bytes()?).ok()
     }
 
@@ -33,9 +33,9 @@ fn ask(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>, stdin: 
     Asked(command.spawn().ok())
 }
 
-/// Asks for the email git would commit with in `folder`.
-pub(crate) fn email(folder: &Path) -> Asked {
-    ask(folder, ["config", "user.email"], Stdio::null())
+/// The email git would commit with in `folder`.
+pub(crate) fn email(folder: &Path) -> Option<String> {
+    ask(folder, ["config", "user.email"], Stdio::null()).answer()
 }
 
 /// Name and first URL of each remote.
@@ -93,11 +93,6 @@ fn parse_commits(mut answer: &[u8]) -> Vec<RawCommit> {
         answer = rest.get(raw.len() + 1..).unwrap_or_default();
     }
     commits
-}
-
-/// The commit checked out in `folder`.
-pub(crate) fn head(folder: &Path) -> Option<meter::Sha> {
-    ask(folder, ["rev-parse", "--verify", "--quiet", "HEAD"], Stdio::null()).answer()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who a session is claimed for, and how much of that leaves the machine.
 
 use crate::config::Config;
-use crate::git::{self, Asked};
+use crate::git;
 use crate::repository::nearest;
 use crate::terms::{Identity, Terms};
 use anyhow::{Context, Result, bail};
@@ -43,21 +43,7 @@ impl<'a> Identities<'a> {
         if let Some(email) = self.emails.get(folder) {
             return email.clone();
         }
-        self.learn(folder, git::email(folder))
-    }
-
-    /// Starts asking for the email in `folder`, for a caller with something else to do meanwhile.
-    pub(crate) fn ask(&self, folder: &Path) -> Option<(PathBuf, Asked)> {
-        if self.named().is_some() {
-            return None;
-        }
-        let folder = nearest(folder)?;
-        Some((folder.to_owned(), git::email(folder)))
-    }
-
-    /// Takes the answer to [`Identities::ask`].
-    pub(crate) fn learn(&mut self, folder: &Path, asked: Asked) -> Option<Email> {
-        let email = asked.answer().and_then(|text| text.trim().parse().ok());
+        let email = git::email(folder).and_then(|text| text.trim().parse().ok());
         self.emails.insert(folder.to_owned(), email.clone());
         email
     }

@@ -3,11 +3,12 @@
 use crate::config::Config;
 use crate::identity::{self, Identities};
 use crate::install::Install;
-use crate::ledger::{Collector, Key, Ledger};
+use crate::ledger::{Collector, Content, Key, Ledger};
+use crate::overhead;
 use crate::report::{self, Imprint};
 use crate::scope::{Destination, Routes, Scene};
 use anyhow::Result;
-use meter::{Developer, Repo, Report};
+use meter::{Developer, Hour, PriceBook, Quality, Repo, Report};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct Outbox<'a> {
@@ -16,6 +17,8 @@ pub(crate) struct Outbox<'a> {
     install: &'a Install,
     routes: Routes<'a>,
     identities: Identities<'a>,
+    /// Read only where some session's overhead is to be told.
+    prices: Option<PriceBook>,
 }
 
 impl<'a> Outbox<'a> {
@@ -27,7 +30,7 @@ impl<'a> Outbox<'a> {
     ) -> Result<Self> {
         let routes = Routes::new(config, scene, ledger.folder_roots()?);
         let identities = Identities::new(config, &scene.folder);
-        Ok(Self { config, scene, install, routes, identities })
+        Ok(Self { config, scene, install, routes, identities, prices: None })
     }
 
     /// Every collector some report goes to, with the repositories whose reports go there.
@@ -76,7 +79,8 @@ impl<'a> Outbox<'a> {
         to: &Destination,
         (key, seq): &(Key, u64),
     ) -> Result<Report> {
-        let content = ledger.content(key, to.terms.since)?;
+        let mut content = ledger.content(key, to.terms.since)?;
+        self.itemise(ledger, to, key, &mut content)?;
         let claimed = self.developer(ledger, key)?;
         let imprint = Imprint {
             install_id: &self.install.id,
@@ -86,6 +90,42 @@ impl<'a> Outbox<'a> {
         };
         let developer = identity::sent(&claimed, self.config, &to.terms)?;
         Ok(report::build(key, *seq, content, developer, &imprint))
+    }
+
+    /// Adds the session's overhead to the report its last line belongs to, or says that it cannot be told.
+    fn itemise(&mut self, ledger: &Ledger, to: &Destination, key: &Key, content: &mut Content) -> Result<()> {
+        let Some(account) = ledger.account(&key.session)?.filter(|account| account.last == *key) else {
+            return Ok(());
+        };
+        if account.state.is_none() && account.compactions == 0 {
+            return Ok(());
+        }
+        let (mut responses, mut quality) = (Vec::new(), Quality::default());
+        let mut whole = true;
+        for key in &account.keys {
+            let part = ledger.content(key, None)?;
+            let empty = part.rows.is_empty() && part.quality.lines == 0;
+            whole &= empty || self.routes.of(&key.repo).as_ref() == Some(to);
+            whole &= part.started_at.is_none_or(|at| to.terms.since.is_none_or(|since| at >= since));
+            quality.interrupted += part.quality.interrupted;
+            quality.unknown_usage += part.quality.unknown_usage;
+            responses.extend(part.rows);
+        }
+        let session = overhead::Session {
+            account: account.state.as_ref(),
+            responses: &responses,
+            hour: Hour::of(account.last_at),
+            whole,
+            interruptions: account.interruptions + quality.interrupted,
+            unknown_usage: quality.unknown_usage,
+            forked: account.forked,
+            compactions: account.compactions,
+        };
+        match overhead::rows(&session, self.prices.get_or_insert_with(PriceBook::embedded)) {
+            Ok(rows) => content.rows.extend(rows),
+            Err(_) => content.quality.unitemised = 1,
+        }
+        Ok(())
     }
 
     fn developer(&mut self, ledger: &Ledger, key: &Key) -> Result<Developer> {

@@ -56,7 +56,8 @@ impl<'a> Places<'a> {
             let main = main.map(|main| Folder { repo: repo.clone(), root: main.to_owned() });
             self.learn(folder, known);
             if let Some(main) = main {
-                self.learn(&main.root.to_string_lossy().into_owned(), main);
+                let path = crate::ledger::text(&main.root);
+                self.learn(&path, main);
             }
             return Some(repo.to_string());
         }

@@ -12,8 +12,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// A collector answers a batch with far less.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
-const WAIT_MAX: Duration = Duration::from_secs(3600);
-const WAIT_USUAL: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_hours(1);
+const WAIT_USUAL: Duration = Duration::from_mins(1);
 
 /// What an answer to a request means.
 #[derive(Debug)]

@@ -25,6 +25,8 @@ pub(crate) struct Held {
     pub place: Place,
     pub branch: Branch,
     pub agent: Agent,
+    /// The line itself says whose it is.
+    pub named: bool,
     pub record: Record,
 }
 
@@ -35,6 +37,8 @@ pub(crate) struct Share {
     pub ended: Option<Timestamp>,
     pub shape: Shape,
     pub quality: Quality,
+    /// People stopping a response, and what the client made up after it.
+    pub interruptions: u64,
 }
 
 /// What lines tell of their session.
@@ -43,8 +47,9 @@ pub(crate) struct Seen {
     /// The lines are the session's own, not another's copy.
     pub own: bool,
     pub own_at: Option<Timestamp>,
+    /// Its file holds lines of another session.
+    pub forked: bool,
     pub start: Option<Start>,
-    pub last: Option<Last>,
     pub folders: BTreeSet<String>,
     pub version: String,
     pub entrypoint: String,
@@ -55,13 +60,6 @@ pub(crate) struct Seen {
 pub(crate) struct Start {
     pub at: Timestamp,
     pub repo: String,
-    pub folder: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Last {
-    pub at: Timestamp,
-    pub folder: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,9 +162,8 @@ impl Reading {
     fn copied(&mut self, line: Line, origin: SessionId, folders: &mut dyn Folders) {
         // copies stand in front: what was read of the file so far was copied too
         self.shares.retain(|place, _| place.session != self.session);
-        if let Some(seen) = self.sessions.get_mut(&self.session) {
-            seen.own_at = None;
-        }
+        let seen = self.sessions.entry(self.session.clone()).or_default();
+        (seen.own_at, seen.forked) = (None, true);
         let Some(at) = self.cursor.at else { return };
         let place = self.place(origin.clone(), at, folders);
         if let Kind::Response(response) = line.kind.clone() {
@@ -188,11 +185,14 @@ impl Reading {
                 share.quality.unknown_usage += 1;
                 self.answer(request_ref);
             }
-            Kind::Synthetic => share.quality.synthetic += 1,
+            Kind::Synthetic => {
+                share.quality.synthetic += 1;
+                share.interruptions += 1;
+            }
             Kind::Turn => share.shape.turns += u64::from(!self.subagent),
             Kind::ToolResult(result) => {
                 share.shape.tool_errors += u64::from(result.errors);
-                self.hint(result.commit, result.pull_request, place, (at, folder));
+                self.hint(result.commit, result.pull_request.as_ref(), place, (at, folder));
             }
             Kind::ApiError => share.shape.api_errors += 1,
             Kind::Compaction => share.shape.compactions += 1,
@@ -207,14 +207,15 @@ impl Reading {
                 }
             }
             Kind::CostState(state) => self.cost_state = Some(*state),
-            Kind::Interrupted { .. } | Kind::Other => {}
+            Kind::Interrupted { .. } => share.interruptions += 1,
+            Kind::Other => {}
         }
     }
 
     fn hint(
         &mut self,
         commit: Option<CommitHint>,
-        pull_request: Option<PullRequestHint>,
+        pull_request: Option<&PullRequestHint>,
         place: Place,
         (at, folder): (Timestamp, String),
     ) {
@@ -222,7 +223,7 @@ impl Reading {
             let branch = branch.unwrap_or_default();
             self.commit_hints.insert(NamedCommit { session: place.session.clone(), folder, sha, branch });
         }
-        if let Some(PullRequestHint { number, action, .. }) = pull_request {
+        if let Some(&PullRequestHint { number, action, .. }) = pull_request {
             self.pull_requests.push(NamedPullRequest { place, number, action, at });
         }
     }
@@ -231,7 +232,8 @@ impl Reading {
         self.answer(response.request_ref.clone());
         let key = fold::key(&response, &place.session);
         let agent = if response.subagent { Agent::Subagent } else { Agent::Main };
-        let held = Held { place, branch, agent, record: Record::of(response, at) };
+        let named = place.session != self.session;
+        let held = Held { place, branch, agent, named, record: Record::of(response, at) };
         match self.responses.entry(key) {
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(held);
@@ -293,10 +295,7 @@ impl Reading {
             seen.folders.insert(folder.clone());
         }
         if seen.start.as_ref().is_none_or(|start| at < start.at) {
-            seen.start = Some(Start { at, repo: folders.repo(folder), folder: folder.clone() });
-        }
-        if seen.last.as_ref().is_none_or(|last| at >= last.at) {
-            seen.last = Some(Last { at, folder: folder.clone() });
+            seen.start = Some(Start { at, repo: folders.repo(folder) });
         }
     }
 

@@ -99,12 +99,12 @@ fn bounded(rows: Vec<Row>) -> Vec<Row> {
     // how many branches must give way is searched for: a report may name thousands
     let merged = |count: usize| {
         let gone: Vec<&Branch> = branches.iter().take(count).map(|(_, branch)| branch).collect();
-        let merge = |row: &Row| match gone.contains(&&row.key.branch) {
-            true => Row {
-                key: RowKey { branch: MERGED.parse().unwrap_or_default(), ..row.key.clone() },
-                ..row.clone()
-            },
-            false => row.clone(),
+        let merge = |row: &Row| {
+            let mut row = row.clone();
+            if gone.contains(&&row.key.branch) {
+                row.key.branch = MERGED.parse().unwrap_or_default();
+            }
+            row
         };
         fold(rows.iter().map(merge).collect())
     };

@@ -74,10 +74,7 @@ fn common(git_dir: &Path) -> PathBuf {
 
 fn remote(root: &Path, common: &Path) -> Option<Repo> {
     let config = std::fs::read_to_string(common.join("config")).ok()?;
-    let remotes = match includes(&config) {
-        true => git::remotes(root),
-        false => remotes(&config),
-    };
+    let remotes = if includes(&config) { git::remotes(root) } else { remotes(&config) };
     let origin = remotes.iter().find(|(name, _)| name == "origin");
     let (_, url) = origin.or_else(|| remotes.first().filter(|_| remotes.len() == 1))?;
     Repo::of_remote(url)

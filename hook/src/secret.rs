@@ -11,10 +11,6 @@ impl Secret {
         Self(key)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
     /// The first `digits` hexadecimal digits of a keyed hash of `text`.
     pub(crate) fn hash(&self, text: &str, digits: usize) -> String {
         // a key of fixed length in front is enough: nobody is shown a hash to extend
@@ -33,5 +29,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }

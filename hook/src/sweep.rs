@@ -30,8 +30,8 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// A sweep nobody asked for.
-    pub(crate) const HOOK: Self = Self { bytes: 4 << 30, time: Duration::from_secs(120) };
-    pub(crate) const TYPED: Self = Self { bytes: u64::MAX, time: Duration::from_secs(24 * 3600) };
+    pub(crate) const HOOK: Self = Self { bytes: 4 << 30, time: Duration::from_mins(2) };
+    pub(crate) const TYPED: Self = Self { bytes: u64::MAX, time: Duration::from_hours(24) };
 }
 
 /// What a sweep did.
@@ -81,7 +81,7 @@ pub(crate) fn run(
     let mut swept = Swept { troubles, ..Swept::default() };
     let since = reader.since(ledger)?;
     let known = ledger.file_all()?;
-    let from = since.map_or(0, |since| since.as_nanosecond());
+    let from = since.map_or(0, Timestamp::as_nanosecond);
     files.retain(|file| {
         absorb::is_new(file, known.get(&text(&file.path))) && i128::from(file.modified) >= from
     });

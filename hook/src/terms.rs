@@ -115,10 +115,7 @@ impl Terms {
 }
 
 fn covers(entry: &str, email: &Email) -> bool {
-    match entry.starts_with('@') {
-        true => email.as_str().ends_with(entry),
-        false => email.as_str() == entry,
-    }
+    email.as_str() == entry || (entry.starts_with('@') && email.as_str().ends_with(entry))
 }
 
 fn developers(list: &str) -> Vec<String> {

@@ -11,13 +11,13 @@ use crate::outbox::Outbox;
 use crate::places::Places;
 use crate::stage::Stage;
 use crate::sweep::{self, Bounds, Reader, Swept};
-use crate::{commits, detach, git, log};
+use crate::{commits, detach, log};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
 /// How long a delivery may take that nobody waits for.
-pub(crate) const DELIVERY_MAX: Duration = Duration::from_secs(120);
+pub(crate) const DELIVERY_MAX: Duration = Duration::from_mins(2);
 /// How long a session's end may take where the machine does not outlive it.
 const INLINE_MAX: Duration = Duration::from_secs(10);
 
@@ -59,7 +59,6 @@ fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Resul
         developer: Some(stage.developer.clone()),
         client: config.client,
         end_reason: None,
-        head: stage.checkout.as_ref().and_then(|checkout| git::head(&checkout.root)),
     };
     Ledger::open(&config.state, Patience::Worker, now)?.session_event(&event)
 }

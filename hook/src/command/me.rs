@@ -34,9 +34,10 @@ pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<()> {
     let ledger = Ledger::open_existing(&config.state, now)?.context("no transcript was ever read")?;
     let spends = spends(&ledger)?;
     let mut out = std::io::stdout().lock();
-    match json {
-        true => writeln!(out, "{}", machine(&spends))?,
-        false => write!(out, "{}", person(&spends))?,
+    if json {
+        writeln!(out, "{}", machine(&spends))?;
+    } else {
+        write!(out, "{}", person(&spends))?;
     }
     Ok(())
 }
@@ -76,18 +77,17 @@ fn person(spends: &Spends) -> String {
         return "no session has used a model yet\n".to_owned();
     }
     let wide = spends.keys().map(|(_, repo, _)| repo.as_str().chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for ((week, repo, branch), spend) in spends {
         let cost = dollars(spend).dollars();
         let unpriced =
             if spend.unpriced > 0 { format!("  {} unpriced", spend.unpriced) } else { String::new() };
         let branch = if branch.is_empty() { "-" } else { branch };
-        text += &format!(
-            "{week}  {repo:wide$}  {cost:>12}  {:>7} responses  {branch}{unpriced}\n",
-            spend.requests
-        );
+        let requests = spend.requests;
+        lines.push(format!("{week}  {repo:wide$}  {cost:>12}  {requests:>7} responses  {branch}{unpriced}"));
     }
-    text + "at list price; a subscription is not billed by tokens\n"
+    lines.push("at list price; a subscription is not billed by tokens\n".to_owned());
+    lines.join("\n")
 }
 
 fn dollars(spend: &Spend) -> NanoUsd {

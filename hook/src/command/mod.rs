@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// Sends the token counts of Claude Code sessions to your organisation's collector.
 ///
 /// Prompts, answers, code, file paths and titles never leave this machine; `cpvo-hook preview` prints exactly
-/// what would. CPVO_DISABLE=1 turns everything off.
+/// what would. `CPVO_DISABLE=1` turns everything off.
 #[derive(Debug, Parser)]
 #[command(name = "cpvo-hook", version, after_help = AFTER)]
 pub(crate) struct Program {
@@ -45,9 +45,9 @@ Environment (a repository's .claude/settings.json sets the first four in its `en
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The client's SessionStart hook: its JSON on stdin, nothing on stdout, always exit 0
+    /// The client's `SessionStart` hook: its JSON on stdin, nothing on stdout, always exit 0
     SessionStart,
-    /// The client's SessionEnd hook: its JSON on stdin, nothing on stdout, always exit 0
+    /// The client's `SessionEnd` hook: its JSON on stdin, nothing on stdout, always exit 0
     SessionEnd,
     /// Read what is new, deliver it and say what was sent
     Sweep {

@@ -48,9 +48,10 @@ pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<ExitCod
     }
     let stuck = !status.problems.is_empty() || !status.held.is_empty() || !status.set_aside.is_empty();
     let mut out = std::io::stdout().lock();
-    match json {
-        true => writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?,
-        false => write!(out, "{}", person(&status))?,
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
+    } else {
+        write!(out, "{}", person(&status))?;
     }
     Ok(if stuck { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -75,12 +75,6 @@ impl Ledger {
         }))
     }
 
-    pub(crate) fn collector_all(&self) -> Result<Vec<Collector>> {
-        let mut select = self.db.prepare(&format!("SELECT {COLUMNS} FROM collector ORDER BY origin"))?;
-        let collectors = select.query_map([], collector)?;
-        Ok(collectors.collect::<Result<_, _>>()?)
-    }
-
     pub(crate) fn collector_set(&mut self, collector: &Collector) -> Result<()> {
         self.write(|db| set(db, collector))
     }

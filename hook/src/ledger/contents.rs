@@ -29,9 +29,7 @@ impl Ledger {
         let session = self.session(&key.session)?.unwrap_or_default();
         let mut content = Content { session, ..Content::default() };
         for repo in raw(key, &content.session) {
-            // a branch is known only in the repository the session started in
-            let branches = !repo.is_empty() && repo == content.session.start_repo;
-            self.responses(key, &repo, since, branches, &mut content)?;
+            self.responses(key, &repo, since, &mut content)?;
             self.shares(key, &repo, &mut content)?;
             self.mentions(key, &repo, &mut content)?;
         }
@@ -45,15 +43,16 @@ impl Ledger {
         key: &Key,
         repo: &str,
         since: Option<Timestamp>,
-        branches: bool,
         content: &mut Content,
     ) -> Result<()> {
         let mut select = self.db.prepare_cached(
             "SELECT at, CASE WHEN ?5 THEN branch ELSE '' END, model, agent, workflow, speed, geo, band, requests,
-                 input, output, cache_read, cache_write_5m, cache_write_1h, web_search, finished, part
+                 input, output, cache_read, cache_write_5m, cache_write_1h, web_search, finished, part, adopted
              FROM slot JOIN response ON response.slot = slot.id
              WHERE session = ?1 AND repo = ?2 AND at >= ?3 AND at < ?4",
         )?;
+        // a branch is known only in the repository the session started in
+        let branches = !repo.is_empty() && repo == content.session.start_repo;
         let from = since.map_or(key.week.start(), |since| since.max(key.week.start()));
         let bounds = params![
             key.session.as_str(),
@@ -75,6 +74,7 @@ impl Ledger {
             };
             let (finished, part): (bool, i64) = (row.get(15)?, row.get(16)?);
             content.quality.interrupted += u64::from(!finished && part == 0);
+            content.quality.adopted += u64::from(row.get(17)? && part == 0);
             content.rows.push(Row { key: row_key(row)?, requests: count(8)?, tokens });
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! It keeps facts (which response, which folder, which branch); what a report says is derived from them when
 //! it is sent, so the newest snapshot replaces older ones by itself and nothing waits as a stored text.
 
+mod accounts;
 mod collectors;
 mod commits;
 mod contents;

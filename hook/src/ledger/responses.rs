@@ -9,10 +9,14 @@ use meter::{Agent, Band, Branch, Geo, Speed, Tokens, Week};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
+/// The run of a response whose owner a line named: nothing is left to settle.
+const NAMED: i64 = -1;
+
 /// A response as the ledger has it.
 pub(super) struct Recorded {
     pub session: String,
     pub run: i64,
+    adopted: bool,
     repo: String,
     branch: Branch,
     agent: Agent,
@@ -34,7 +38,8 @@ pub(super) fn response(
     let session = held.place.session.as_str();
     let new = Recorded {
         session: session.to_owned(),
-        run,
+        run: if held.named { NAMED } else { run },
+        adopted: false,
         repo: held.place.repo.clone(),
         branch: held.branch.clone(),
         agent: held.agent,
@@ -45,6 +50,11 @@ pub(super) fn response(
         return Ok(());
     }
     let Some(old) = recorded(db, key)? else { return Ok(()) };
+    if old.run == run && old.session != session && held.named {
+        // the line that names the owner may come after one that does not
+        reassign(db, key, Recorded { run: NAMED, ..old }, session, changes)?;
+        return response(db, key, held, (run, slots), changes);
+    }
     if old.run == run && old.session != session {
         let mut insert =
             db.prepare_cached("INSERT OR IGNORE INTO contender (key, session) VALUES (?1, ?2)")?;
@@ -52,13 +62,29 @@ pub(super) fn response(
     }
     if fold::wins(&old.record, &new.record) {
         changed(&old, changes);
-        replace(db, key, &Recorded { session: old.session, run: old.run, ..new }, slots, changes)?;
+        replace(
+            db,
+            key,
+            &Recorded { session: old.session, run: old.run, adopted: old.adopted, ..new },
+            slots,
+            changes,
+        )?;
     }
     Ok(())
 }
 
-/// Gives the response to another session.
-pub(super) fn reassign(
+/// Gives a response that no line names the owner of to one of its holders.
+pub(super) fn adopt(
+    db: &Connection,
+    key: &ResponseKey,
+    old: Recorded,
+    owner: &str,
+    changes: &mut Changes,
+) -> Result<()> {
+    reassign(db, key, Recorded { adopted: true, ..old }, owner, changes)
+}
+
+fn reassign(
     db: &Connection,
     key: &ResponseKey,
     old: Recorded,
@@ -85,7 +111,7 @@ fn replace(
 pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Recorded>> {
     let mut select = db.prepare_cached(
         "SELECT session, run, repo, branch, agent, at, finished, model, speed, geo, workflow, band, input, output,
-             cache_read, cache_write_5m, cache_write_1h, web_search
+             cache_read, cache_write_5m, cache_write_1h, web_search, adopted
          FROM response JOIN slot ON slot.id = response.slot WHERE key = ?1 ORDER BY part",
     )?;
     let mut rows = select.query([key.as_bytes()])?;
@@ -110,6 +136,7 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
         recorded = Some(Recorded {
             session: text(0)?,
             run: row.get(1)?,
+            adopted: row.get(18)?,
             repo: text(2)?,
             branch: text(3)?.parse()?,
             agent: Agent::from_word(&text(4)?).context(bad)?,
@@ -131,8 +158,8 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
 fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, slots: &mut Slots) -> Result<bool> {
     let mut insert = db.prepare_cached(
         "INSERT INTO response (key, part, slot, at, requests, input, output, cache_read, cache_write_5m,
-             cache_write_1h, web_search, finished, run)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+             cache_write_1h, web_search, finished, run, adopted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
     )?;
     for (part, (band, tokens)) in new.record.slices.iter().enumerate() {
         let inserted = insert.execute(params![
@@ -149,6 +176,7 @@ fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, slots: &mut Slots)
             tokens.web_search.cast_signed(),
             new.record.finished,
             new.run,
+            new.adopted,
         ])?;
         if inserted == 0 {
             return Ok(false);

@@ -30,10 +30,7 @@ CREATE TABLE session (
     own_at       INTEGER,                         -- its oldest line that no other session lent it
     start_at     INTEGER,                         -- the line `start_repo` comes from
     start_repo   TEXT NOT NULL DEFAULT '',
-    start_folder TEXT,
-    last_at      INTEGER,
-    last_folder  TEXT,
-    head         TEXT,                            -- the commit checked out when it started
+    forked       INTEGER NOT NULL DEFAULT 0,      -- 1: its files hold lines of another session
     version      TEXT NOT NULL DEFAULT '',
     entrypoint   TEXT NOT NULL DEFAULT '',
     developer    TEXT,                            -- JSON, as on the wire
@@ -79,7 +76,8 @@ CREATE TABLE response (
     cache_write_1h INTEGER NOT NULL,
     web_search     INTEGER NOT NULL,
     finished       INTEGER NOT NULL,
-    run            INTEGER NOT NULL,      -- the run that met it; its owner is settled when the run ends
+    run            INTEGER NOT NULL,      -- the run that met it and ends with its owner settled; -1: a line named it
+    adopted        INTEGER NOT NULL,      -- 1: several sessions held it and no line named its owner
     PRIMARY KEY (key, part)
 ) WITHOUT ROWID;
 CREATE INDEX response_slot ON response (slot);
@@ -109,6 +107,7 @@ CREATE TABLE share (
     malformed   INTEGER NOT NULL,
     synthetic   INTEGER NOT NULL,
     unknown_usage INTEGER NOT NULL,
+    interruptions INTEGER NOT NULL,       -- people stopping a response, and what the client made up after it
     PRIMARY KEY (session, repo, week, file)
 ) WITHOUT ROWID;
 
@@ -122,11 +121,19 @@ CREATE TABLE request (
     PRIMARY KEY (file, id)
 ) WITHOUT ROWID;
 
--- The client's own running total of a session, the last one it wrote.
-CREATE TABLE cost_state (
-    session TEXT PRIMARY KEY,
-    at      INTEGER,
-    content TEXT NOT NULL                 -- JSON
+-- The client's own running account of a session, the last one it wrote, by the model that was asked for.
+CREATE TABLE account (
+    session        TEXT NOT NULL,
+    model          TEXT NOT NULL,
+    input          INTEGER NOT NULL,
+    output         INTEGER NOT NULL,
+    cache_read     INTEGER NOT NULL,
+    cache_write_5m INTEGER NOT NULL,
+    cache_write_1h INTEGER NOT NULL,
+    web_search     INTEGER NOT NULL,
+    cost           TEXT NOT NULL,         -- pico-dollars: more than 64 bits
+    guessed        INTEGER NOT NULL,      -- 1: the client knew no price for some model
+    PRIMARY KEY (session, model)
 ) WITHOUT ROWID;
 
 CREATE TABLE git_commit (

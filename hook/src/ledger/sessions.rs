@@ -1,14 +1,13 @@
 //! What is known of each session beside its responses.
 
+use super::Ledger;
 use super::reports::Changes;
-use super::{Ledger, instant};
 use crate::config::ClientEnvironment;
 use crate::reading::{Reading, Seen};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{Developer, EndReason, SessionId, Sha};
+use meter::{Developer, EndReason, SessionId};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::path::PathBuf;
 
 /// What a hook event tells of its session.
 #[derive(Debug, Clone)]
@@ -18,8 +17,6 @@ pub(crate) struct Event {
     pub client: ClientEnvironment,
     /// Of a session's end.
     pub end_reason: Option<EndReason>,
-    /// Of a session's start: the commit checked out.
-    pub head: Option<Sha>,
 }
 
 /// A session as its reports and its commits need it.
@@ -28,9 +25,6 @@ pub(crate) struct Session {
     /// A file of its own was read.
     pub own: bool,
     pub start_repo: String,
-    pub start_folder: Option<PathBuf>,
-    pub last_folder: Option<PathBuf>,
-    pub head: Option<String>,
     pub version: String,
     pub entrypoint: String,
     pub developer: Option<Developer>,
@@ -43,24 +37,20 @@ pub(crate) struct Session {
 impl Ledger {
     pub(crate) fn session(&self, id: &SessionId) -> Result<Option<Session>> {
         let mut select = self.db.prepare_cached(
-            "SELECT own, start_repo, start_folder, last_folder, head, version, entrypoint, developer, environment,
-                 provider, billing, end_reason
+            "SELECT own, start_repo, version, entrypoint, developer, environment, provider, billing, end_reason
              FROM session WHERE id = ?1",
         )?;
         let session = select.query_row([id.as_str()], |row| {
             Ok(Session {
                 own: row.get(0)?,
                 start_repo: row.get(1)?,
-                start_folder: row.get::<_, Option<String>>(2)?.map(PathBuf::from),
-                last_folder: row.get::<_, Option<String>>(3)?.map(PathBuf::from),
-                head: row.get(4)?,
-                version: row.get(5)?,
-                entrypoint: row.get(6)?,
-                developer: row.get::<_, Option<String>>(7)?.and_then(|json| serde_json::from_str(&json).ok()),
-                environment: row.get(8)?,
-                provider: row.get(9)?,
-                billing: row.get(10)?,
-                end_reason: row.get(11)?,
+                version: row.get(2)?,
+                entrypoint: row.get(3)?,
+                developer: row.get::<_, Option<String>>(4)?.and_then(|json| serde_json::from_str(&json).ok()),
+                environment: row.get(5)?,
+                provider: row.get(6)?,
+                billing: row.get(7)?,
+                end_reason: row.get(8)?,
             })
         });
         Ok(session.optional()?)
@@ -80,17 +70,13 @@ pub(super) fn note(db: &Connection, event: &Event, changes: &mut Changes) -> Res
     let client = &event.client;
     db.prepare_cached("INSERT OR IGNORE INTO session (id) VALUES (?1)")?.execute([event.session.as_str()])?;
     let id = event.session.as_str();
-    if let Some(head) = &event.head {
-        let mut update = db.prepare_cached("UPDATE session SET head = coalesce(head, ?2) WHERE id = ?1")?;
-        update.execute([id, head.as_str()])?;
-    }
     let mut update = db.prepare_cached(
         "UPDATE session SET environment = ?2, provider = ?3, billing = ?4, developer = coalesce(?5, developer),
              end_reason = coalesce(?6, end_reason)
          WHERE id = ?1 AND (environment, provider, billing, developer, end_reason)
              IS NOT (?2, ?3, ?4, coalesce(?5, developer), coalesce(?6, end_reason))",
     )?;
-    let changed = update.execute(params![
+    let told_more = update.execute(params![
         id,
         client.environment.as_str(),
         client.provider.as_str(),
@@ -98,7 +84,7 @@ pub(super) fn note(db: &Connection, event: &Event, changes: &mut Changes) -> Res
         event.developer.as_ref().and_then(|developer| serde_json::to_string(developer).ok()),
         event.end_reason.map(EndReason::as_str),
     ])?;
-    if changed > 0 {
+    if told_more > 0 {
         changes.session(id);
     }
     Ok(())
@@ -112,6 +98,7 @@ pub(super) fn seen(db: &Connection, session: &SessionId, seen: &Seen, changes: &
     let mut update = db.prepare_cached(
         "UPDATE session SET own = max(own, ?2),
              own_at = min(coalesce(own_at, ?3), coalesce(?3, own_at)),
+             forked = max(forked, ?7),
              version = CASE WHEN ?4 <> '' THEN ?4 ELSE version END,
              entrypoint = CASE WHEN ?5 <> '' THEN ?5 ELSE entrypoint END,
              developer = coalesce(?6, developer)
@@ -119,19 +106,13 @@ pub(super) fn seen(db: &Connection, session: &SessionId, seen: &Seen, changes: &
     )?;
     let developer = seen.developer.as_ref().and_then(|developer| serde_json::to_string(developer).ok());
     let own_at = seen.own_at.map(Timestamp::as_millisecond);
-    update.execute(params![id, seen.own, own_at, seen.version, seen.entrypoint, developer])?;
+    update.execute(params![id, seen.own, own_at, seen.version, seen.entrypoint, developer, seen.forked])?;
     if let Some(start) = &seen.start {
         let mut update = db.prepare_cached(
-            "UPDATE session SET start_at = ?2, start_repo = ?3, start_folder = ?4
+            "UPDATE session SET start_at = ?2, start_repo = ?3
              WHERE id = ?1 AND (start_at IS NULL OR start_at > ?2)",
         )?;
-        update.execute(params![id, start.at.as_millisecond(), start.repo, start.folder])?;
-    }
-    if let Some(last) = &seen.last {
-        let mut update = db.prepare_cached(
-            "UPDATE session SET last_at = ?2, last_folder = ?3 WHERE id = ?1 AND (last_at IS NULL OR last_at <= ?2)",
-        )?;
-        update.execute(params![id, last.at.as_millisecond(), last.folder])?;
+        update.execute(params![id, start.at.as_millisecond(), start.repo])?;
     }
     let mut insert =
         db.prepare_cached("INSERT OR IGNORE INTO session_folder (session, folder) VALUES (?1, ?2)")?;

@@ -3,7 +3,7 @@
 use super::files::{self, Known};
 use super::reports::{Changes, touch};
 use super::responses::{Slots, response};
-use super::{Event, Folder, Ledger, folders, meta_number, meta_set, owners, sessions};
+use super::{Event, Folder, Ledger, accounts, folders, meta_number, meta_set, owners, sessions};
 use crate::reading::{Place, Reading, Share};
 use anyhow::Result;
 use jiff::Timestamp;
@@ -78,6 +78,7 @@ fn store(
     }
     requests(db, file, reading, changes)?;
     sessions::mentions(db, reading, changes)?;
+    accounts::keep(db, reading, changes)?;
     Ok(Stored::Done)
 }
 
@@ -95,11 +96,11 @@ fn forget(db: &Connection, file: i64, changes: &mut Changes) -> Result<()> {
 }
 
 fn share_add(db: &Connection, file: i64, place: &Place, share: &Share) -> Result<()> {
-    let (shape, quality) = (&share.shape, &share.quality);
+    let Share { shape, quality, .. } = share;
     let mut insert = db.prepare_cached(
         "INSERT INTO share (file, session, repo, week, started, ended, turns, subagents, tool_errors, api_errors,
-             compactions, prompt_max, lines, malformed, synthetic, unknown_usage)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             compactions, prompt_max, lines, malformed, synthetic, unknown_usage, interruptions)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (session, repo, week, file) DO UPDATE SET
              started = min(coalesce(started, excluded.started), coalesce(excluded.started, started)),
              ended = max(coalesce(ended, excluded.ended), coalesce(excluded.ended, ended)),
@@ -112,7 +113,8 @@ fn share_add(db: &Connection, file: i64, place: &Place, share: &Share) -> Result
              lines = lines + excluded.lines,
              malformed = malformed + excluded.malformed,
              synthetic = synthetic + excluded.synthetic,
-             unknown_usage = unknown_usage + excluded.unknown_usage",
+             unknown_usage = unknown_usage + excluded.unknown_usage,
+             interruptions = interruptions + excluded.interruptions",
     )?;
     insert.execute(params![
         file,
@@ -131,6 +133,7 @@ fn share_add(db: &Connection, file: i64, place: &Place, share: &Share) -> Result
         quality.malformed.cast_signed(),
         quality.synthetic.cast_signed(),
         quality.unknown_usage.cast_signed(),
+        share.interruptions.cast_signed(),
     ])?;
     Ok(())
 }

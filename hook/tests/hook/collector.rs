@@ -88,7 +88,7 @@ impl Collector {
     /// Waits until `count` requests have arrived.
     #[track_caller]
     pub(crate) fn await_requests(&self, count: usize) -> Vec<Request> {
-        let bound = Duration::from_secs(60);
+        let bound = Duration::from_mins(1);
         let requests = self.shared.requests.lock().unwrap();
         let short = |requests: &mut Vec<Request>| requests.len() < count;
         let (requests, timeout) = self.shared.arrived.wait_timeout_while(requests, bound, short).unwrap();

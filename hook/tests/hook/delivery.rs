@@ -1,9 +1,9 @@
 //! What the collector says, and what becomes of the reports.
 
 use crate::collector::{Collector, Manner, applied, raw};
-use crate::world::{ONE, TWO, World, newest, response};
+use crate::world::{ONE, TWO, World, newest, response, ship};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn stage() -> (Collector, World, PathBuf) {
     let (collector, world) = (Collector::start(), World::new());
@@ -14,7 +14,7 @@ fn stage() -> (Collector, World, PathBuf) {
 }
 
 #[track_caller]
-fn delivers(collector: &Collector, world: &World, pay: &PathBuf) {
+fn delivers(collector: &Collector, world: &World, pay: &Path) {
     collector.behave(Manner::Rule(applied));
     let before = collector.reports().len();
     assert_eq!(world.sweep(pay)["sent"].as_array().unwrap().len(), 2);
@@ -27,13 +27,13 @@ fn nothing_is_lost_while_the_collector_is_down() {
     let (collector, world, pay) = stage();
     // a port nobody listens on
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    world.ship(&pay, &json!({"CPVO_URL": format!("http://{closed}")}));
+    ship(&pay, &json!({"CPVO_URL": format!("http://{closed}")}));
     let output = world.hook(&pay, &["sweep"], "");
     assert!(!output.status.success());
     let status = world.json(&pay, &["status", "--json"]);
     assert_eq!(status["waiting"], 2);
     assert!(status["problems"][0].as_str().unwrap().contains("the last delivery failed"), "{status}");
-    world.ship(&pay, &json!({"CPVO_URL": collector.url()}));
+    ship(&pay, &json!({"CPVO_URL": collector.url()}));
     delivers(&collector, &world, &pay);
     assert!(world.hook(&pay, &["status"], "").status.success());
 }
@@ -62,7 +62,7 @@ fn refused_credentials_stop_it_until_they_change() {
     world.sweep(&pay);
     assert_eq!(collector.requests().len(), asked, "it asked again with the same token");
     assert!(!world.hook(&pay, &["status"], "").status.success());
-    world.ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_TOKEN": "another"}));
+    ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_TOKEN": "another"}));
     delivers(&collector, &world, &pay);
 }
 

@@ -1,7 +1,7 @@
 //! What never leaves: other people's projects, other identities, and words.
 
 use crate::collector::Collector;
-use crate::world::{ONE, TWO, World, response};
+use crate::world::{ONE, TWO, World, response, ship};
 use serde_json::{Value, json};
 
 #[test]
@@ -28,7 +28,7 @@ fn a_foreign_identity_opens_no_socket_and_writes_no_file() {
 fn a_session_of_a_foreign_identity_is_neither_stored_nor_sent() {
     let (collector, world) = (Collector::start(), World::new());
     let pay = world.repository("pay", Some(&collector.url()));
-    world.ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_DEVELOPERS": "@acme.example"}));
+    ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_DEVELOPERS": "@acme.example"}));
     let other = world.repository("other", Some(&collector.url()));
     world.git(&other, &["config", "user.email", "bob@home.example"]);
     world.write(ONE, &[response(ONE, "a", &pay, 7)]);
@@ -45,7 +45,7 @@ fn a_session_of_a_foreign_identity_is_neither_stored_nor_sent() {
 fn no_repository_can_widen_the_scope() {
     let (collector, world) = (Collector::start(), World::new());
     let pay = world.repository("pay", None);
-    world.ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_SCOPE": "all"}));
+    ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_SCOPE": "all"}));
     let private = world.repository("private", None);
     world.write(ONE, &[response(ONE, "a", &pay, 7)]);
     world.write(TWO, &[response(TWO, "b", &private, 5)]);

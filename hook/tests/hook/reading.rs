@@ -1,7 +1,7 @@
 //! What transcripts add up to, however they change between two sweeps.
 
 use crate::collector::Collector;
-use crate::world::{ONE, TWO, World, but, newest, prompt, response};
+use crate::world::{ONE, TWO, World, but, newest, prompt, response, ship, write};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -179,7 +179,7 @@ fn subagents_are_part_of_their_session() {
     let (collector, world, pay) = stage();
     world.write(ONE, &[prompt(ONE, &pay), response(ONE, "a", &pay, 7)]);
     let agent = world.transcript(ONE).with_extension("").join("subagents/agent-x.jsonl");
-    world.write_to(
+    write(
         &agent,
         &[but(response(ONE, "s", &pay, 5), &[("isSidechain", json!(true)), ("agentId", json!("x"))])],
     );
@@ -197,10 +197,10 @@ fn nothing_before_since_is_read_until_since_is_earlier() {
     let early = but(response(ONE, "a", &pay, 7), &[("timestamp", json!("2026-11-02T10:00:00Z"))]);
     world.write(ONE, &[early, response(ONE, "b", &pay, 5)]);
     let settings = |since: &str| json!({"CPVO_URL": collector.url(), "CPVO_SINCE": since});
-    world.ship(&pay, &settings("2026-11-10"));
+    ship(&pay, &settings("2026-11-10"));
     world.sweep(&pay);
     totals(&collector, &[("pay", 5)]);
-    world.ship(&pay, &settings("2026-11-01"));
+    ship(&pay, &settings("2026-11-01"));
     world.sweep(&pay);
     totals(&collector, &[("pay", 12)]);
 }
@@ -228,7 +228,9 @@ fn the_commits_of_a_session_are_those_git_has_and_its_developer_wrote() {
     };
     let at = |time: &str| {
         let mut lines = vec![prompt(ONE, &pay), response(ONE, "a", &pay, 7)];
-        lines.iter_mut().for_each(|line| line["timestamp"] = json!(time));
+        for line in &mut lines {
+            line["timestamp"] = json!(time);
+        }
         lines
     };
     // the reflog bears the clock's time, so the session ends now
@@ -250,4 +252,31 @@ fn the_commits_of_a_session_are_those_git_has_and_its_developer_wrote() {
     assert_eq!(on(&made), Some(json!("feature/x")), "{commits:?}");
     assert_eq!(on(&amended), None);
     assert!(commits.iter().all(|commit| commit["sha"].as_str().unwrap().len() == 40));
+}
+
+#[test]
+fn what_only_the_client_s_account_counts_is_a_row_of_its_own() {
+    let (collector, world, pay) = stage();
+    let compaction =
+        but(prompt(ONE, &pay), &[("type", json!("system")), ("subtype", json!("compact_boundary"))]);
+    let account = |output: u64, cost: f64| {
+        json!({"type": "cost-state", "sessionId": ONE, "totalCostUSD": cost, "hasUnknownModelCost": false,
+            "modelUsage": {"claude-opus-5-5": {"inputTokens": 110, "outputTokens": output, "cacheReadInputTokens": 0,
+                "cacheCreationInputTokens": 0, "webSearchRequests": 0, "costUSD": cost}}})
+    };
+    world.write(ONE, &[prompt(ONE, &pay), response(ONE, "a", &pay, 7), compaction, account(57, 0.00158)]);
+    world.sweep(&pay);
+    let report = last(&collector, ONE);
+    let overhead = report["usage"].as_array().unwrap().iter().find(|row| row["agent"] == "overhead").unwrap();
+    assert_eq!(
+        (&overhead["requests"], &overhead["input"], &overhead["output"]),
+        (&json!(0), &json!(100), &json!(50))
+    );
+    assert_eq!((&report["shape"]["compactions"], &report["quality"]["unitemised"]), (&json!(1), &json!(0)));
+    // a difference that no kind of request costs is not guessed at
+    world.append(ONE, &[account(57, 0.5)]);
+    world.sweep(&pay);
+    let report = last(&collector, ONE);
+    assert!(report["usage"].as_array().unwrap().iter().all(|row| row["agent"] != "overhead"));
+    assert_eq!(report["quality"]["unitemised"], 1);
 }

@@ -44,14 +44,9 @@ impl World {
         self.git(&folder, &["init", "-q"]);
         self.git(&folder, &["remote", "add", "origin", &format!("git@git.example:acme/{name}.git")]);
         if let Some(url) = url {
-            self.ship(&folder, &json!({"CPVO_URL": url, "CPVO_TOKEN": format!("token-of-{name}")}));
+            ship(&folder, &json!({"CPVO_URL": url, "CPVO_TOKEN": format!("token-of-{name}")}));
         }
         folder
-    }
-
-    pub(crate) fn ship(&self, folder: &Path, variables: &Value) {
-        let settings = json!({"env": variables}).to_string();
-        std::fs::write(folder.join(".claude/settings.json"), settings).unwrap();
     }
 
     pub(crate) fn git(&self, folder: &Path, args: &[&str]) -> String {
@@ -66,13 +61,7 @@ impl World {
     }
 
     pub(crate) fn write(&self, session: &str, lines: &[Value]) {
-        self.write_to(&self.transcript(session), lines);
-    }
-
-    pub(crate) fn write_to(&self, path: &Path, lines: &[Value]) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(path, text).unwrap();
+        write(&self.transcript(session), lines);
     }
 
     pub(crate) fn append(&self, session: &str, lines: &[Value]) {
@@ -128,10 +117,23 @@ impl World {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("HOME", self.home.path()).env("USER", "ana");
+        #[expect(clippy::disallowed_methods, reason = "git is where the user's shell finds it")]
         command.env("PATH", std::env::var_os("PATH").unwrap());
         command.env("CPVO_STATE_DIR", self.state()).envs(&self.variables);
         command
     }
+}
+
+/// The settings a repository ships.
+pub(crate) fn ship(folder: &Path, variables: &Value) {
+    let settings = json!({"env": variables}).to_string();
+    std::fs::write(folder.join(".claude/settings.json"), settings).unwrap();
+}
+
+pub(crate) fn write(path: &Path, lines: &[Value]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(path, lines.join("\n") + "\n").unwrap();
 }
 
 /// A response of a model, as the client writes it.
