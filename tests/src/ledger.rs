@@ -4,7 +4,7 @@ use crate::fake_api::Bill;
 use crate::wait::attempt;
 use crate::world::World;
 use meter::{
-    Band, Branch, Geo, Hour, Model, NanoUsd, PriceBook, Provider, Row, RowKey, Speed, Tokens, Workflow,
+    Agent, Band, Branch, Geo, Hour, Model, NanoUsd, PriceBook, Provider, Row, RowKey, Speed, Tokens, Workflow,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -62,10 +62,14 @@ impl Ledger {
         total
     }
 
-    /// Tokens by model, without what they cost.
+    /// Tokens of responses by model, without what they cost.
     pub fn by_model(&self) -> BTreeMap<String, Spend> {
-        let models = self.0.keys().map(|place| &place.model);
-        let total = |model: &String| Spend { cost_nanousd: 0, ..self.total(|place| place.model == *model) };
+        let responses = |place: &Place| place.agent != Agent::Overhead.as_str();
+        let models = self.0.keys().filter(|place| responses(place)).map(|place| &place.model);
+        let total = |model: &String| {
+            let total = self.total(|place| responses(place) && place.model == *model);
+            Spend { cost_nanousd: 0, ..total }
+        };
         models.map(|model| (model.clone(), total(model))).collect()
     }
 
@@ -163,7 +167,11 @@ impl World {
 /// Where a bill belongs, by its script, and what it costs by the price list.
 fn priced(bill: &Bill, book: &PriceBook) -> (Place, Spend) {
     let step = &bill.step;
-    let agent = if bill.agent.is_some() { meter::Agent::Subagent } else { meter::Agent::Main };
+    let (agent, branch, requests) = match (&bill.agent, step.overhead) {
+        (_, true) => (Agent::Overhead, "", 0),
+        (None, false) => (Agent::Main, step.branch.unwrap_or("main"), 1),
+        (Some(_), false) => (Agent::Subagent, step.branch.unwrap_or("main"), 1),
+    };
     let row = |tokens: Tokens| Row {
         key: RowKey {
             hour: Hour::of(bill.at),
@@ -175,7 +183,7 @@ fn priced(bill: &Bill, book: &PriceBook) -> (Place, Spend) {
             geo: if step.geo == Some("us") { Geo::Us } else { Geo::Elsewhere },
             band: Band::of(tokens.prompt()),
         },
-        requests: 1,
+        requests,
         tokens,
     };
     let slices = if step.iterations.is_empty() { vec![step.told()] } else { step.iterations.clone() };
@@ -185,9 +193,9 @@ fn priced(bill: &Bill, book: &PriceBook) -> (Place, Spend) {
         session_id: bill.session.clone(),
         team: "payments".to_owned(),
         repo: step.repo.unwrap_or(crate::REPO).to_owned(),
-        branch: step.branch.unwrap_or("main").to_owned(),
+        branch: branch.to_owned(),
         model: bill.model.clone(),
         agent: agent.as_str().to_owned(),
     };
-    (place, Spend { requests: 1, tokens: step.told(), cost_nanousd: cost })
+    (place, Spend { requests, tokens: step.told(), cost_nanousd: cost })
 }

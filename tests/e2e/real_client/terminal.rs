@@ -87,3 +87,18 @@ fn interrupted_answer() {
         Played { seen: vec![leave(terminal)], claims: Vec::new(), cut: (0, 1) }
     });
 }
+
+#[test]
+fn compaction() {
+    scenario("/compact, /exit", |world| {
+        hello(world);
+        let summary = say("<summary>They said hello.</summary>").billed(3, 30);
+        world.api.script("summary", [summary.for_the_client()]);
+        let terminal = world.terminal();
+        terminal.enter("go [[hello]]");
+        terminal.await_text("● Hello there.");
+        terminal.enter("/compact [[summary]]");
+        terminal.await_text("Compacted");
+        played(world, vec![leave(terminal)])
+    });
+}

@@ -44,6 +44,8 @@ pub struct Step {
     pub hang: Option<Hang>,
     /// Cut off by the person: the transcript keeps what `message_start` said.
     pub interrupted: bool,
+    /// Asked by the client for its own housekeeping: no response line, only the session's account counts it.
+    pub overhead: bool,
     /// The branch and the repository a right reader finds for it; `None` = the world's usual one.
     pub branch: Option<&'static str>,
     pub repo: Option<&'static str>,
@@ -93,6 +95,7 @@ impl Step {
             overloaded: 0,
             hang: None,
             interrupted: false,
+            overhead: false,
             branch: None,
             repo: None,
         }
@@ -139,6 +142,11 @@ impl Step {
     /// Hangs after its first block until a person has had enough.
     pub fn interrupted(self) -> Self {
         Self { interrupted: true, ..self.hanging(Hang::FirstBlock) }
+    }
+
+    pub fn for_the_client(mut self) -> Self {
+        self.overhead = true;
+        self
     }
 
     /// What the client is told of the bill: of an interrupted answer, only what it began with.
