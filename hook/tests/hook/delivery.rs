@@ -187,3 +187,15 @@ fn a_collector_restored_from_a_backup_is_healed() {
     world.sweep(&pay);
     assert_eq!(collector.requests().len(), asked, "it is asked once an hour");
 }
+
+#[test]
+fn a_collector_that_calls_everything_stale_is_given_up() {
+    let (collector, world, pay) = stage();
+    collector.behave(Manner::Rule(|report| {
+        let seq = report["rank"]["seq"].as_u64().unwrap();
+        json!({"status": "stale", "stored_rank": {"parser": 1, "epoch": report["rank"]["epoch"], "seq": seq + 1}})
+    }));
+    assert_eq!(world.sweep(&pay)["sent"], json!([]));
+    assert!(collector.reports().len() <= 2 * 3 * 4, "{}", collector.reports().len());
+    delivers(&collector, &world, &pay);
+}
