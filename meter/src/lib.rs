@@ -11,6 +11,7 @@
 
 mod admit;
 mod answer;
+mod fault;
 mod money;
 mod pricing;
 mod report;
@@ -20,7 +21,8 @@ mod vocabulary;
 mod week;
 
 pub use admit::{Admission, Sender, Stored, Trust, admit};
-pub use answer::{Answer, Fault, FaultCode, Retry, Status};
+pub use answer::{Answer, Status};
+pub use fault::{Fault, FaultCode, Retry};
 pub use money::{NanoUsd, PicoUsd};
 pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
 pub use report::{

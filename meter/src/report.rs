@@ -1,6 +1,6 @@
 //! `Report`: the body of `POST /v1/reports` and the only wire format, with every limit it keeps.
 
-use crate::answer::{Fault, FaultCode, Retry};
+use crate::fault::{Fault, FaultCode, Retry};
 use crate::text::{Email, InstallId, Repo, SessionId, Sha, Text};
 use crate::tokens::{Tokens, bounded, count};
 use crate::vocabulary::{
