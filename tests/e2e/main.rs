@@ -4,6 +4,7 @@ mod database;
 mod delivery;
 mod hook_to_table;
 mod people;
+mod readme;
 mod real_client;
 mod tidy;
 mod up;

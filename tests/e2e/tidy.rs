@@ -1,7 +1,7 @@
 //! The rules of the house that clippy cannot see.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const PRODUCTION_LINES_MAX: usize = 400;
@@ -34,8 +34,8 @@ impl Source {
     }
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+fn root() -> &'static Path {
+    tests::program::checkout()
 }
 
 /// Every file git knows or would take.
@@ -44,19 +44,20 @@ fn files() -> Vec<Source> {
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
         .output()
-        .unwrap();
-    let names = String::from_utf8(list.stdout).unwrap();
+        .expect("git lists the files");
+    let names = String::from_utf8(list.stdout).expect("names in UTF-8");
     let text = |path: &str| {
         Some(Source { path: path.to_owned(), text: fs::read_to_string(root().join(path)).ok()? })
     };
     names.split_terminator('\0').filter_map(text).collect()
 }
 
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|end| end == "rs")
+}
+
 fn rust() -> Vec<Source> {
-    files()
-        .into_iter()
-        .filter(|file| Path::new(&file.path).extension().is_some_and(|end| end == "rs"))
-        .collect()
+    files().into_iter().filter(|file| is_rust(&file.path)).collect()
 }
 
 /// Production code of the three crates.
@@ -187,9 +188,9 @@ fn migrations_are_numbered_without_gaps() {
 fn tests_neither_sleep_nor_hide() {
     let hidden = ["#[ign".to_owned() + "ore", "thread::sl".to_owned() + "eep", "time::sl".to_owned() + "eep"];
     let waits = |file: &Source| file.path == "tests/src/wait.rs";
-    let tests = |file: &Source| match file.is_in(&["tests/", "hook/tests/", "collector/tests/"]) {
-        true => file.text.clone(),
-        false => file.text[file.production().len()..].to_owned(),
+    let tests = |file: &Source| {
+        let all = file.is_in(&["tests/", "hook/tests/", "collector/tests/"]);
+        file.text[if all { 0 } else { file.production().len() }..].to_owned()
     };
     let sources = rust().into_iter().filter(|file| !waits(file));
     let found =
@@ -219,7 +220,7 @@ fn the_map_is_short_and_true() {
         assert!(map.contains(room), "ARCHITECTURE.md does not name {room}");
     }
     let sources: Vec<String> = rust().into_iter().map(|file| file.path).collect();
-    let named = map.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs"));
+    let named = map.split('`').skip(1).step_by(2).filter(|name| is_rust(name));
     let lost = named.filter(|name| !sources.iter().any(|path| path.ends_with(name))).map(str::to_owned);
     nothing(&lost.collect::<Vec<_>>(), "ARCHITECTURE.md names files that are not there");
 }

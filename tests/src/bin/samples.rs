@@ -170,7 +170,7 @@ fn write_session(
     let mut cached = 12_000 + dice.roll(20_000);
     for _ in 0..2 + dice.roll(5) {
         lines.push(line("user", at, false, json!({ "role": "user", "content": "a prompt of the sample" })));
-        for _ in 0..1 + dice.roll(8) {
+        for _ in 0..=dice.roll(8) {
             at = at.checked_add(SignedDuration::from_secs(20 + i64::try_from(dice.roll(90))?))?;
             lines.push(line("assistant", at, false, response(model, &mut cached, dice)));
         }
@@ -206,6 +206,6 @@ fn response(model: &str, cached: &mut u64, dice: &mut Dice) -> Value {
 fn write_lines(path: &Path, lines: &[Value]) -> Result<()> {
     let folder = path.parent().context("a transcript lies in a folder")?;
     fs::create_dir_all(folder)?;
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    fs::write(path, lines.join("\n") + "\n").with_context(|| format!("cannot write {}", path.display()))
 }
