@@ -5,13 +5,15 @@ use crate::listing::{Cell, Listing};
 use anyhow::{Context, Result, bail};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 const STATEMENTS_KEPT: usize = 64;
 
 /// SQLite numbers `$2` by where it first appears and `?2` by its number.
@@ -35,12 +37,30 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536")?;
     match access {
         Access::Read => connection.execute_batch("PRAGMA query_only = ON")?,
-        Access::Write => connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA journal_size_limit = 67108864",
-        )?,
+        Access::Write => {
+            keep_wal(&connection)?;
+            connection.execute_batch(
+                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864",
+            )?;
+        }
     }
     Ok(connection)
+}
+
+/// SQLite does not wait by itself where two connections turn a new file to WAL at once.
+fn keep_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < BUSY_WAIT =>
+            {
+                thread::sleep(BUSY_PAUSE);
+                waited += BUSY_PAUSE;
+            }
+            done => return done,
+        }
+    }
 }
 
 pub(super) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<u64> {
