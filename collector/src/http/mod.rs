@@ -17,7 +17,8 @@ use crate::keys::Verifying;
 use crate::store::Store;
 use anyhow::Result;
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::header::SERVER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use error::Error;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub(crate) use auth::claims;
@@ -42,6 +44,8 @@ const HEADERS_WAIT: Duration = Duration::from_secs(10);
 const REQUEST_WAIT: Duration = Duration::from_secs(30);
 /// How long requests under way may take once the server is to stop.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// A hook offers what an older collector did not know again when this changes.
+const VERSION: HeaderValue = HeaderValue::from_static(concat!("cpvo/", env!("CARGO_PKG_VERSION")));
 const CONNECTIONS_MAX: usize = 2048;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -74,6 +78,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(async || Error::NotFound)
+        .layer(SetResponseHeaderLayer::overriding(SERVER, VERSION))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WAIT))
         .with_state(app)
 }

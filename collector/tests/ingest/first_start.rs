@@ -3,6 +3,7 @@
 use crate::server::Server;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
 use tests::program::{binary, command, run};
 
 #[test]
@@ -64,4 +65,14 @@ fn it_is_alive_and_ready() {
     let (status, metrics) = server.get("/metrics");
     assert!(status == 200 && metrics.contains("cpvo_reports_total{status=\"applied\"} 0"), "{metrics}");
     assert_eq!(server.get("/nothing").0, 404);
+}
+
+#[test]
+fn every_answer_says_which_version_gave_it() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    stream.write_all(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(concat!("\r\nserver: cpvo/", env!("CARGO_PKG_VERSION"), "\r\n")), "{answer}");
 }
