@@ -29,9 +29,10 @@ pub(super) fn run(config: &Config, all: bool, json: bool) -> Result<()> {
     troubles.extend(unread);
     tell(&troubles);
     let mut out = std::io::stdout().lock();
-    match json {
-        true => writeln!(out, "{}", serde_json::to_string(&totals)?)?,
-        false => write!(out, "{}", person(&totals, all))?,
+    if json {
+        writeln!(out, "{}", serde_json::to_string(&totals)?)?;
+    } else {
+        write!(out, "{}", person(&totals, all))?;
     }
     Ok(())
 }
@@ -87,9 +88,10 @@ fn person(totals: &Totals, all: bool) -> String {
 }
 
 fn all_of(models: &ByModel) -> Sum {
-    let mut all = Sum::default();
-    models.values().for_each(|sum| all += *sum);
-    all
+    models.values().fold(Sum::default(), |mut all, sum| {
+        all += *sum;
+        all
+    })
 }
 
 /// What a reader of the numbers should know of them.
@@ -102,7 +104,7 @@ fn doubts(quality: &Quality) -> String {
         (quality.adopted, "response", "whose first session is not known"),
     ];
     let said = said.into_iter().filter(|(count, ..)| *count > 0);
-    said.map(|(count, noun, what)| format!("{} {what}\n", counted(count, noun))).collect()
+    said.fold(String::new(), |text, (count, noun, what)| text + &counted(count, noun) + " " + what + "\n")
 }
 
 fn counted(count: u64, noun: &str) -> String {
@@ -134,8 +136,8 @@ impl Table {
     fn text(&self) -> String {
         let wide = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let line = |name: &str, cells: [String; 7]| {
-            let cells: String = cells.iter().map(|cell| format!("  {cell:>10}")).collect();
-            format!("{name:wide$}{cells}\n")
+            let cells = cells.map(|cell| format!("  {cell:>10}"));
+            format!("{name:wide$}{}\n", cells.concat())
         };
         let mut text = String::new();
         for (name, sum) in &self.0 {

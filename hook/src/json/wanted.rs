@@ -13,6 +13,7 @@ pub(crate) struct Object<F: 'static> {
 }
 
 impl<F: Copy> Object<F> {
+    #[expect(clippy::indexing_slicing, reason = "every table is a constant: the compiler would stop")]
     pub(crate) const fn new(keys: &'static [(&'static str, Want<F>)]) -> Self {
         let mut of_length = [0; KEY_BYTES_MAX + 1];
         let mut index = 0;

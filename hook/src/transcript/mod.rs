@@ -133,6 +133,7 @@ pub(crate) struct Response {
     pub(crate) finished: bool,
 }
 
+#[cfg(test)]
 impl Response {
     pub(crate) fn tokens(&self) -> Tokens {
         self.slices.iter().map(|(_, tokens)| *tokens).sum()
