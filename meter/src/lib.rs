@@ -7,7 +7,7 @@
 //! - [`Week`] and [`Hour`]: UTC time as it is stored.
 //! - [`NanoUsd`]: money, always an integer.
 //! - [`PriceBook`]: what the tokens of a model cost at an hour.
-//! - [`admit`]: whether a snapshot replaces the one already stored.
+//! - [`admit()`]: whether a snapshot replaces the one already stored.
 
 mod admit;
 mod answer;
