@@ -2,10 +2,11 @@
 
 use super::UNASSIGNED;
 use super::timeline::{Stay, Wish, all_time};
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use meter::{Email, Hour, Repo, Text};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use toml::Spanned;
 
 /// What teams.toml says.
@@ -16,6 +17,24 @@ pub(crate) struct Teams {
     pub members: BTreeMap<String, Vec<Wish>>,
     /// Other names of members, to their email.
     pub aliases: BTreeMap<String, String>,
+}
+
+/// Why teams.toml is refused.
+///
+/// The whole of it is for an admin's eyes, as it may quote an email or a line of the file; `line` and `kind`
+/// are for everyone's.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub(crate) struct Fault {
+    pub line: usize,
+    pub kind: &'static str,
+    message: String,
+}
+
+impl Fault {
+    fn new(line: usize, kind: &'static str, message: impl Display) -> Self {
+        Self { line, kind, message: message.to_string() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +118,7 @@ struct RepositoryTable {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "members = [{ email = \"ana@acme.example\" }]")]
 struct MemberTable {
     email: Email,
     #[serde(default)]
@@ -142,39 +161,40 @@ struct Line {
 }
 
 /// Reads teams.toml. The error names the line.
-pub(crate) fn parse(text: &str) -> Result<Teams> {
-    let file: File = toml::from_str(text)?;
-    let line_of = |offset: usize| text[..offset].matches('\n').count() + 1;
-    let mut teams = Vec::new();
+pub(crate) fn parse(text: &str) -> Result<Teams, Fault> {
+    let line_of = |offset: usize| text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    let file: File = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(span.start));
+        Fault::new(line, "not in the form of teams.toml", error)
+    })?;
+    let (mut teams, mut numbers) = (Vec::new(), Vec::new());
     let mut lines: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     let mut aliases = BTreeMap::new();
     for table in file.team {
         let number = line_of(table.span().start);
-        let (team, members) = team(table.into_inner()).map_err(|error| anyhow!("line {number}: {error}"))?;
+        let (team, members) =
+            team(table.into_inner()).map_err(|error| Fault::new(number, "a team is not right", error))?;
         for member in members {
             let number = line_of(member.span().start);
             let MemberTable { email, aliases: others, from, until } = member.into_inner();
             let wish =
                 Wish { team: team.id.clone(), from: from.map(|day| day.0), until: until.map(|day| day.0) };
-            ensure!(
-                wish.from.is_none_or(|from| wish.until.is_none_or(|until| from < until)),
-                "line {number}: {email} leaves {} before joining it",
-                team.id
-            );
-            for alias in others {
-                let alias = alias.as_str().to_lowercase();
-                let former = aliases.insert(alias.clone(), email.to_string());
-                if let Some(former) = former.filter(|former| former != email.as_str()) {
-                    bail!("line {number}: {alias} is an alias of {former} already");
-                }
+            if wish.from.is_some_and(|from| wish.until.is_some_and(|until| from >= until)) {
+                let message = format!("{email} leaves {} before joining it", team.id);
+                return Err(Fault::new(number, "a member leaves before joining", message));
             }
+            alias_add(&mut aliases, &others, &email, number)?;
             lines.entry(email.to_string()).or_default().push(Line { number, wish });
         }
         teams.push(team);
+        numbers.push(number);
     }
-    check_teams(&teams)?;
-    if let Some((alias, member)) = aliases.iter().find(|(alias, _)| lines.contains_key(*alias)) {
-        bail!("line {}: {alias} is a member, and an alias of {member} too", lines[alias][0].number);
+    check_ids(&teams, &numbers)?;
+    check_mergers(&teams, &numbers)?;
+    let both = aliases.iter().find_map(|(alias, member)| Some((alias, member, lines.get(alias)?.first()?)));
+    if let Some((alias, member, line)) = both {
+        let message = format!("{alias} is a member, and an alias of {member} too");
+        return Err(Fault::new(line.number, "an alias is a member too", message));
     }
     let mut members = BTreeMap::new();
     for (email, lines) in lines {
@@ -183,6 +203,25 @@ pub(crate) fn parse(text: &str) -> Result<Teams> {
         members.insert(email, wishes);
     }
     Ok(Teams { list: teams, members, aliases })
+}
+
+fn alias_add(
+    aliases: &mut BTreeMap<String, String>,
+    others: &[Text<254>],
+    email: &Email,
+    line: usize,
+) -> Result<(), Fault> {
+    for alias in others {
+        // as identities are stored: emails in lower case, other names as they are
+        let alias = alias.as_str();
+        let alias = if alias.contains('@') { alias.to_lowercase() } else { alias.to_owned() };
+        let former = aliases.insert(alias.clone(), email.to_string());
+        if let Some(former) = former.filter(|former| former != email.as_str()) {
+            let message = format!("{alias} is an alias of {former} already");
+            return Err(Fault::new(line, "an alias of two members", message));
+        }
+    }
+    Ok(())
 }
 
 fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
@@ -220,40 +259,53 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
     Ok((team, table.members))
 }
 
-fn check_teams(teams: &[Team]) -> Result<()> {
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    for team in teams {
+fn check_ids(teams: &[Team], numbers: &[usize]) -> Result<(), Fault> {
+    let mut owners: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    for (team, number) in teams.iter().zip(numbers) {
         for id in std::iter::once(&team.id).chain(&team.formerly) {
-            if let Some(other) = owners.insert(id, &team.id) {
-                bail!("two teams have the id {id}: {other} and {}", team.id);
+            if let Some((other, line)) = owners.insert(id, (&team.id, *number)) {
+                let message = format!(
+                    "two teams have the id {id}: {other} (line {line}) and {} (line {number})",
+                    team.id
+                );
+                return Err(Fault::new(*number, "two teams have one id", message));
             }
-        }
-    }
-    for team in teams {
-        let mut at = team;
-        for _ in 0..=teams.len() {
-            let Some(next) = &at.merged_into else { break };
-            let known = teams.iter().find(|team| team.id == *next);
-            at = known.ok_or_else(|| anyhow!("merged_into of {} names the unknown team {next}", at.id))?;
-            ensure!(at.id != team.id, "{} is merged into itself", team.id);
         }
     }
     Ok(())
 }
 
-fn check_lines(email: &str, lines: &[Line]) -> Result<()> {
+fn check_mergers(teams: &[Team], numbers: &[usize]) -> Result<(), Fault> {
+    for (team, number) in teams.iter().zip(numbers) {
+        let fault = |message: String| Fault::new(*number, "merged_into is not right", message);
+        let mut at = team;
+        for _ in 0..=teams.len() {
+            let Some(next) = &at.merged_into else { break };
+            let known = teams.iter().find(|team| team.id == *next);
+            at = known
+                .ok_or_else(|| fault(format!("merged_into of {} names the unknown team {next}", at.id)))?;
+            if at.id == team.id {
+                return Err(fault(format!("{} is merged into itself", team.id)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_lines(email: &str, lines: &[Line]) -> Result<(), Fault> {
     let stay = |line: &Line| {
         let Wish { team, from, until } = line.wish.clone();
         Stay { team, from: from.unwrap_or_else(all_time), until }
     };
     for (index, line) in lines.iter().enumerate() {
-        if let Some(other) = lines[index + 1..].iter().find(|other| stay(other).overlaps(&stay(line))) {
+        let clash = lines.iter().skip(index + 1).find(|other| stay(other).overlaps(&stay(line)));
+        if let Some(other) = clash {
             let (a, b) = (&line.wish.team, &other.wish.team);
-            bail!(
+            let message = format!(
                 "{email} is in two teams at once: {a} (line {}) and {b} (line {}); give one an until, the other a from",
-                line.number,
-                other.number
+                line.number, other.number
             );
+            return Err(Fault::new(other.number, "a member is in two teams at once", message));
         }
     }
     Ok(())
@@ -290,7 +342,7 @@ strictness = "targeted"
 ship = "merge"
 repositories = ["github.com/acme/pay", { repo = "github.com/acme/mono", paths = ["services/pay/**"] }]
 members = [
-  { email = "Ana@acme.example", aliases = ["github:Ana", "ana@noreply.example"], from = "2026-01-01" },
+  { email = "Ana@acme.example", aliases = ["github:Ana", "Ana@noreply.example"], from = "2026-01-01" },
   { email = "bob@acme.example", until = 2026-06-01 },
 ]
 
@@ -304,7 +356,8 @@ members = [{ email = "bob@acme.example", from = "2026-06-01T00:00:00Z" }]
         let teams = parse(GOOD).unwrap();
         assert_eq!(teams.list[1].id, "search");
         assert_eq!(teams.list[0].repositories[1].1, "services/pay/**");
-        assert_eq!(teams.aliases["github:ana"], "ana@acme.example");
+        assert_eq!(teams.aliases["github:Ana"], "ana@acme.example");
+        assert_eq!(teams.aliases["ana@noreply.example"], "ana@acme.example");
         let june = "2026-06-01T00:00:00Z".parse().ok();
         let wish = |team: &str, from, until| Wish { team: team.to_owned(), from, until };
         assert_eq!(
@@ -347,11 +400,12 @@ id = "b"
         refused("[[team]\nid = \"a\"", &["line 1", "column"]);
         refused("[[team]]\nwindow_days = 91\nid = \"a\"", &["line 1", "window_days"]);
         refused("[[team]]\nid = \"unassigned\"", &["line 1", "unassigned"]);
-        refused("[[team]]\nid = \"a\"\n[[team]]\nid = \"a\"", &["two teams", "a"]);
+        refused("[[team]]\nid = \"a\"\n[[team]]\nid = \"a\"", &["two teams", "a (line 1)", "a (line 3)"]);
         refused("[[team]]\nid = \"a\"\nmerged_into = \"x\"\nuntil = \"2026-01-01\"", &["unknown team x"]);
         refused("[[team]]\nid = \"a\"\nmerged_into = \"a\"\nuntil = \"2026-01-01\"", &["into itself"]);
         refused("[[team]]\nid = \"a\"\nmerged_into = \"b\"", &["needs until"]);
         refused("[[team]]\nid = \"a\"\nmembers = [{ email = \"ana\" }]", &["line 3", "email"]);
+        refused("[[team]]\nid = \"a\"\nmembers = [\"a@b\"]", &["line 3", "members = [{ email = "]);
         refused(
             "[[team]]\nid = \"a\"\nmembers = [{ email = \"a@b\", from = \"1.1.26\" }]",
             &["line 3", "1.1.26"],
@@ -371,8 +425,8 @@ id = "b"
             &["x@y", "a (line 3)", "b (line 7)"],
         );
         refused(
-            "[[team]]\nid = \"a\"\nmembers = [{ email = \"x@y\", aliases = [\"z\"] },\n{ email = \"w@y\", aliases = [\"Z\"] }]",
-            &["line 4", "z", "x@y"],
+            "[[team]]\nid = \"a\"\nmembers = [{ email = \"x@y\", aliases = [\"z@y\"] },\n{ email = \"w@y\", aliases = [\"Z@y\"] }]",
+            &["line 4", "z@y", "x@y"],
         );
         refused(
             "[[team]]\nid = \"a\"\nmembers = [{ email = \"x@y\", aliases = [\"w@y\"] },\n{ email = \"w@y\" }]",

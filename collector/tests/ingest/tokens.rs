@@ -7,6 +7,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tests::wait::until;
 
 /// Makes tokens with the collector's own key, as whoever stole it could.
 struct Forge {
@@ -185,6 +186,11 @@ fn no_secret_is_logged() {
     let token = server.token();
     server.deliver(&token, &report(&json!({})));
     refused(&server, &format!("{token}x"), 401);
+    let member = "members = [{ email = \"ana@acme.example\" }]\n";
+    server.collector.teams(&format!("[[team]]\nid = \"a\"\n{member}[[team]]\nid = \"b\"\n{member}"));
+    until("the edit to be refused", || server.collector.log().contains("line=6").then_some(()));
+    server.collector.teams(&format!("[[team]]\nid = \"a\"\nmember = [\"ana@acme.example\"]\n"));
+    until("the edit to be refused", || server.collector.log().contains("line=3").then_some(()));
     let log = server.collector.log();
     let signature = token.rsplit('.').next().unwrap();
     for secret in [signature, "ana@acme.example", "feature/PAY-42"] {
