@@ -55,10 +55,10 @@ impl Follower {
             // a file is replaced by a rename, perhaps of a link in its folder; the database writes there too
             let replaced =
                 matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
-            let named =
+            let ours =
                 event.paths.iter().any(|path| names.iter().any(|name| path.file_name() == name.as_deref()));
             // our own reading is an access
-            replaced || named && !matches!(event.kind, EventKind::Access(_))
+            replaced || ours && !matches!(event.kind, EventKind::Access(_))
         };
         let tell = move |event: notify::Result<Event>| {
             if event.is_ok_and(|event| concerns(&event)) {
