@@ -1,5 +1,6 @@
 //! `cpvo hooks-config`: makes a repository's sessions report, by merging our hooks into its settings.
 
+mod address;
 mod bootstrap;
 mod document;
 mod merge;
@@ -7,12 +8,13 @@ mod place;
 
 use crate::config::{Clock, Config, Options};
 use crate::token;
+use address::{address, day, developer, guarded, is_local, token_text};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use askama::Template;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use merge::Wanted;
-use meter::{Email, Repo};
+use meter::Repo;
 use place::Place;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -33,10 +35,10 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_parser = developer)]
     developers: Vec<String>,
     /// A write-only token [default: the one that is there, else a new one where cpvo.toml is found]
-    #[arg(long)]
+    #[arg(long, value_parser = token_text)]
     token: Option<String>,
     /// The day before which nothing is read [default: the one that is there, else today]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     since: Option<Date>,
     /// A folder in which sessions are started too: Claude Code reads the settings of that folder alone
     #[arg(long, value_name = "FOLDER")]
@@ -71,7 +73,7 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
     let folders = [Path::new("")].into_iter().chain(args.folder.iter().map(PathBuf::as_path));
     let folders = folders.map(|folder| Folder::read(&root, folder)).collect::<Result<Vec<_>>>()?;
     if args.remove {
-        return remove(&folders);
+        return remove(&root, &folders);
     }
     let config = options.load_if_any()?;
     let script = match (args.bootstrap, &config) {
@@ -102,6 +104,7 @@ impl Folder {
             notice: read("CPVO.md")?,
             script: read("cpvo-bootstrap.sh")?,
         };
+        folder.settings.ensure_writable()?;
         folder.notice.ensure_ours(OURS)?;
         folder.script.ensure_ours(OURS)?;
         Ok(folder)
@@ -142,8 +145,9 @@ fn merged(folders: &[Folder], wanted: &Wanted) -> Result<Vec<String>> {
 }
 
 fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> {
+    let url = wanted.url.as_deref().unwrap_or_default();
     let notice = Notice {
-        url: wanted.url.as_deref().unwrap_or_default(),
+        url,
         developers: wanted.developers.as_deref(),
         since: wanted.since.as_deref(),
         bootstrap: wanted.bootstrap,
@@ -160,6 +164,12 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
             }
         }
     }
+    if is_local(url) {
+        writeln!(
+            said,
+            "warning: only this machine reaches {url}; `url` in cpvo.toml, or --url, names the public address"
+        )?;
+    }
     if wanted.token.is_none() {
         writeln!(said, "no token yet: `cpvo token issue` makes one, --token adds it")?;
     }
@@ -173,7 +183,7 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
     Ok(())
 }
 
-fn remove(folders: &[Folder]) -> Result<()> {
+fn remove(root: &Path, folders: &[Folder]) -> Result<()> {
     // all are read before one is written
     let stripped = folders.iter().map(|Folder { settings, .. }| match settings.text() {
         Some(text) => merge::remove(text).with_context(|| settings.name().display().to_string()),
@@ -181,17 +191,38 @@ fn remove(folders: &[Folder]) -> Result<()> {
     });
     let stripped = stripped.collect::<Result<Vec<_>>>()?;
     let mut said = stdout().lock();
+    let (mut any, mut token) = (false, false);
     for (folder, settings) in folders.iter().zip(&stripped) {
+        token |= merge::variable(folder.settings.text().unwrap_or_default(), "CPVO_TOKEN")?.is_some();
         for (place, text) in
             [(&folder.settings, settings.as_deref()), (&folder.notice, None), (&folder.script, None)]
         {
             if place.set(text)? {
                 let word = if text.is_some() { "restored" } else { "removed" };
                 writeln!(said, "{word} {}", place.name().display())?;
+                any = true;
             }
         }
     }
+    if !any {
+        writeln!(said, "nothing of cpvo was there")?;
+    }
+    if token {
+        writeln!(said, "the token stays valid until `cpvo token revoke`; `cpvo token list` shows its id")?;
+    }
+    for folder in place::others(root).into_iter().filter(|folder| !is_clean(root, folder)) {
+        let settings = folder.join(".claude/settings.json");
+        let (settings, folder) = (settings.display(), folder.display());
+        writeln!(said, "{settings} still has hooks of cpvo: `--folder {folder} --remove` takes them out")?;
+    }
     Ok(())
+}
+
+/// Whether the settings of a folder hold nothing of ours, as far as they can be read.
+fn is_clean(root: &Path, folder: &Path) -> bool {
+    let settings = Place::read(root, &folder.join(".claude/settings.json"));
+    let text = settings.as_ref().ok().and_then(Place::text).unwrap_or_default();
+    merge::remove(text).map_or(true, |stripped| stripped.as_deref() == Some(text))
 }
 
 /// The repository as the hook will name it.
@@ -199,35 +230,22 @@ fn remote(root: &Path) -> Result<Repo> {
     let git = |args: &[&str]| -> Result<String> {
         let output =
             Command::new("git").arg("-C").arg(root).args(args).output().context("could not run git")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            bail!(
+                "git does not know {}: name a repository with --repo, or pass --token ({said})",
+                root.display()
+            );
+        }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let remotes = git(&["remote"])?;
+    ensure!(
+        !remotes.is_empty(),
+        "{} has no remote yet: `git remote add origin URL` names it, or pass --token",
+        root.display()
+    );
     let name = remotes.lines().find(|name| *name == "origin").or(remotes.lines().next()).unwrap_or_default();
     Repo::of_remote(&git(&["remote", "get-url", name])?)
         .with_context(|| format!("{} has no remote that names a host: pass --token", root.display()))
-}
-
-fn address(text: &str) -> Result<String, String> {
-    let text = text.trim_end_matches('/');
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'\\@?#<>`$".contains(c);
-    if rest.is_empty() || rest.starts_with('/') || rest.contains(odd) {
-        return Err("must be http(s)://host[:port], without user or query".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-/// Whether nobody between can change what is loaded from this address; the script asks the same.
-fn guarded(url: &str) -> bool {
-    let starts = ["https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
-    starts.iter().any(|start| url.starts_with(start))
-}
-
-fn developer(entry: &str) -> Result<String, String> {
-    let entry = entry.trim().to_lowercase();
-    let email = if entry.starts_with('@') { format!("any{entry}") } else { entry.clone() };
-    match email.parse::<Email>() {
-        Ok(_) => Ok(entry),
-        Err(error) => Err(format!("{error}, or @ and a domain")),
-    }
 }

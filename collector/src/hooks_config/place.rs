@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// A file we may write, and what it holds now.
@@ -18,6 +19,8 @@ impl Place {
     /// Reads `name` under `root`, a folder without links in its path.
     pub(super) fn read(root: &Path, name: &Path) -> Result<Self> {
         let path = real_path(root, name)?;
+        let odd = fs::metadata(&path).is_ok_and(|there| !there.is_file());
+        ensure!(!odd, "{} is not a regular file: move it away first", name.display());
         let text = match fs::read(&path) {
             Ok(bytes) => {
                 let text = String::from_utf8(bytes);
@@ -44,6 +47,13 @@ impl Place {
         Ok(())
     }
 
+    /// Refuses a file that its owner made read-only: putting another in its place would go around that.
+    pub(super) fn ensure_writable(&self) -> Result<()> {
+        let locked = fs::metadata(&self.path).is_ok_and(|there| there.permissions().readonly());
+        ensure!(!locked, "{} is read-only: `chmod u+w` it first", self.name.display());
+        Ok(())
+    }
+
     /// Makes the file hold `text`, or be gone; says whether that changed anything.
     pub(super) fn set(&self, text: Option<&str>) -> Result<bool> {
         if self.text() == text {
@@ -60,14 +70,21 @@ impl Place {
         Ok(true)
     }
 
-    /// All of the new text or all of the old one, whenever the power fails; permissions stay.
+    /// All of the new text or all of the old one, whenever the power fails; owner and permissions stay.
     fn write(&self, text: &str) -> Result<()> {
         let folder = self.path.parent().context("no folder")?;
         fs::create_dir_all(folder)?;
         let mut file = tempfile::Builder::new().prefix(".cpvo-").tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         let permissions = match fs::metadata(&self.path) {
-            Ok(there) => there.permissions(),
+            Ok(there) => {
+                let new = file.as_file().metadata()?;
+                if (there.uid(), there.gid()) != (new.uid(), new.gid()) {
+                    fchown(file.as_file(), Some(there.uid()), Some(there.gid()))
+                        .context("its owner would change")?;
+                }
+                there.permissions()
+            }
             Err(_) => permissions_of_new_file(folder)?,
         };
         file.as_file().set_permissions(permissions)?;
@@ -75,6 +92,25 @@ impl Place {
         file.persist(&self.path)?;
         Ok(())
     }
+}
+
+/// The folders below `root` with a `.claude/settings.json`, as seen from it; links are not followed.
+pub(super) fn others(root: &Path) -> Vec<PathBuf> {
+    let (mut found, mut waiting) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let below = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if below && ![".git", ".claude", "node_modules"].iter().any(|skipped| name == *skipped) {
+                waiting.push(entry.path());
+            }
+        }
+        if folder != root && folder.join(".claude/settings.json").is_file() {
+            found.extend(folder.strip_prefix(root).map(Path::to_owned));
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Temporary files are private; what a repository ships has the permissions any new file has.

@@ -4,7 +4,7 @@ use super::{Collector, fails, succeeds};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -111,6 +111,51 @@ fn what_is_not_right_is_left_alone() {
 }
 
 #[test]
+fn what_is_taken_out_is_said_and_what_stays() {
+    let repo = repository();
+    fs::create_dir_all(repo.path().join("packages/a")).unwrap();
+    configure(repo.path(), &["--folder", "packages/a"]);
+    let remove = ["hooks-config", "--repo", ".", "--remove"];
+    let said = succeeds(repo.path(), &remove);
+    assert!(said.contains("removed .claude/settings.json") && said.contains("cpvo token revoke"), "{said}");
+    assert!(said.contains("packages/a/.claude/settings.json still has hooks"), "{said}");
+    let said = succeeds(repo.path(), &[&remove[..], &["--folder", "packages/a"]].concat());
+    assert!(!said.contains("still has hooks") && !said.contains("nothing"), "{said}");
+    assert_eq!(succeeds(repo.path(), &remove), "nothing of cpvo was there\n");
+    assert!(!repo.path().join("packages/a/.claude").exists());
+}
+
+#[test]
+fn settings_that_are_not_ours_to_replace_are_refused() {
+    let repo = repository();
+    let path = repo.path().join(".claude/settings.json");
+    fs::create_dir(repo.path().join(".claude")).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let error = fails(repo.path(), &["hooks-config", "--repo", ".", "--url", URL]);
+    assert!(error.contains("not a regular file"), "{error}");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "{}").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    let error = fails(repo.path(), &["hooks-config", "--repo", ".", "--url", URL]);
+    assert!(error.contains("read-only"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
+}
+
+#[test]
+fn the_owner_stays_and_no_empty_file_is_left() {
+    let repo = repository();
+    let path = repo.path().join(".claude/settings.json");
+    fs::create_dir(repo.path().join(".claude")).unwrap();
+    fs::write(&path, "").unwrap();
+    chown(&path, Some(65534), Some(65534)).expect("the tests run as root");
+    configure(repo.path(), &[]);
+    let there = fs::metadata(&path).unwrap();
+    assert_eq!((there.uid(), there.gid()), (65534, 65534));
+    succeeds(repo.path(), &["hooks-config", "--repo", ".", "--remove"]);
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_link_is_followed_within_the_repository_only() {
     let (repo, other) = (repository(), repository());
     fs::create_dir_all(repo.path().join(".claude")).unwrap();
@@ -138,13 +183,16 @@ fn where_the_collector_is_a_token_is_made_once() {
     let git = |args: &[&str]| {
         assert!(Command::new("git").arg("-C").arg(path).args(args).status().unwrap().success());
     };
-    git(&["init", "-q"]);
     let flags = ["hooks-config", "--repo", path];
     let error = fails(&collector.folder(), &flags);
-    assert!(error.contains("no remote that names a host"), "{error}");
+    assert!(error.contains("name a repository with --repo"), "{error}");
+    git(&["init", "-q"]);
+    let error = fails(&collector.folder(), &flags);
+    assert!(error.contains("has no remote yet"), "{error}");
     git(&["remote", "add", "upstream", "https://github.com/other/pay"]);
     git(&["remote", "add", "origin", "git@GitHub.com:acme/pay.git"]);
-    succeeds(&collector.folder(), &flags);
+    let said = succeeds(&collector.folder(), &flags);
+    assert!(said.contains("only this machine reaches http://127.0.0.1:7878"), "{said}");
     let first = settings(repo.path());
     assert_eq!(first["env"]["CPVO_TOKEN"].as_str().unwrap().split('.').count(), 3);
     assert_eq!(first["env"]["CPVO_URL"], "http://127.0.0.1:7878", "what cpvo.toml says");
@@ -162,10 +210,7 @@ fn where_the_collector_is_a_token_is_made_once() {
     let tokens = succeeds(&collector.folder(), &["token", "list"]);
     assert_eq!(tokens.lines().count(), 2, "a token was made for settings that are not right: {tokens}");
     assert_eq!(tokens.matches("github.com/acme/pay").count(), 1, "{tokens}");
-    let error = fails(
-        &collector.folder(),
-        &[&flags[..], &["--url", "http://cpvo.acme.example", "--bootstrap"]].concat(),
-    );
+    let error = fails(&collector.folder(), &[&flags[..], &["--url", URL, "--bootstrap"]].concat());
     assert!(error.contains("the collector offers no cpvo-hook yet"), "{error}");
     let hooks = collector.folder().join("hooks/x86_64-unknown-linux-musl");
     program(&hooks.join("cpvo-hook"), "program");
@@ -183,8 +228,10 @@ fn wrong_flags_are_named() {
     for (flags, reason) in [
         (&["--url", "cpvo.acme.example"][..], "http(s)://"),
         (&["--url", "https://ana:secret@cpvo.acme.example"], "without user or query"),
+        (&["--url", "http://cpvo.acme.example"], "must begin with https://"),
+        (&["--url", URL, "--token", "hello"], "is no token"),
         (&["--developers", "acme.example"], "@ and a domain"),
-        (&["--since", "yesterday"], "--since"),
+        (&["--since", "yesterday"], "YYYY-MM-DD"),
         (&[], "--url"),
         (&["--url", URL, "--bootstrap"], "cpvo.toml"),
     ] {
