@@ -9,7 +9,7 @@ PATH=$PATH:$HOME/.local/bin:$HOME/.cargo/bin
 command -v cpvo-hook >/dev/null 2>&1 && exit 0
 
 # The only programs this repository trusts, by SHA-256.
-case $(uname -s)-$(uname -m) in
+case $(uname -s 2>/dev/null)-$(uname -m 2>/dev/null) in
 Linux-x86_64)
     target=x86_64-unknown-linux-musl name=cpvo-hook
     sha256=0000000000000000000000000000000000000000000000000000000000000000
@@ -27,6 +27,7 @@ esac
 # A guest's machine stays as it is.
 if [ -n "$CPVO_DEVELOPERS" ]; then
     email=$(printf %s "${CPVO_DEVELOPER:-$(git config user.email)}" | tr '[:upper:]' '[:lower:]')
+    [ -n "$email" ] || exit 0
     case ,$(printf %s "$CPVO_DEVELOPERS" | tr '[:upper:]' '[:lower:]' | tr -d ' '), in
     *",$email,"* | *",@${email##*@},"*) ;;
     *) exit 0 ;;

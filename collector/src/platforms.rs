@@ -1,5 +1,6 @@
 //! The machines `cpvo-hook` is built for, and where its programs lie on the collector.
 
+use std::env::consts::{ARCH, OS};
 use std::path::{Path, PathBuf};
 
 /// One kind of machine.
@@ -36,6 +37,17 @@ const fn windows(target: &'static str, uname: &'static str) -> Platform {
 impl Platform {
     pub(crate) fn of_target(target: &str) -> Option<&'static Self> {
         PLATFORMS.iter().find(|platform| platform.target == target)
+    }
+
+    /// What a plain `cargo build` makes here.
+    pub(crate) fn of_this_machine() -> &'static Self {
+        let system = match OS {
+            "macos" => "apple-darwin",
+            "windows" => "pc-windows-msvc",
+            _ => "unknown-linux-gnu",
+        };
+        let [first, ..] = &PLATFORMS;
+        Self::of_target(&format!("{ARCH}-{system}")).unwrap_or(first)
     }
 
     /// Its program under the folder of all of them; no part of the path comes from a request.

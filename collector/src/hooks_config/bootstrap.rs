@@ -11,7 +11,7 @@ use std::path::Path;
 
 const SHIPPED: &str = include_str!("../../../hooks-config/cpvo-bootstrap.sh");
 /// Between these stand the programs; the shipped script shows the form and trusts none.
-const PINS_BEGIN: &str = "case $(uname -s)-$(uname -m) in\n";
+const PINS_BEGIN: &str = "case $(uname -s 2>/dev/null)-$(uname -m 2>/dev/null) in\n";
 const PINS_END: &str = "*) exit 0 ;;\n";
 
 /// A program and the SHA-256 it must have.
@@ -31,8 +31,13 @@ pub(super) fn pins(hooks_dir: &Path) -> Result<Vec<Pin>> {
             Err(error) => return Err(error).with_context(|| format!("could not read {}", path.display())),
         }
     }
-    let example = PLATFORMS[0].path(hooks_dir);
-    ensure!(!pins.is_empty(), "the collector offers no cpvo-hook yet: put one at {}", example.display());
+    let example = Platform::of_this_machine().path(hooks_dir);
+    ensure!(
+        !pins.is_empty(),
+        "the collector offers no cpvo-hook yet: for machines like this one run \
+         `cargo build --profile hook --package hook` and copy target/hook/cpvo-hook to {}",
+        example.display()
+    );
     Ok(pins)
 }
 
@@ -82,7 +87,7 @@ mod tests {
     fn what_the_collector_offers_is_pinned_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let error = pins(folder.path()).err().unwrap().to_string();
-        assert!(error.contains("x86_64-unknown-linux-musl/cpvo-hook"), "{error}");
+        assert!(error.contains("--profile hook") && error.contains(std::env::consts::ARCH), "{error}");
         for target in ["aarch64-apple-darwin", "mips-unknown-linux-gnu"] {
             fs::create_dir(folder.path().join(target)).unwrap();
             fs::write(folder.path().join(target).join("cpvo-hook"), "abc").unwrap();

@@ -132,6 +132,7 @@ fn guests_the_switched_off_and_open_networks_get_nothing() {
         &[only, ("CPVO_DEVELOPER", "eve@else.example")][..],
         &[only, ("CPVO_DEVELOPER", "eve@sub.acme.example")],
         &[only, ("CPVO_DEVELOPER", "")],
+        &[("CPVO_DEVELOPERS", "@acme.example,"), ("CPVO_DEVELOPER", "")],
         &[ana, ("CPVO_DISABLE", "1")],
         &[ana, ("CPVO_URL", "http://0.0.0.0:1")],
         &[ana, ("CPVO_URL", "ftp://127.0.0.1:1")],
@@ -145,6 +146,13 @@ fn guests_the_switched_off_and_open_networks_get_nothing() {
     }
     repository.run(&[only, ana]);
     assert!(repository.installed().exists(), "ana is one of them");
+}
+
+#[test]
+fn the_script_is_silent_where_programs_are_missing() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../hooks-config/cpvo-bootstrap.sh");
+    let mut shell = Command::new("/bin/sh");
+    silent(&shell.arg(script).env_clear().env("HOME", "/nowhere").env("PATH", "/nowhere").output().unwrap());
 }
 
 #[test]
