@@ -142,6 +142,16 @@ fn parse(text: &str, folder: &Path) -> Result<Config> {
 }
 
 impl Database {
+    /// For commands that read: before the first start there is nothing to open.
+    pub(crate) fn ensure_there(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(path) if !path.exists() => {
+                bail!("no database yet at {}: start `cpvo serve`", path.display())
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn parse(text: &str, folder: &Path) -> Result<Self> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(Secret(text.to_owned())));

@@ -4,7 +4,7 @@ use crate::config::{Clock, Options};
 use crate::listing::{Cell, Format, Listing};
 use crate::store::db::Access;
 use crate::store::migrate::catalogue;
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow, ensure};
 use std::io::{Write, stdout};
 
 #[derive(clap::Args)]
@@ -20,11 +20,27 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
         None => tables(),
         Some(query) => {
             let config = options.load()?;
+            ensure!(
+                !query.trim().is_empty(),
+                "the query is empty; `cpvo sql` alone lists what can be asked about"
+            );
+            config.db.ensure_there()?;
             let mut db = crate::store::open(&config.db, Access::Read, now())?;
-            db.listing(&query).context("could not answer the query")?
+            db.listing(&query).map_err(|error| anyhow!("could not answer the query: {}", reason(&error)))?
         }
     };
     Ok(stdout().lock().write_all(listing.render(args.format)?.as_bytes())?)
+}
+
+/// All that the database said, without the numbers that only SQLite's own makers know.
+fn reason(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let plain: Vec<&str> =
+        causes.iter().map(String::as_str).filter(|cause| !cause.starts_with("Error code ")).collect();
+    match causes.first().and_then(|first| first.strip_prefix("Error code ")?.split_once(": ")) {
+        Some((_, first)) => first.to_owned(),
+        None => plain.join(": "),
+    }
 }
 
 fn tables() -> Listing {

@@ -7,7 +7,7 @@ use crate::store::audit::{Event, audit_add};
 use crate::store::db::{Access, Db};
 use crate::store::open;
 use crate::store::token::{Token, token_add, token_list, token_revoke};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::{SignedDuration, Timestamp};
@@ -67,7 +67,11 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
         }
         Command::List => writeln!(out, "{}", table(&token_list(&mut db)?, now))?,
         Command::Revoke { id } => {
-            ensure!(revoke(&mut db, &id, now)?, "there is no token {id} that was not revoked already");
+            if !revoke(&mut db, &id, now)? {
+                let known = token_list(&mut db)?.iter().any(|token| token.id == id);
+                ensure!(known, "there is no token {id}; `cpvo token list` shows the ids");
+                bail!("the token {id} was revoked already");
+            }
             writeln!(out, "revoked {id}")?;
         }
     }

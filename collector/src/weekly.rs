@@ -45,11 +45,12 @@ pub(crate) struct Weekly {
 
 pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
+    config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let team = team.as_deref();
     let weekly = db.snapshot(|db| {
         let weekly = weekly(db, team, weeks, now())?;
-        if let Some(team) = team.filter(|_| weekly.weeks.is_empty()) {
+        if let Some(team) = team.filter(|team| weekly.weeks.is_empty() && *team != UNASSIGNED) {
             let known = team_list(db)?;
             if !known.iter().any(|id| id == team) {
                 bail!("there is no team {team:?}; there are: {}", known.join(", "));

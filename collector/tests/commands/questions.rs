@@ -16,6 +16,26 @@ fn an_empty_collector_says_what_comes_next() {
     assert!(page.contains("No spend yet"), "{page}");
     let error = fails(&collector.folder(), &["weekly", "--team", "nobody"]);
     assert!(error.contains("there is no team \"nobody\""), "{error}");
+    succeeds(&collector.folder(), &["weekly", "--team", "unassigned"]);
+}
+
+#[test]
+fn faults_are_told_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    succeeds(folder.path(), &["init"]);
+    for question in [&["weekly"][..], &["sql", "SELECT 1"]] {
+        let error = fails(folder.path(), question);
+        assert_eq!(error, "cpvo: no database yet at cpvo.db: start `cpvo serve`\n");
+    }
+    let collector = Collector::start();
+    for (query, expected) in
+        [("", "the query is empty"), ("SELEC 1", "syntax error"), ("SELECT * FROM nowhere", "nowhere")]
+    {
+        let error = fails(&collector.folder(), &["sql", query]);
+        assert!(error.contains(expected) && !error.contains("Error code"), "{error}");
+    }
+    let error = fails(&collector.folder(), &["token", "revoke", "abc"]);
+    assert!(error.contains("there is no token abc; `cpvo token list`"), "{error}");
 }
 
 #[test]
