@@ -40,7 +40,14 @@ fn a_repository_is_configured_once_and_restored() {
         assert_eq!(env[name], value);
     }
     let notice = fs::read_to_string(repo.path().join(".claude/CPVO.md")).unwrap();
-    for fact in [URL, "@acme.example,bob@else.example", "2026-01-01", "CPVO_DISABLE=1"] {
+    for fact in [
+        URL,
+        "@acme.example,bob@else.example",
+        "2026-01-01",
+        "CPVO_DISABLE=1",
+        "pseudonym` sends nothing for now",
+        "read on the collector's own machine only",
+    ] {
         assert!(notice.contains(fact), "{fact} is missing in:\n{notice}");
     }
     let again = succeeds(repo.path(), &["hooks-config", "--repo", "."]);
