@@ -29,7 +29,7 @@ fn faults_are_told_in_plain_words() {
     }
     let collector = Collector::start();
     for (query, expected) in
-        [("", "the query is empty"), ("SELEC 1", "syntax error"), ("SELECT * FROM nowhere", "nowhere")]
+        [("", "the query is empty"), ("SELECT FROM", "syntax error"), ("SELECT * FROM nowhere", "nowhere")]
     {
         let error = fails(&collector.folder(), &["sql", query]);
         assert!(error.contains(expected) && !error.contains("Error code"), "{error}");
