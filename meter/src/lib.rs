@@ -12,6 +12,7 @@
 mod admit;
 mod answer;
 mod fault;
+mod limits;
 mod money;
 mod pricing;
 mod report;

@@ -7,7 +7,7 @@ use crate::vocabulary::{
     Agent, Band, Billing, EndReason, Environment, Geo, Provider, PullRequestAction, Speed,
 };
 use crate::week::{Hour, Week};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The version of the wire format.
@@ -22,8 +22,6 @@ pub const REPORTS_MAX: usize = 256;
 pub const REQUESTS_MAX: u64 = 1_000_000;
 pub const COMMITS_MAX: usize = 1_000;
 pub const PULL_REQUESTS_MAX: usize = 1_000;
-/// How far ahead of the collector's clock an hour may lie.
-const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 pub type Branch = Text<255>;
 pub type Model = Text<128>;
@@ -294,42 +292,6 @@ impl Report {
         Ok(report)
     }
 
-    /// What no single field can tell.
-    fn check(&self) -> Result<(), Fault> {
-        let fault = |message: String| Err(Fault::new(FaultCode::Invalid, Retry::Never, message));
-        if let Some(pair) = self.usage.windows(2).find(|pair| pair[0].key == pair[1].key) {
-            return fault(format!(
-                "usage: two rows of {} {} have the same key",
-                pair[0].key.hour, pair[0].key.model
-            ));
-        }
-        if let Some(row) = self.usage.iter().find(|row| row.key.hour.week() != self.week) {
-            return fault(format!("usage: hour {} is not in week {}", row.key.hour, self.week));
-        }
-        if self.usage.iter().any(|row| row.key.model.as_str().is_empty()) {
-            return fault("usage: model is empty".to_owned());
-        }
-        if let (Some(start), Some(end)) = (self.started_at, self.ended_at)
-            && end < start
-        {
-            return fault(format!("ended_at: {end} is before started_at {start}"));
-        }
-        Ok(())
-    }
-
-    /// Refuses, for later, what lies ahead of the clock.
-    pub fn check_time(&self, now: Timestamp) -> Result<(), Fault> {
-        let latest = now.saturating_add(AHEAD_MAX).unwrap_or(Timestamp::MAX);
-        let hours = self.usage.iter().map(|row| row.key.hour.start());
-        match hours.chain(self.started_at).chain(self.ended_at).find(|at| *at > latest) {
-            Some(at) => {
-                let message = format!("{at} is more than 10 minutes ahead of the collector's clock ({now})");
-                Err(Fault::new(FaultCode::Future, Retry::Later, message))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// All responses of the snapshot.
     pub fn requests(&self) -> u64 {
         self.usage.iter().map(|row| row.requests).sum()
@@ -502,13 +464,6 @@ mod tests {
         for bad in ["", "null", "[]", "{", "\"x\"", &"[".repeat(100_000), "{\"schema\":1}"] {
             assert_eq!(Report::parse(bad).unwrap_err().code, FaultCode::Invalid);
         }
-    }
-
-    #[test]
-    fn hours_ahead_of_the_clock_wait() {
-        let report = Report::parse(GOLDEN).unwrap();
-        let fault = report.check_time("2026-11-22T03:49:59Z".parse().unwrap()).unwrap_err();
-        assert_eq!((fault.code, fault.retry), (FaultCode::Future, Retry::Later));
     }
 
     #[test]

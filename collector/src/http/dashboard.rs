@@ -4,6 +4,7 @@ use super::App;
 use super::error::Error;
 use super::weeks::{self, Asked};
 use crate::page::page;
+use anyhow::Context;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header;
@@ -28,7 +29,9 @@ pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Res
     let choice = weeks::choice(asked)?;
     let span = choice.weeks;
     let weekly = weeks::load(&app, choice).await?;
-    let html = page(&weekly, span).map_err(Error::Internal)?;
+    // ten years of many teams take a while, in which this thread would answer nobody
+    let drawn = tokio::task::spawn_blocking(move || page(&weekly, span)).await;
+    let html = drawn.context("drawing was cut short").and_then(|html| html).map_err(Error::Internal)?;
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((GUARDS, kind, html).into_response())
 }

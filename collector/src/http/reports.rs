@@ -109,7 +109,7 @@ fn ingest(db: &mut Db, book: &PriceBook, delivery: &Delivery, now: Timestamp) ->
 
     let change = usage_compare(db, report, rows)?; // upsert
     change.sums.check_room(db)?;
-    week_extend(db, report.week, Week::of(now).max(report.week))?;
+    week_extend(db, report.week, Week::of(now))?;
     session_put(db, &Head { report, owner: &owner, digest, via_repo: via_repo.as_str(), now })?;
     usage_put(db, report, change)?;
     Ok(applied(report))
@@ -467,6 +467,26 @@ members = [{ email = "bob@acme.example" }]
         assert_eq!(rows(db, astray), [""; 0]);
         let one_each = "SELECT team, week, COUNT(*) FROM team_week GROUP BY team, week HAVING COUNT(*) > 1";
         assert_eq!(rows(db, one_each), [""; 0]);
+        let ahead = format!("SELECT team, week FROM team_week WHERE week > '{}'", Week::of(now()));
+        assert_eq!(rows(db, &ahead), [""; 0]);
+    }
+
+    #[test]
+    fn a_report_of_a_week_to_come_adds_no_week() {
+        on_both(|db| {
+            let bare = |week: &str| json!({"week": week, "usage": [], "started_at": null, "ended_at": null});
+            assert_eq!(
+                deliver(db, &bare("9999-W51")).unwrap_err().downcast::<Fault>().unwrap().code,
+                FaultCode::Future
+            );
+            let grant = Grant { via_repo: "github.com/acme/pay".parse().unwrap(), strict: false };
+            let eve = "2026-11-29T23:55:00Z".parse().unwrap(); // the next week is allowed, and not begun
+            let delivery = accept(&json_of(&bare("2026-W49")), &grant, eve).unwrap();
+            db.transaction(|db| ingest(db, &PriceBook::embedded(), &delivery, eve)).unwrap();
+            deliver(db, &json!({})).unwrap();
+            check_sums(db);
+            assert_eq!(rows(db, "SELECT week FROM week ORDER BY week"), ["2026-W47", "2026-W48"]);
+        });
     }
 
     #[test]
