@@ -10,7 +10,7 @@ use meter::{
 use std::collections::{BTreeMap, HashMap};
 
 /// Version of the rules by which transcripts are read.
-pub(crate) const PARSER: u32 = 1;
+pub(crate) const PARSER: u32 = meter::PARSER_MAX;
 /// Room for what is not rows: commits, pull requests, the head.
 const ROWS_BYTES_MAX: usize = REPORT_BYTES_MAX / 2;
 const MERGED: &str = "*";

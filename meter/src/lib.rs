@@ -27,9 +27,9 @@ pub use fault::{Fault, FaultCode, Retry};
 pub use money::{NanoUsd, PicoUsd};
 pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
 pub use report::{
-    Branch, COMMITS_MAX, Client, Commit, Developer, Model, PULL_REQUESTS_MAX, PullRequest, Quality,
-    REPORT_BYTES_MAX, REPORTS_MAX, REQUESTS_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Shape, Word,
-    Workflow,
+    Branch, COMMITS_MAX, Client, Commit, Developer, Model, PARSER_MAX, PULL_REQUESTS_MAX, PullRequest,
+    Quality, REPORT_BYTES_MAX, REPORTS_MAX, REQUESTS_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Shape,
+    Word, Workflow,
 };
 pub use text::{Email, InstallId, Repo, SessionId, Sha, Text, TextError};
 pub use tokens::{COUNT_MAX, Tokens};

@@ -1,18 +1,25 @@
 //! What a report must keep that no single field can tell.
 
 use crate::fault::{Fault, FaultCode, Retry};
-use crate::report::Report;
+use crate::report::{PARSER_MAX, Report};
 use crate::week::Week;
 use jiff::{SignedDuration, Timestamp};
 
 /// How far ahead of the collector's clock a time may lie.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
-/// 2000-01-03T00:00:00Z, the first Monday of its year: no session is older.
-const OLDEST: Timestamp = Timestamp::constant(946_857_600, 0);
+/// How far ahead of the collector's clock a ledger may be born: a hook that is answered `stale` takes an epoch
+/// after the stored one, and must be able to deliver under it.
+const EPOCH_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// 2000-01-01T00:00:00Z; a week of before is none either.
+const OLDEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
 impl Report {
     /// Refuses what contradicts itself.
     pub(crate) fn check(&self) -> Result<(), Fault> {
+        if self.rank.parser > PARSER_MAX {
+            let message = format!("rank.parser: {} is unknown, {PARSER_MAX} is known", self.rank.parser);
+            return Err(Fault::new(FaultCode::Unknown, Retry::AfterUpgrade, message));
+        }
         let fault = |message: String| Err(Fault::new(FaultCode::Invalid, Retry::Never, message));
         if let Some(pair) = self.usage.windows(2).find(|pair| pair[0].key == pair[1].key) {
             return fault(format!(
@@ -25,9 +32,6 @@ impl Report {
         }
         if self.usage.iter().any(|row| row.key.model.as_str().is_empty()) {
             return fault("usage: model is empty".to_owned());
-        }
-        if self.week < Week::of(OLDEST) {
-            return fault(format!("week: {} is before 2000", self.week));
         }
         if let Some(start) = self.started_at.filter(|start| *start < OLDEST) {
             return fault(format!("started_at: {start} is before 2000"));
@@ -56,6 +60,13 @@ impl Report {
         }
         if self.week > Week::of(latest) {
             return future(format!("week: {}", self.week));
+        }
+        let newest = now.saturating_add(EPOCH_AHEAD_MAX).unwrap_or(Timestamp::MAX).as_second();
+        if i64::try_from(self.rank.epoch).map_or(true, |epoch| epoch > newest) {
+            let epoch = self.rank.epoch;
+            let message =
+                format!("rank.epoch: {epoch} is more than a day ahead of the collector's clock ({now})");
+            return Err(Fault::new(FaultCode::Future, Retry::Later, message));
         }
         Ok(())
     }
@@ -120,18 +131,28 @@ mod tests {
     }
 
     #[test]
+    fn no_ledger_is_born_later_than_tomorrow() {
+        let born = |at: &str| {
+            let at: Timestamp = at.parse().unwrap();
+            move |report: &mut Value| report["rank"]["epoch"] = json!(at.as_second())
+        };
+        assert_eq!(clock(THEN, born("2026-11-23T04:30:00Z")), Ok(()));
+        assert_eq!(clock(THEN, born("2026-11-23T04:30:01Z")), WAITS);
+        assert_eq!(clock(THEN, |report| report["rank"]["epoch"] = json!(100_000_000_000_u64)), WAITS);
+    }
+
+    #[test]
+    fn newer_rules_of_reading_wait_for_an_upgrade() {
+        let fault = changed(|report| report["rank"]["parser"] = json!(PARSER_MAX + 1)).unwrap_err();
+        assert_eq!((fault.code, fault.retry), (FaultCode::Unknown, Retry::AfterUpgrade));
+    }
+
+    #[test]
     fn nothing_is_older_than_the_century() {
         let code = |fault: Fault| (fault.code, fault.retry, fault.message);
-        let refused = |field: &str, value: &str| {
-            let change = |report: &mut Value| {
-                report["usage"] = json!([]);
-                report[field] = json!(value);
-            };
-            let (code, retry, message) = changed(change).map_err(code).unwrap_err();
-            assert_eq!((code, retry), (FaultCode::Invalid, Retry::Never));
-            assert!(message.contains(field) && message.contains("before 2000"), "{message}");
-        };
-        refused("week", "1999-W52");
-        refused("started_at", "1999-12-31T00:00:00Z");
+        let old = |report: &mut Value| report["started_at"] = json!("1999-12-31T23:59:59Z");
+        let (code, retry, message) = changed(old).map_err(code).unwrap_err();
+        assert_eq!((code, retry), (FaultCode::Invalid, Retry::Never));
+        assert!(message.starts_with("started_at: 1999"), "{message}");
     }
 }

@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// The version of the wire format.
 pub const SCHEMA: u32 = 1;
+/// The newest rules transcripts are read by.
+pub const PARSER_MAX: u32 = 1;
 /// Rows one report may carry.
 pub const ROWS_MAX: usize = 4_000;
 /// Bytes of JSON one report may have.

@@ -271,7 +271,7 @@ members = [{ email = "bob@acme.example" }]
         on_both(|db| {
             deliver(db, &json!({})).unwrap();
             let mallory = json!({
-                "install_id": "f".repeat(32), "developer": {"email": "mallory@acme.example"}, "rank": rank(u64::from(u32::MAX), 9),
+                "install_id": "f".repeat(32), "developer": {"email": "mallory@acme.example"}, "rank": rank(1_795_690_000, 9),
                 "week": "2026-W46", "usage": [], "started_at": null, "ended_at": null,
             });
             let answer = deliver(db, &mallory).unwrap();
