@@ -14,7 +14,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Headers a proxy adds to what it passes on.
-const PASSED_ON: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+const PASSED_ON: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "cf-connecting-ip",
+];
 
 pub(crate) struct Hosts {
     /// Nothing but this machine can reach the server.
@@ -34,13 +42,15 @@ impl Hosts {
     }
 }
 
-/// The name in `name:port/path`, an IPv6 address without its brackets.
-fn name(text: &str) -> &str {
-    let authority = text.split('/').next().unwrap_or_default();
-    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => authority.split_once(':').map_or(authority, |(name, _)| name),
-    }
+/// The name in `name` or `name:port`, an IPv6 address without its brackets; nothing where it is anything else.
+fn name(authority: &str) -> &str {
+    let (name, rest) = match authority.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']').unwrap_or_default(),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port = rest.strip_prefix(':').unwrap_or("none");
+    let is_port = rest.is_empty() || !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_port { name } else { "" }
 }
 
 pub(super) async fn guard(
@@ -80,6 +90,15 @@ mod tests {
             check("[::1]:7878", &[("host", host)], false);
         }
         check("127.0.0.1:7878", &[], false);
+    }
+
+    #[test]
+    fn a_port_is_digits() {
+        for host in
+            ["127.0.0.1:1@evil.com", "[::1]evil.com", "[::1]:1@evil.com", "127.0.0.1:", "127.0.0.1/x", "[::1"]
+        {
+            check("127.0.0.1:7878", &[("host", host)], false);
+        }
     }
 
     #[test]
