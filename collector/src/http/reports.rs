@@ -299,6 +299,25 @@ members = [{ email = "bob@acme.example" }]
     }
 
     #[test]
+    fn a_session_given_away_moves_no_other() {
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            let other = "8b41c8a0-0000-4000-8000-000000000001";
+            deliver(db, &json!({"session_id": other, "rank": rank(1, 1)})).unwrap();
+            let bob = json!({"rank": rank(1, 1), "developer": {"email": "bob@acme.example"}});
+            deliver(db, &bob).unwrap();
+            // a mark that goes where the other session's rows are judged again
+            let mark = format!("UPDATE usage SET team = 'mark' WHERE session_id = '{other}'");
+            db.batch(&mark).unwrap();
+            deliver(db, &json!({"repo": "github.com/acme/web", "rank": rank(1, 2)})).unwrap();
+            let teams = "SELECT DISTINCT team, developer FROM usage ORDER BY team";
+            assert_eq!(rows(db, teams), ["mark|ana@acme.example", "payments|ana@acme.example"]);
+            db.batch(&mark.replace("mark", "payments")).unwrap();
+            check_sums(db);
+        });
+    }
+
+    #[test]
     fn what_has_no_price_is_visible_and_never_zero() {
         on_both(|db| {
             deliver(db, &json!({"usage": [usage_row(4, "claude-next-9", 50)]})).unwrap();

@@ -283,7 +283,7 @@ fn read_stays(rows: &[Row]) -> Result<Vec<Stay>> {
 }
 
 /// Gives the usage of an identity to the teams its history now says.
-pub(crate) fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
+fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
     let who = values![name];
     let person = match crate::people::developer(name) {
         Some(developer) => person_find(db, &developer)?,
@@ -308,6 +308,23 @@ struct Slot {
     team: String,
     week: String,
     hour: String,
+}
+
+/// Gives the usage of one session to its new owner and the teams of the owner's history.
+pub(crate) fn usage_give(db: &mut Db, session: &str, owner: &Developer) -> Result<()> {
+    let name = identity(owner);
+    let person = person_find(db, owner)?;
+    let mut sums = SumChange::default();
+    for (slot, sum) in usage_sums(db, "session_id = $1", &values![session])? {
+        let team = slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));
+        sums.take(&slot.team, &slot.week, &sum);
+        sums.add(team, &slot.week, &sum);
+        db.execute(
+            "UPDATE usage SET developer = $3, team = $4 WHERE session_id = $1 AND hour = $2",
+            &values![session, &slot.hour, &name, team],
+        )?;
+    }
+    sums.store(db)
 }
 
 /// The sums of the usage rows that `condition` picks, by team and hour.

@@ -2,8 +2,7 @@
 
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, Value, values};
-use super::people::usage_reassign;
-use super::sum::SumChange;
+use super::people::usage_give;
 use crate::people;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -83,10 +82,7 @@ pub(crate) fn session_give(db: &mut Db, report: &Report, owner: &Sender, now: Ti
         "UPDATE session SET developer = $2, trust = $3, install_id = $4 WHERE session_id = $1",
         &values![session, &developer, owner.trust.as_str(), owner.install_id.as_str()],
     )?;
-    db.execute("UPDATE usage SET developer = $2 WHERE session_id = $1", &values![session, &developer])?;
-    let mut sums = SumChange::default();
-    usage_reassign(db, &developer, &mut sums)?;
-    sums.store(db)?;
+    usage_give(db, session, &owner.developer)?;
     let detail = format!("is {developer}, {}", owner.trust.as_str());
     audit_add(db, now, &Event { actor: "collector", action: "owner_changed", subject: session, detail })
 }
