@@ -83,7 +83,10 @@ impl Db {
     pub(crate) fn begin(&mut self) -> Result<()> {
         match self {
             Self::Sqlite(_) => self.batch("BEGIN IMMEDIATE"),
-            Self::Postgres(_) => self.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})")),
+            // each statement must see what was committed while the lock was waited for
+            Self::Postgres(_) => self.batch(&format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+            )),
         }
     }
 

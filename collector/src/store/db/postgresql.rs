@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// After this much silence a dead server is looked for.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Postgres {
     client: postgres::Client,
@@ -18,10 +20,21 @@ impl Postgres {
     pub(super) fn open(address: &str, access: Access) -> Result<Self> {
         let mut settings: postgres::Config = address.parse()?;
         settings.application_name("cpvo").connect_timeout(CONNECT_WAIT);
+        settings
+            .keepalives(true)
+            .keepalives_idle(KEEPALIVE)
+            .keepalives_interval(KEEPALIVE)
+            .keepalives_retries(3);
         let mut client = settings.connect(postgres::NoTls)?;
-        if access == Access::Read {
-            client.batch_execute("SET default_transaction_read_only = on")?;
+        let encoding: String = client.query_one("SHOW server_encoding", &[])?.try_get(0)?;
+        if encoding != "UTF8" {
+            bail!("the database has the encoding {encoding}; create it with ENCODING 'UTF8'");
         }
+        client.batch_execute(match access {
+            Access::Read => "SET default_transaction_read_only = on",
+            // what is acknowledged is on disk, whatever the server's default is
+            Access::Write => "SET synchronous_commit = on",
+        })?;
         Ok(Self { client, prepared: HashMap::new() })
     }
 
@@ -110,4 +123,43 @@ impl ToSql for Value<'_> {
     }
 
     to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Database, Secret};
+    use crate::store::db::{Access, Db};
+    use crate::store::fixture::cluster;
+
+    fn open(address: &str) -> anyhow::Result<Db> {
+        Db::open(&Database::Postgres(Secret(address.to_owned())), Access::Write)
+    }
+
+    fn setting(db: &mut Db, name: &str) -> String {
+        db.query_one(&format!("SELECT current_setting('{name}')"), &[]).unwrap().get(0).unwrap()
+    }
+
+    #[test]
+    fn the_defaults_of_the_server_do_not_matter() {
+        let cluster = cluster();
+        let address = cluster.database("defaults");
+        let set = "ALTER DATABASE defaults SET default_transaction_isolation = 'serializable';
+            ALTER DATABASE defaults SET synchronous_commit = 'off'";
+        open(&address).unwrap().batch(set).unwrap();
+        let mut db = open(&address).unwrap();
+        db.begin().unwrap();
+        assert_eq!(setting(&mut db, "transaction_isolation"), "read committed");
+        assert_eq!(setting(&mut db, "synchronous_commit"), "on");
+    }
+
+    #[test]
+    fn a_database_that_is_not_utf8_is_refused() {
+        let cluster = cluster();
+        let address = cluster.database("plain");
+        let ascii =
+            "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+        open(&address).unwrap().batch(ascii).unwrap();
+        let error = open(&address.replacen("plain", "ascii", 1)).err().unwrap();
+        assert!(format!("{error:#}").contains("ENCODING 'UTF8'"), "{error:#}");
+    }
 }
