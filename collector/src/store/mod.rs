@@ -138,7 +138,8 @@ impl Store {
             healthy
         };
         self.reads.try_send(Box::new(job)).map_err(|_| StoreError::Busy)?;
-        Ok(answer.await.map_err(|_| StoreError::Busy)??)
+        let done = answer.await.map_err(|_| StoreError::Busy)?;
+        done.map_err(|error| if db::is_lost(&error) { StoreError::Busy } else { StoreError::Failed(error) })
     }
 }
 
@@ -220,6 +221,24 @@ mod tests {
     fn add(db: &mut Db, id: i64) -> Result<()> {
         let sql = "INSERT INTO audit VALUES ($1, 'now', 'test', 'added', 'x', '')";
         db.execute(sql, &values![id]).map(drop)
+    }
+
+    #[test]
+    fn a_reader_whose_connection_was_lost_is_busy() {
+        let [_, home] = homes();
+        let (store, threads) = Store::start(&home.database, now()).unwrap();
+        let ask =
+            || runtime().block_on(store.read(|db| db.query_one("SELECT cost_nanousd FROM usage_sum", &[])));
+        (0..20).for_each(|_| drop(ask().unwrap())); // every reader connects
+        let cut = "SELECT CAST(pg_terminate_backend(pid, 5000) AS TEXT) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let mut db = Db::open(&home.database, Access::Read).unwrap();
+        assert!(db.query(cut, &[]).unwrap().len() > 1);
+        let answers: Vec<_> = (0..20).map(|_| ask()).collect();
+        assert!(answers.iter().any(|answer| matches!(answer, Err(StoreError::Busy))));
+        assert!(!answers.iter().any(|answer| matches!(answer, Err(StoreError::Failed(_)))), "{answers:?}");
+        drop(store);
+        threads.running.join().unwrap();
     }
 
     #[test]

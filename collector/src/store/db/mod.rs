@@ -135,6 +135,15 @@ impl Db {
     }
 }
 
+/// Whether an error means that the server or the way to it is gone, not that something is wrong with the work.
+pub(crate) fn is_lost(error: &anyhow::Error) -> bool {
+    let lost = |error: &postgres::Error| {
+        // 57P..: the server shuts down, has crashed or does not take connections yet
+        error.is_closed() || error.code().is_some_and(|code| code.code().starts_with("57P"))
+    };
+    error.chain().any(|cause| cause.is::<std::io::Error>() || cause.downcast_ref().is_some_and(lost))
+}
+
 /// Names a statement by its first words, for an error.
 fn about(sql: &str) -> impl FnOnce() -> String {
     move || format!("the database refused: {}", sql.split_whitespace().take(8).collect::<Vec<_>>().join(" "))
