@@ -1,7 +1,7 @@
 //! `cpvo serve`: the collector, from opening its database to draining at SIGTERM.
 
 use crate::config::{Clock, Options};
-use crate::http::{self, App, Counters, Hosts};
+use crate::http::{self, App, Counters, Hosts, Programs};
 use crate::keys;
 use crate::people::watch::Follower;
 use crate::store::Store;
@@ -50,7 +50,16 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         prepare(&store, &book, now).await?;
         let hosts = Hosts::new(listen);
         let (counters, hooks_dir) = (Counters::default(), config.hooks_dir.clone());
-        let app = Arc::new(App { store, book, keys, counters, hosts, hooks_dir, now });
+        let app = Arc::new(App {
+            store,
+            book,
+            keys,
+            counters,
+            hosts,
+            hooks_dir,
+            programs: Programs::default(),
+            now,
+        });
         let _watcher = follow_teams(&config.teams, &app).await?;
         let _weeks = tokio::spawn(turn_weeks(app.store.clone(), now));
         let listener =

@@ -37,11 +37,15 @@ use tower_http::timeout::TimeoutLayer;
 
 pub(crate) use auth::claims;
 pub(crate) use health::Counters;
+pub(crate) use hook_binary::Programs;
 pub(crate) use hosts::Hosts;
 
 /// A client that has not sent its headers by then is cut off; so is an idle connection.
 const HEADERS_WAIT: Duration = Duration::from_secs(10);
 const REQUEST_WAIT: Duration = Duration::from_secs(30);
+/// A client that does not read its answer is cut off by then. A connection in use is too: a hook's is over in
+/// seconds, and 8 MB of `cpvo-hook` arrive in time at a quarter of a Mbit/s.
+const CONNECTION_LIFE: Duration = Duration::from_mins(5);
 /// How long requests under way may take once the server is to stop.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// A hook offers what an older collector did not know again when this changes.
@@ -59,6 +63,7 @@ pub(crate) struct App {
     pub hosts: Hosts,
     /// The programs `/v1/hook` gives out.
     pub hooks_dir: PathBuf,
+    pub programs: Programs,
     pub now: Clock,
 }
 
@@ -102,9 +107,7 @@ pub(crate) async fn serve(
         };
         let connection = under_way.watch(server.serve_connection(TokioIo::new(stream), service.clone()));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
-            }
+            carry(connection, CONNECTION_LIFE).await;
             drop(slot);
         });
     }
@@ -113,6 +116,14 @@ pub(crate) async fn serve(
         tracing::warn!("requests were still under way at the stop");
     }
     Ok(())
+}
+
+async fn carry(connection: impl Future<Output = hyper::Result<()>>, life: Duration) {
+    match tokio::time::timeout(life, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
+        Err(_) => tracing::debug!("a connection was cut off at the end of its life"),
+    }
 }
 
 /// The next connection there is room for.
@@ -124,5 +135,16 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Result<(TcpSt
             Err(error) => tracing::warn!(%error, "could not accept a connection"),
         }
         tokio::time::sleep(ACCEPT_PAUSE).await; // such as no file descriptors left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_never_ends_is_cut_off() {
+        let carried = carry(std::future::pending(), Duration::from_millis(1));
+        tokio::time::timeout(Duration::from_mins(1), carried).await.expect("it ends");
     }
 }
