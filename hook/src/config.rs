@@ -5,7 +5,7 @@
 
 use crate::collector::Address;
 use crate::settings;
-use crate::terms::{Branches, Identity, Scope, Terms};
+use crate::terms::{Branches, Identity, Scope, Terms, truthy};
 use anyhow::{Context, Result};
 use directories::{BaseDirs, ProjectDirs};
 use meter::{Billing, Environment, Provider};
@@ -222,10 +222,6 @@ fn user_file(path: &std::path::Path, faults: &mut Vec<String>) -> UserFile {
         faults.push(format!("{}: {}; nothing is sent until it is repaired", path.display(), error.message()));
         UserFile { scope: Some("off".to_owned()), ..UserFile::default() }
     })
-}
-
-fn truthy(value: Option<&str>) -> bool {
-    value.is_some_and(|value| !matches!(value, "" | "0" | "false" | "no" | "off"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one door of the environment")]

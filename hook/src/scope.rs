@@ -83,10 +83,13 @@ impl<'a> Routes<'a> {
         if let Some(found) = self.found.get(repo) {
             return found.clone();
         }
-        let shipped = self
-            .folders
-            .get(repo)
-            .and_then(|folders| folders.iter().find_map(|path| settings::shipped(path)));
+        let folders = self.folders.get(repo).map(Vec::as_slice).unwrap_or_default();
+        // who turned one checkout off meant the repository
+        let off = folders.iter().any(|path| settings::turned_off(path));
+        let shipped = folders
+            .iter()
+            .find_map(|path| settings::shipped(path))
+            .map(|terms| Terms { scope: if off { Some(Scope::Off) } else { terms.scope }, ..terms });
         let found = route(self.scene, shipped).filter(|destination| self.config.allows(&destination.address));
         self.found.insert(repo.clone(), found.clone());
         found

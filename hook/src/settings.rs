@@ -1,19 +1,42 @@
 //! Claude Code's settings files: what a repository ships for us, and what silences its hooks.
 
-use crate::terms::{Scope, Terms, scope};
+use crate::terms::{Scope, Terms, scope, truthy};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A settings file is small; a larger one is not ours to read.
 const BYTES_MAX: u64 = 1 << 20;
+/// A person's own settings for one checkout.
+const LOCAL: &str = ".claude/settings.local.json";
 
-/// What the settings in `folder` ask for; `None` where they name no collector.
+/// What the settings in `folder` ask for; `None` where they neither name a collector nor turn us off.
 pub(crate) fn shipped(folder: &Path) -> Option<Terms> {
-    let settings = parse(&folder.join(".claude/settings.json")).ok()??;
+    let mut terms = asked(&folder.join(".claude/settings.json")).unwrap_or_default();
+    // a person's own file may only take away: what it names as a collector counts for nothing
+    if let Some(local) = asked(&folder.join(LOCAL)) {
+        let narrower = |asked: Option<Scope>| asked.filter(|scope| *scope < Scope::All);
+        terms.scope = terms.scope.into_iter().chain(narrower(local.scope)).min();
+        terms.identity = terms.identity.into_iter().chain(local.identity).min();
+        terms.branches = terms.branches.into_iter().chain(local.branches).min();
+    }
+    (terms.address.is_some() || terms.scope == Some(Scope::Off)).then_some(terms)
+}
+
+/// Whether a person's own settings in `folder` turn us off there.
+pub(crate) fn turned_off(folder: &Path) -> bool {
+    asked(&folder.join(LOCAL)).is_some_and(|terms| terms.scope == Some(Scope::Off))
+}
+
+/// What one settings file asks for.
+fn asked(path: &Path) -> Option<Terms> {
+    let settings = parse(path).ok()??;
     let variables = settings.get("env")?.as_object()?;
-    let terms =
-        Terms::parse(|name| variables.get(name).and_then(Value::as_str).map(str::to_owned), &mut Vec::new());
-    terms.address.is_some().then_some(terms)
+    let value = |name: &str| variables.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut terms = Terms::parse(value, &mut Vec::new());
+    if truthy(value("CPVO_DISABLE").as_deref()) {
+        terms.scope = Some(Scope::Off);
+    }
+    Some(terms)
 }
 
 /// The scope the organisation's managed settings ask for: the only environment that may widen.
@@ -25,7 +48,7 @@ pub(crate) fn managed_scope() -> Option<Scope> {
 /// Why hooks would not run in `folder`, one sentence for each reason.
 pub(crate) fn silenced(folder: &Path, user: Option<&Path>) -> Vec<String> {
     let mut reasons = Vec::new();
-    let project = [".claude/settings.json", ".claude/settings.local.json"].map(|name| folder.join(name));
+    let project = [".claude/settings.json", LOCAL].map(|name| folder.join(name));
     let user = user.map(|claude| claude.join("settings.json"));
     for path in project.into_iter().chain(user).chain([managed_path()]) {
         let settings = match parse(&path) {

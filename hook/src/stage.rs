@@ -5,6 +5,7 @@ use crate::identity::Identities;
 use crate::repository::{self, Checkout};
 use crate::scope::Scene;
 use crate::secret::Secret;
+use crate::settings;
 use crate::terms::Scope;
 use meter::Developer;
 use std::path::Path;
@@ -25,10 +26,17 @@ impl Stage {
         Self { scene, checkout, developer }
     }
 
+    fn turned_off(&self) -> bool {
+        self.checkout.as_ref().is_some_and(|checkout| settings::turned_off(&checkout.root))
+    }
+
     /// Why nothing may be read, stored or sent here, if so.
     pub(crate) fn closed(&self, config: &Config) -> Option<String> {
         match () {
             () if config.disabled => Some("CPVO_DISABLE is set".to_owned()),
+            () if self.turned_off() => {
+                Some("this checkout's .claude/settings.local.json turns it off".to_owned())
+            }
             () if self.scene.scope == Scope::Off => Some("the scope is off".to_owned()),
             () if !self.scene.terms.admit(&self.developer) => {
                 Some(format!("{} is not among CPVO_DEVELOPERS", self.developer.name()))

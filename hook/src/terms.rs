@@ -148,6 +148,10 @@ pub(crate) fn branches(word: &str) -> Option<Branches> {
     }
 }
 
+pub(crate) fn truthy(value: Option<&str>) -> bool {
+    value.is_some_and(|value| !matches!(value, "" | "0" | "false" | "no" | "off"))
+}
+
 /// An instant, or the UTC midnight a date begins with.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())

@@ -147,3 +147,34 @@ fn planted(line: &Value, kind: &str) -> Value {
     line["message"]["model"] = json!("<synthetic>");
     line
 }
+
+#[test]
+fn a_repository_turned_off_is_off_for_a_sweep_from_anywhere() {
+    for off in [json!({"CPVO_DISABLE": "1"}), json!({"CPVO_SCOPE": "off"})] {
+        let (collector, world) = (Collector::start(), World::new());
+        let pay = world.repository("pay", Some(&collector.url()));
+        let quiet = world.repository("quiet", Some(&collector.url()));
+        let local = json!({"env": off}).to_string();
+        std::fs::write(quiet.join(".claude/settings.local.json"), local).unwrap();
+        world.write(ONE, &[response(ONE, "a", &pay, 7)]);
+        world.write(TWO, &[response(TWO, "b", &quiet, 5)]);
+        world.sweep(&pay);
+        world.json(&pay, &["sweep", "--all", "--json"]);
+        let repos: Vec<Value> = collector.reports().iter().map(|report| report["repo"].clone()).collect();
+        assert_eq!(repos, [json!("git.example/acme/pay")], "{off}");
+        assert_eq!(world.json(&pay, &["totals", "--json"])["sessions"], 1, "{off}");
+        let closed = world.json(&quiet, &["status", "--json"])["closed"].to_string();
+        assert!(closed.contains("settings.local.json"), "{closed}");
+    }
+}
+
+#[test]
+fn a_person_s_own_settings_name_no_collector() {
+    let (collector, world) = (Collector::start(), World::new());
+    let pay = world.repository("pay", None);
+    let local = json!({"env": {"CPVO_URL": collector.url(), "CPVO_SCOPE": "all"}}).to_string();
+    std::fs::write(pay.join(".claude/settings.local.json"), local).unwrap();
+    world.write(ONE, &[response(ONE, "a", &pay, 7)]);
+    world.sweep(&pay);
+    assert_eq!(collector.reports().len(), 0);
+}
