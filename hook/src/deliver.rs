@@ -47,7 +47,9 @@ pub(crate) struct Summary {
 /// Delivers everything that waits.
 pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Result<Summary> {
     let mut summary = Summary::default();
-    for (to, repos) in outbox.destinations(ledger)? {
+    let destinations = outbox.destinations(ledger)?;
+    let due = due(ledger, &destinations, terms)?;
+    for (to, repos) in destinations {
         let collector = ledger.collector(to.address.origin())?;
         let mut run = Run {
             terms,
@@ -58,11 +60,27 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
             offers: HashMap::new(),
         };
         let trouble = run.deliver(ledger, outbox, &mut summary)?;
-        let heal = trouble.is_none() && terms.heal;
+        let heal = trouble.is_none() && due.contains(to.address.origin());
         let trouble = if heal { run.heal(ledger, outbox, &mut summary)? } else { trouble };
         summary.troubles.extend(trouble.map(|trouble| format!("{}: {trouble}", to.address)));
     }
     Ok(summary)
+}
+
+/// The collectors to ask what they lack: decided before any is asked, as one may be asked with several tokens.
+fn due(
+    ledger: &Ledger,
+    destinations: &[(Destination, BTreeSet<Repo>)],
+    terms: Terms,
+) -> Result<BTreeSet<String>> {
+    let mut due = BTreeSet::new();
+    for (to, _) in destinations {
+        let asked_at = ledger.collector(to.address.origin())?.asked_at;
+        if terms.heal && !(0..MISSING_SECONDS).contains(&(terms.now.as_second() - asked_at)) {
+            due.insert(to.address.origin().to_owned());
+        }
+    }
+    Ok(due)
 }
 
 /// The body of the next request, as `preview` shows it; `None` where nothing waits.
@@ -256,8 +274,18 @@ impl Run<'_> {
                 Verdict::Keep(Outcome::Upgrade, note)
             }
             () if stored.epoch == own.epoch => Verdict::Raise(stored.seq),
+            // outbidding it would lead to where no epoch is left for any ledger
+            () if stored.epoch > self.epoch_max() => {
+                let note = format!("stored under epoch {}, which lies in the future", stored.epoch);
+                Verdict::Keep(Outcome::Later, note)
+            }
             () => Verdict::Epoch(stored.epoch),
         }
+    }
+
+    /// Epochs are births of ledgers: a clock may be a day ahead.
+    fn epoch_max(&self) -> u64 {
+        u64::try_from(self.terms.now.as_second()).unwrap_or_default() + 86_400
     }
 
     /// Has the collector name what it lacks, and sends that.
@@ -267,10 +295,6 @@ impl Run<'_> {
         outbox: &mut Outbox,
         summary: &mut Summary,
     ) -> Result<Option<String>> {
-        let now = self.terms.now.as_second();
-        if (0..MISSING_SECONDS).contains(&(now - self.collector.asked_at)) {
-            return Ok(None);
-        }
         let mut done = ledger.delivery_done(&self.collector.origin)?;
         done.retain(|(key, _)| self.repos.contains(&key.repo));
         for keys in done.chunks(MISSING_MAX) {
@@ -294,7 +318,7 @@ impl Run<'_> {
                 Reply::TooMuch(words) | Reply::Failed(words) => return self.fail(ledger, &words).map(Some),
             }
         }
-        self.collector.asked_at = now;
+        self.collector.asked_at = self.terms.now.as_second();
         ledger.collector_set(&self.collector)?;
         self.deliver(ledger, outbox, summary)
     }

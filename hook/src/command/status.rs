@@ -31,6 +31,8 @@ struct Status {
     last_delivery: Option<Timestamp>,
     waiting: usize,
     held: Vec<String>,
+    /// What a collector did not take yet, with its reason.
+    later: Vec<String>,
     set_aside: Vec<String>,
     /// What somebody has to see to.
     problems: Vec<String>,
@@ -126,7 +128,8 @@ fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger
             match trouble.outcome {
                 Outcome::Held => status.held.push(said),
                 Outcome::Refused | Outcome::Upgrade => status.set_aside.push(said),
-                Outcome::Later | Outcome::Done => {}
+                Outcome::Later => status.later.push(said),
+                Outcome::Done => {}
             }
         }
     }
@@ -161,6 +164,7 @@ fn person(status: &Status) -> String {
     ];
     lines.extend(status.closed.iter().map(|reason| format!("idle           {reason}")));
     lines.extend(status.held.iter().map(|said| format!("held           {said}")));
+    lines.extend(status.later.iter().map(|said| format!("later          {said}")));
     lines.extend(status.set_aside.iter().map(|said| format!("set aside      {said}")));
     lines.extend(status.problems.iter().map(|problem| format!("problem        {problem}")));
     lines.extend(status.log.iter().map(|line| format!("log            {line}")));

@@ -135,18 +135,19 @@ fn what_waits_for_an_upgrade_waits_for_it() {
 #[test]
 fn a_ledger_younger_than_the_collector_s_takes_the_next_epoch_and_sends_all_again() {
     let (collector, world, pay) = stage();
-    collector.behave(Manner::Rule(|report| match report["rank"]["epoch"].as_u64() {
-        Some(5_000_000_001) => json!({"status": "applied"}),
-        _ if report["session_id"] == ONE => json!({"status": "applied"}),
-        _ => json!({"status": "stale", "stored_rank": {"parser": 1, "epoch": 5_000_000_000_u64, "seq": 9}}),
+    // an epoch above the ledger's own, and no more than a day ahead
+    collector.behave(Manner::Rule(|report| match report["rank"]["epoch"].as_u64().unwrap() {
+        epoch if epoch % 50_000 == 1 || report["session_id"] == ONE => json!({"status": "applied"}),
+        epoch => json!({"status": "stale", "stored_rank":
+            {"parser": 1, "epoch": (epoch / 50_000 + 1) * 50_000, "seq": 9}}),
     }));
     world.sweep(&pay);
-    let ranks = |session: &str| -> Vec<Value> {
+    let ranks = |session: &str| -> Vec<u64> {
         let of_session = collector.reports().into_iter().filter(|report| report["session_id"] == session);
-        of_session.map(|report| report["rank"]["epoch"].clone()).collect()
+        of_session.map(|report| report["rank"]["epoch"].as_u64().unwrap()).collect()
     };
-    assert_eq!(ranks(TWO).last(), Some(&json!(5_000_000_001_u64)));
-    assert_eq!(ranks(ONE).last(), Some(&json!(5_000_000_001_u64)), "every key is sent again");
+    assert_eq!(ranks(TWO).last().map(|epoch| epoch % 50_000), Some(1));
+    assert_eq!(ranks(ONE).last(), ranks(TWO).last(), "every key is sent again");
     assert_eq!(world.sweep(&pay)["sent"], json!([]));
 }
 
@@ -198,4 +199,30 @@ fn a_collector_that_calls_everything_stale_is_given_up() {
     assert_eq!(world.sweep(&pay)["sent"], json!([]));
     assert!(collector.reports().len() <= 2 * 3 * 4, "{}", collector.reports().len());
     delivers(&collector, &world, &pay);
+}
+
+#[test]
+fn an_epoch_of_the_future_is_not_outbid() {
+    let (collector, world, pay) = stage();
+    collector.behave(Manner::Rule(
+        |_| json!({"status": "stale", "stored_rank": {"parser": 1, "epoch": 100_000_000_000_u64, "seq": 9}}),
+    ));
+    assert_eq!(world.sweep(&pay)["sent"], json!([]));
+    assert_eq!(collector.reports().len(), 2, "once in a delivery is enough");
+    let status = world.json(&pay, &["status", "--json"]);
+    assert!(status["later"][0].as_str().unwrap().contains("lies in the future"), "{status}");
+    delivers(&collector, &world, &pay);
+    assert!(collector.reports()[2]["rank"]["epoch"].as_u64().unwrap() < 100_000_000_000);
+}
+
+#[test]
+fn every_token_s_repositories_are_healed() {
+    let (collector, world, pay) = stage();
+    let other = world.repository("other", Some(&collector.url()));
+    world.write(TWO, &[response(TWO, "b", &other, 5)]);
+    world.sweep(&pay);
+    let asked = collector.requests().into_iter().filter(|request| request.path == "/v1/sessions/missing");
+    let mut tokens: Vec<String> = asked.map(|request| request.token).collect();
+    tokens.sort();
+    assert_eq!(tokens, ["Bearer token-of-other", "Bearer token-of-pay"]);
 }
