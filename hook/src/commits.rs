@@ -7,7 +7,7 @@ use crate::repository::{self, Checkout};
 use crate::secret::Secret;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{Branch, Developer, SessionId};
+use meter::{Branch, Developer, SessionId, Week};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -164,7 +164,8 @@ fn signed(raw: &str, own: &[String]) -> Option<(Timestamp, bool)> {
     let (author, committer) = (line("author ")?, line("committer ")?);
     let seconds = committer.rsplit_once('>')?.1.split_whitespace().next()?.parse().ok()?;
     let ours = [author, committer].into_iter().filter_map(email).any(|email| own.contains(&email));
-    Some((Timestamp::from_second(seconds).ok()?, ours))
+    let at = Timestamp::from_second(seconds).ok().filter(|at| Week::reaches(*at))?;
+    Some((at, ours))
 }
 
 #[cfg(test)]

@@ -305,7 +305,7 @@ impl Reading {
             return;
         }
         let modified = Timestamp::from_nanosecond(self.cursor.modified.into()).unwrap_or_default();
-        if modified >= self.since {
+        if modified >= self.since && Week::reaches(modified) {
             let place = self.place(self.session.clone(), modified, folders);
             let (early, share) = (std::mem::take(&mut self.early), self.shares.entry(place).or_default());
             share.quality.lines += early.lines;

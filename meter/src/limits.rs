@@ -27,7 +27,7 @@ impl Report {
                 pair[0].key.hour, pair[0].key.model
             ));
         }
-        if let Some(row) = self.usage.iter().find(|row| row.key.hour.week() != self.week) {
+        if let Some(row) = self.usage.iter().find(|row| !self.week.contains(row.key.hour.start())) {
             return fault(format!("usage: hour {} is not in week {}", row.key.hour, self.week));
         }
         if self.usage.iter().any(|row| row.key.model.as_str().is_empty()) {

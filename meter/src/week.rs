@@ -5,9 +5,12 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 const HOUR_SECONDS: i64 = 3600;
+/// No session is older, and years of four digits sort as text.
+const YEARS: RangeInclusive<i16> = 2000..=9999;
 
 /// The start of a UTC hour; on the wire `2026-11-22T04:00:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,10 +79,22 @@ pub struct Week {
 }
 
 impl Week {
-    /// The week an instant lies in.
+    /// The week an instant lies in; of one that no week [reaches](Self::reaches), the nearest.
     pub fn of(instant: Timestamp) -> Self {
         let date = instant.to_zoned(TimeZone::UTC).date().iso_week_date();
+        if date.year() < *YEARS.start() {
+            return Self { year: *YEARS.start(), week: 1 };
+        }
         Self { year: date.year(), week: date.week() }
+    }
+
+    /// Whether some week holds the instant.
+    pub fn reaches(instant: Timestamp) -> bool {
+        Self::of(instant).contains(instant)
+    }
+
+    pub fn contains(self, instant: Timestamp) -> bool {
+        self.start() <= instant && instant < self.end()
     }
 
     /// Monday 00:00:00Z.
@@ -128,7 +143,7 @@ impl FromStr for Week {
         let (year, week) = (year.parse().map_err(|_| bad())?, week.parse().map_err(|_| bad())?);
         ISOWeekDate::new(year, week, Weekday::Monday).map_err(|_| bad())?;
         let week = Self { year, week };
-        if year < 2000 || week.to_string() != text {
+        if !YEARS.contains(&year) || week.to_string() != text {
             return Err(bad());
         }
         Ok(week)
@@ -185,7 +200,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_week_is_before_the_first() {
+        check("1970-01-01T00:00:00Z", "2000-W01");
+        check("2000-01-02T23:59:59Z", "2000-W01");
+        for (instant, reached) in
+            [("1970-01-01T00:00:00Z", false), ("2000-01-02T23:59:59Z", false), ("2000-01-03T00:00:00Z", true)]
+        {
+            assert_eq!(Week::reaches(instant.parse().unwrap()), reached, "{instant}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_week_made_parses_back(seconds in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()) {
+            let week = Week::of(Timestamp::from_second(seconds).unwrap());
+            for week in [week, week.next(), week.previous()] {
+                prop_assert_eq!(week.to_string().parse::<Week>().unwrap(), week);
+            }
+        }
+
         #[test]
         fn a_week_prints_parses_and_follows_its_neighbour(seconds in 946_684_800_i64..32_503_680_000) {
             let instant = Timestamp::from_second(seconds).unwrap();

@@ -68,7 +68,8 @@ impl Ledger {
         )?;
         let mut rows = select.query([id])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let (last, last_at, forked) = (key(row)?, instant(row.get(3)?), row.get(4)?);
+        let Some(last) = self.readable(key(row)) else { return Ok(None) };
+        let (last_at, forked) = (instant(row.get(3)?), row.get(4)?);
         let mut select = self
             .db
             .prepare_cached("SELECT sum(interruptions), sum(compactions) FROM share WHERE session = ?1")?;
@@ -117,7 +118,7 @@ impl Ledger {
         let mut rows = select.query([session.as_str()])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
-            keys.push(key(row)?);
+            keys.extend(self.readable(key(row)));
         }
         Ok(keys)
     }

@@ -47,6 +47,8 @@ pub(crate) enum Patience {
 
 pub(crate) struct Ledger {
     db: Connection,
+    state: PathBuf,
+    opened: Timestamp,
 }
 
 impl Ledger {
@@ -62,6 +64,7 @@ impl Ledger {
             }
             result => result,
         }
+        .map(|db| Self { db, state: state.to_owned(), opened: now })
         .with_context(|| format!("cannot open the ledger {}", path.display()))
     }
 
@@ -70,7 +73,7 @@ impl Ledger {
         if path(state).exists() { Self::open(state, Patience::Worker, now).map(Some) } else { Ok(None) }
     }
 
-    fn try_open(path: &Path, patience: Patience, epoch: i64) -> Result<Self> {
+    fn try_open(path: &Path, patience: Patience, epoch: i64) -> Result<Connection> {
         private().create(true).truncate(false).open(path)?;
         let mut db = Connection::open(path)?;
         db.busy_timeout(match patience {
@@ -87,7 +90,7 @@ impl Ledger {
         if version != VERSION {
             create(&mut db, epoch)?;
         }
-        Ok(Self { db })
+        Ok(db)
     }
 
     fn write<T>(&mut self, work: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
@@ -232,6 +235,22 @@ mod tests {
         let earlier = NOW - jiff::SignedDuration::from_hours(5);
         let ledger = Ledger::open(state.path(), Patience::Worker, earlier).unwrap();
         assert_eq!(ledger.meta("epoch").unwrap().as_deref(), Some("1795320001"));
+    }
+
+    #[test]
+    fn an_unreadable_report_is_said_and_holds_up_no_other() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+        let session = "00000000-0000-4000-8000-000000000001";
+        for week in ["1970-W01", "2026-W47"] {
+            let insert =
+                "INSERT INTO report (session, repo, week, seq) VALUES (?1, 'git.example/a/b', ?2, 1)";
+            ledger.db.execute(insert, [session, week]).unwrap();
+        }
+        assert_eq!(ledger.report_all().unwrap().len(), 1);
+        assert_eq!(ledger.report_waiting("https://x.example", "").unwrap().len(), 1);
+        let said = crate::log::last(state.path(), 1);
+        assert!(said[0].contains("skipped a report: the ledger holds a key that is none"), "{said:?}");
     }
 
     #[test]

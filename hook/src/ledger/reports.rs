@@ -89,9 +89,18 @@ impl Ledger {
         let mut rows = select.query([])?;
         let mut reports = Vec::new();
         while let Some(row) = rows.next()? {
-            reports.push((key(row)?, row.get::<_, i64>(3)?.cast_unsigned()));
+            let seq = row.get::<_, i64>(3)?.cast_unsigned();
+            reports.extend(self.readable(key(row)).map(|key| (key, seq)));
         }
         Ok(reports)
+    }
+
+    /// One bad key must not hold up all others.
+    pub(super) fn readable<T>(&self, key: Result<T>) -> Option<T> {
+        let skip = |error: &anyhow::Error| {
+            crate::log::write(&self.state, self.opened, "ledger", &format!("skipped a report: {error:#}"));
+        };
+        key.inspect_err(skip).ok()
     }
 
     /// Every repository some report is about.
@@ -100,9 +109,8 @@ impl Ledger {
         let mut rows = select.query([])?;
         let mut repos = Vec::new();
         while let Some(row) = rows.next()? {
-            repos.push(
-                row.get::<_, String>(0)?.parse().context("the ledger holds a repository that is none")?,
-            );
+            let repo = row.get::<_, String>(0)?;
+            repos.extend(self.readable(repo.parse().context("the ledger holds a repository that is none")));
         }
         Ok(repos)
     }
@@ -122,7 +130,8 @@ impl Ledger {
         let mut rows = select.query([origin, versions])?;
         let mut reports = Vec::new();
         while let Some(row) = rows.next()? {
-            reports.push((key(row)?, row.get::<_, i64>(3)?.cast_unsigned()));
+            let seq = row.get::<_, i64>(3)?.cast_unsigned();
+            reports.extend(self.readable(key(row)).map(|key| (key, seq)));
         }
         Ok(reports)
     }

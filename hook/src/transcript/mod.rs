@@ -11,7 +11,7 @@ use crate::json::Walker;
 use fields::{Field, Flag, Slot};
 use found::{Count, Found, ModelAccount};
 use jiff::Timestamp;
-use meter::{Band, Branch, Geo, Model, PullRequestAction, SessionId, Speed, Tokens, Word, Workflow};
+use meter::{Band, Branch, Geo, Model, PullRequestAction, SessionId, Speed, Tokens, Week, Word, Workflow};
 
 /// Names the client brings along for agents, skills and commands.
 const BUILT_IN: &[&str] = &[
@@ -59,7 +59,7 @@ const BUILT_IN: &[&str] = &[
 )]
 pub(crate) enum Parsed {
     Line(Line),
-    /// Not JSON, or a count that no count can be: counted, never guessed.
+    /// Not JSON, a count that no count can be, or a time no week reaches: counted, never guessed.
     Malformed,
 }
 
@@ -217,8 +217,12 @@ impl Parser {
 fn line(found: &Found) -> Option<Line> {
     let branch = found.text(Slot::Branch).filter(|branch| *branch != "HEAD").unwrap_or_default();
     let origin = found.text(Slot::RequestSession).or_else(|| found.text(Slot::ForkedFrom));
+    let at: Option<Timestamp> = found.text(Slot::Timestamp).and_then(|text| text.parse().ok());
+    if at.is_some_and(|at| !Week::reaches(at)) {
+        return None;
+    }
     Some(Line {
-        at: found.text(Slot::Timestamp).and_then(|text| text.parse().ok()),
+        at,
         cwd: found.text(Slot::Cwd).map(str::to_owned),
         branch: branch.parse().unwrap_or_default(),
         session: found.text(Slot::Session).and_then(|text| text.parse().ok()),

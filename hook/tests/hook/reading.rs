@@ -280,3 +280,17 @@ fn what_only_the_client_s_account_counts_is_a_row_of_its_own() {
     assert!(report["usage"].as_array().unwrap().iter().all(|row| row["agent"] != "overhead"));
     assert_eq!(report["quality"]["unitemised"], 1);
 }
+
+#[test]
+fn a_time_no_week_reaches_is_malformed_and_holds_up_nothing() {
+    let (collector, world, pay) = stage();
+    let ancient = but(response(ONE, "a", &pay, 7), &[("timestamp", json!("1970-01-01T00:00:00Z"))]);
+    world.write(ONE, &[prompt(ONE, &pay), ancient, response(ONE, "b", &pay, 5)]);
+    world.write(TWO, &[json!({"type": "mode", "sessionId": TWO, "cwd": pay})]);
+    let timeless = std::fs::File::options().append(true).open(world.transcript(TWO)).unwrap();
+    timeless.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let swept = world.sweep(&pay);
+    assert_eq!(collector.reports().len(), 1, "{swept}");
+    totals(&collector, &[("pay", 5)]);
+    assert_eq!(last(&collector, ONE)["quality"]["malformed"], 1);
+}
