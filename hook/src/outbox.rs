@@ -101,7 +101,7 @@ impl<'a> Outbox<'a> {
             return Ok(());
         }
         let (mut responses, mut quality) = (Vec::new(), Quality::default());
-        let mut whole = true;
+        let mut whole = !account.cut;
         for key in &account.keys {
             let part = ledger.content(key, None)?;
             let empty = part.rows.is_empty() && part.quality.lines == 0;
@@ -119,6 +119,7 @@ impl<'a> Outbox<'a> {
             interruptions: account.interruptions + quality.interrupted,
             unknown_usage: quality.unknown_usage,
             forked: account.forked,
+            stale: account.stale,
             compactions: account.compactions,
         };
         match overhead::rows(&session, self.prices.get_or_insert_with(PriceBook::embedded)) {

@@ -32,6 +32,8 @@ pub(crate) struct Session<'a> {
     pub(crate) unknown_usage: u64,
     /// It holds lines of another session.
     pub(crate) forked: bool,
+    /// Responses came after the account.
+    pub(crate) stale: bool,
     pub(crate) compactions: u64,
 }
 
@@ -44,6 +46,8 @@ pub(crate) enum Doubt {
     Interrupted,
     UnknownUsage,
     Forked,
+    /// What came after the account may equal what only it counts.
+    Stale,
     /// The account has less than the responses: a run is missing from it, or it is older than they are.
     Incomplete,
     /// No price, or no one kind of request that costs the difference.
@@ -68,6 +72,7 @@ fn doubt(session: &Session<'_>) -> Result<(), Doubt> {
     let doubts = [
         (!session.whole, Doubt::OutOfScope),
         (session.forked, Doubt::Forked),
+        (session.stale, Doubt::Stale),
         (session.interruptions > 0, Doubt::Interrupted),
         (session.unknown_usage > 0, Doubt::UnknownUsage),
     ];
@@ -208,6 +213,7 @@ mod tests {
             interruptions: 0,
             unknown_usage: 0,
             forked: false,
+            stale: false,
             compactions: 0,
         }
     }
@@ -262,6 +268,7 @@ mod tests {
             |session: Session<'_>, doubt| assert_eq!(rows(&session, &PriceBook::embedded()), Err(doubt));
         check(Session { whole: false, ..fine }, Doubt::OutOfScope);
         check(Session { forked: true, ..fine }, Doubt::Forked);
+        check(Session { stale: true, ..fine }, Doubt::Stale);
         check(Session { interruptions: 1, ..fine }, Doubt::Interrupted);
         check(Session { unknown_usage: 1, ..fine }, Doubt::UnknownUsage);
         check(Session { account: None, compactions: 1, ..fine }, Doubt::NoAccount);

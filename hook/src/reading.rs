@@ -100,7 +100,9 @@ pub(crate) struct Reading {
     pub answered: BTreeSet<String>,
     pub pull_requests: Vec<NamedPullRequest>,
     pub commit_hints: BTreeSet<NamedCommit>,
-    pub cost_state: Option<CostState>,
+    pub cost_state: Option<(Timestamp, CostState)>,
+    /// Lines before `since` were left out.
+    pub cut: bool,
     /// Lines before the first with a time.
     early: Quality,
     since: Timestamp,
@@ -127,6 +129,7 @@ impl Reading {
             pull_requests: Vec::new(),
             commit_hints: BTreeSet::new(),
             cost_state: None,
+            cut: false,
             early: Quality::default(),
             since: since.unwrap_or(Timestamp::MIN),
         }
@@ -143,6 +146,7 @@ impl Reading {
             self.cursor.cwd.clone_from(&line.cwd);
         }
         if self.cursor.at.is_some_and(|at| at < self.since) {
+            self.cut = true;
             return;
         }
         let origin =
@@ -206,7 +210,11 @@ impl Reading {
                     self.pull_requests.push(NamedPullRequest { place, number, action, at });
                 }
             }
-            Kind::CostState(state) => self.cost_state = Some(*state),
+            Kind::CostState(state) => {
+                // lines are not always in the order of their times
+                let latest = self.shares.values().filter_map(|share| share.ended).max();
+                self.cost_state = Some((latest.unwrap_or(at), *state));
+            }
             Kind::Interrupted { .. } => share.interruptions += 1,
             Kind::Other => {}
         }

@@ -19,6 +19,10 @@ pub(crate) struct Account {
     /// The report that line belongs to.
     pub last: Key,
     pub forked: bool,
+    /// Lines before the earliest that is kept were left out.
+    pub cut: bool,
+    /// Responses came after the client wrote its account.
+    pub stale: bool,
     pub interruptions: u64,
     pub compactions: u64,
     /// Every report of the session.
@@ -28,12 +32,12 @@ pub(crate) struct Account {
 /// Keeps the account a reading found. While there is one, each new line may move what it explains.
 pub(super) fn keep(db: &Connection, reading: &Reading, changes: &mut Changes) -> Result<()> {
     let session = reading.session.as_str();
-    if let Some(state) = &reading.cost_state {
+    if let Some((at, state)) = &reading.cost_state {
         db.prepare_cached("DELETE FROM account WHERE session = ?1")?.execute([session])?;
         let mut insert = db.prepare_cached(
             "INSERT OR REPLACE INTO account (session, model, input, output, cache_read, cache_write_5m,
-                 cache_write_1h, web_search, cost, guessed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 cache_write_1h, web_search, cost, guessed, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
         for ModelCost { model, tokens, cost } in &state.models {
             insert.execute(params![
@@ -47,6 +51,7 @@ pub(super) fn keep(db: &Connection, reading: &Reading, changes: &mut Changes) ->
                 tokens.web_search.cast_signed(),
                 cost.0.to_string(),
                 state.unknown_model,
+                at.as_millisecond(),
             ])?;
         }
     }
@@ -75,8 +80,15 @@ impl Ledger {
             .prepare_cached("SELECT sum(interruptions), sum(compactions) FROM share WHERE session = ?1")?;
         let (interruptions, compactions): (i64, i64) =
             select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut cut = self.db.prepare_cached("SELECT 1 FROM cut WHERE session = ?1")?;
+        let mut stale = self.db.prepare_cached(
+            "SELECT 1 FROM slot JOIN response ON response.slot = slot.id
+             WHERE slot.session = ?1 AND response.at > (SELECT max(at) FROM account WHERE session = ?1)",
+        )?;
         Ok(Some(Account {
             state: self.account_state(id)?,
+            cut: cut.exists([id])?,
+            stale: stale.exists([id])?,
             last_at,
             last,
             forked,

@@ -152,7 +152,8 @@ impl Ledger {
                 _ => Outcome::Later,
             };
             let seq = row.get::<_, i64>(3)?.cast_unsigned();
-            troubled.push(Delivery { key: key(row)?, seq, outcome, note: row.get(5)? });
+            let Some(key) = self.readable(key(row)) else { continue };
+            troubled.push(Delivery { key, seq, outcome, note: row.get(5)? });
         }
         Ok(troubled)
     }
@@ -166,7 +167,8 @@ impl Ledger {
         let mut rows = select.query([origin])?;
         let mut done = Vec::new();
         while let Some(row) = rows.next()? {
-            done.push((key(row)?, row.get::<_, i64>(3)?.cast_unsigned()));
+            let seq = row.get::<_, i64>(3)?.cast_unsigned();
+            done.extend(self.readable(key(row)).map(|key| (key, seq)));
         }
         Ok(done)
     }

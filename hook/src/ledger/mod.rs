@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// "cpvo", so that a foreign database is known as such.
 const APPLICATION: i64 = 0x6370_766f;
 

@@ -1,7 +1,7 @@
 //! Whose a response is when several sessions hold it, settled once at the end of the run that met it.
 
 use super::reports::Changes;
-use super::responses::{adopt, recorded};
+use super::responses::{adopt, forked, recorded};
 use crate::fold::{self, ResponseKey};
 use anyhow::Result;
 use meter::SessionId;
@@ -16,6 +16,9 @@ pub(super) fn settle(db: &Connection, run: i64, changes: &mut Changes) -> Result
         let candidates =
             holders.iter().map(|session| Ok((session.parse::<SessionId>()?, own_at(db, session)?)));
         let Some(owner) = fold::owner(&candidates.collect::<Result<Vec<_>>>()?) else { continue };
+        for holder in holders.iter().filter(|holder| *holder != owner.as_str()) {
+            forked(db, holder, changes)?;
+        }
         adopt(db, &key, old, owner.as_str(), changes)?;
     }
     db.execute("DELETE FROM contender", [])?;

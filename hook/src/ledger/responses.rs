@@ -52,6 +52,7 @@ pub(super) fn response(
     let Some(old) = recorded(db, key)? else { return Ok(()) };
     if old.run == run && old.session != session && held.named {
         // the line that names the owner may come after one that does not
+        forked(db, &old.session, changes)?;
         reassign(db, key, Recorded { run: NAMED, ..old }, session, changes)?;
         return response(db, key, held, (run, slots), changes);
     }
@@ -59,6 +60,8 @@ pub(super) fn response(
         let mut insert =
             db.prepare_cached("INSERT OR IGNORE INTO contender (key, session) VALUES (?1, ?2)")?;
         insert.execute(params![key.as_bytes(), session])?;
+    } else if old.session != session && !held.named {
+        forked(db, session, changes)?;
     }
     if fold::wins(&old.record, &new.record) {
         changed(&old, changes);
@@ -69,6 +72,15 @@ pub(super) fn response(
             slots,
             changes,
         )?;
+    }
+    Ok(())
+}
+
+/// Notes that a session holds a response of another: its account may count what that one owns.
+pub(super) fn forked(db: &Connection, session: &str, changes: &mut Changes) -> Result<()> {
+    let mut update = db.prepare_cached("UPDATE session SET forked = 1 WHERE id = ?1 AND forked = 0")?;
+    if update.execute([session])? > 0 {
+        changes.session(session);
     }
     Ok(())
 }

@@ -121,10 +121,18 @@ CREATE TABLE request (
     PRIMARY KEY (file, id)
 ) WITHOUT ROWID;
 
+-- Files of a session with lines before `CPVO_SINCE`, which were not kept.
+CREATE TABLE cut (
+    file    INTEGER NOT NULL,
+    session TEXT NOT NULL,
+    PRIMARY KEY (session, file)
+) WITHOUT ROWID;
+
 -- The client's own running account of a session, the last one it wrote, by the model that was asked for.
 CREATE TABLE account (
     session        TEXT NOT NULL,
     model          TEXT NOT NULL,
+    at             INTEGER NOT NULL,      -- of the last line before it
     input          INTEGER NOT NULL,
     output         INTEGER NOT NULL,
     cache_read     INTEGER NOT NULL,

@@ -77,6 +77,10 @@ fn store(
         response(db, key, held, (run, slots), changes)?;
     }
     requests(db, file, reading, changes)?;
+    if reading.cut {
+        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO cut (file, session) VALUES (?1, ?2)")?;
+        insert.execute(params![file, reading.session.as_str()])?;
+    }
     sessions::mentions(db, reading, changes)?;
     accounts::keep(db, reading, changes)?;
     Ok(Stored::Done)
@@ -92,6 +96,7 @@ fn forget(db: &Connection, file: i64, changes: &mut Changes) -> Result<()> {
             changes.raw(row.get(0)?, row.get(1)?, row.get(2)?);
         }
     }
+    db.prepare_cached("DELETE FROM cut WHERE file = ?1")?.execute([file])?;
     Ok(())
 }
 

@@ -101,6 +101,7 @@ struct Facts {
     out_of_scope: bool,
     oldest: Option<Timestamp>,
     latest: Option<Timestamp>,
+    responded: Option<Timestamp>,
     account: Option<(Timestamp, CostState)>,
     forked: bool,
     interruptions: u64,
@@ -188,7 +189,10 @@ impl Adding {
             Kind::Interrupted { .. } => facts.interruptions += 1,
             Kind::Request { id } => facts.asked.extend([id]),
             Kind::Compaction => facts.compactions += 1,
-            Kind::CostState(account) => facts.account = Some((reading.at, *account)),
+            Kind::CostState(account) => {
+                let at = facts.latest.map_or(reading.at, |latest| latest.max(reading.at));
+                facts.account = Some((at, *account));
+            }
             Kind::Turn
             | Kind::ToolResult(_)
             | Kind::ApiError
@@ -244,6 +248,7 @@ impl Adding {
             };
             let facts = self.sessions.entry(session.clone()).or_default();
             facts.out_of_scope |= !found.in_scope;
+            facts.responded = facts.responded.max(Some(found.record.at));
             facts.interruptions += u64::from(!found.record.finished);
             if found.in_scope {
                 totals.quality.adopted += u64::from(holders.is_some());
@@ -319,6 +324,7 @@ impl Totals {
             interruptions: facts.interruptions,
             unknown_usage: facts.unknown_usage(),
             forked: facts.forked,
+            stale: facts.account.as_ref().is_some_and(|(at, _)| facts.responded > Some(*at)),
             compactions: facts.compactions,
         };
         match overhead::rows(&session, book) {

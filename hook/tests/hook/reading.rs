@@ -294,3 +294,53 @@ fn a_time_no_week_reaches_is_malformed_and_holds_up_nothing() {
     totals(&collector, &[("pay", 5)]);
     assert_eq!(last(&collector, ONE)["quality"]["malformed"], 1);
 }
+
+/// What only the client's account counts: 100 input and 50 output tokens beside the response of `a`.
+fn account(session: &str) -> Value {
+    json!({"type": "cost-state", "sessionId": session, "totalCostUSD": 0.00158, "hasUnknownModelCost": false,
+        "modelUsage": {"claude-opus-5-5": {"inputTokens": 110, "outputTokens": 57, "cacheReadInputTokens": 0,
+            "cacheCreationInputTokens": 0, "webSearchRequests": 0, "costUSD": 0.00158}}})
+}
+
+fn overhead(collector: &Collector, session: &str) -> (bool, u64) {
+    let report = last(collector, session);
+    let itemised = report["usage"].as_array().unwrap().iter().any(|row| row["agent"] == "overhead");
+    (itemised, report["quality"]["unitemised"].as_u64().unwrap())
+}
+
+#[test]
+fn what_since_cut_off_is_no_overhead() {
+    let (collector, world, pay) = stage();
+    let early = json!({"type": "mode", "sessionId": ONE, "cwd": pay, "timestamp": "2026-11-02T10:00:00Z"});
+    world.write(ONE, &[early, response(ONE, "a", &pay, 7), account(ONE)]);
+    let settings = |since: &str| json!({"CPVO_URL": collector.url(), "CPVO_SINCE": since});
+    ship(&pay, &settings("2026-11-10"));
+    world.sweep(&pay);
+    assert_eq!(overhead(&collector, ONE), (false, 1));
+    ship(&pay, &settings("2026-11-01"));
+    world.sweep(&pay);
+    assert_eq!(overhead(&collector, ONE), (true, 0));
+}
+
+#[test]
+fn an_account_older_than_a_response_proves_nothing() {
+    let (collector, world, pay) = stage();
+    world.write(ONE, &[response(ONE, "a", &pay, 7), account(ONE)]);
+    world.sweep(&pay);
+    assert_eq!(overhead(&collector, ONE), (true, 0));
+    let resumed = but(response(ONE, "b", &pay, 5), &[("timestamp", json!("2026-11-18T11:00:00Z"))]);
+    world.append(ONE, &[resumed]);
+    world.sweep(&pay);
+    assert_eq!(overhead(&collector, ONE), (false, 1));
+}
+
+#[test]
+fn an_original_met_after_its_copy_counts_nothing_twice() {
+    let (collector, world, pay) = stage();
+    world.write(TWO, &[response(TWO, "a", &pay, 7)]);
+    world.sweep(&pay);
+    world.write(ONE, &[prompt(ONE, &pay), response(ONE, "a", &pay, 7), account(ONE)]);
+    world.sweep(&pay);
+    totals(&collector, &[("pay", 7)]);
+    assert_eq!(overhead(&collector, ONE), (false, 1));
+}
