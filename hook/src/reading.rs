@@ -231,7 +231,10 @@ impl Reading {
             let branch = branch.unwrap_or_default();
             self.commit_hints.insert(NamedCommit { session: place.session.clone(), folder, sha, branch });
         }
-        if let Some(&PullRequestHint { number, action, .. }) = pull_request {
+        if let Some(PullRequestHint { number, action, url: Some(url) }) = pull_request
+            && is_of(url, &place.repo)
+        {
+            let (number, action) = (*number, *action);
             self.pull_requests.push(NamedPullRequest { place, number, action, at });
         }
     }
@@ -334,4 +337,10 @@ impl Reading {
         let skipped = Self::begin(cursor, self.session, self.subagent, None);
         Self { from: self.from, ..skipped }
     }
+}
+
+/// Whether the address of a pull request lies in the repository.
+fn is_of(url: &str, repo: &str) -> bool {
+    let path = url.split_once("://").map_or(url, |(_, path)| path).to_lowercase();
+    !repo.is_empty() && path.strip_prefix(repo).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -227,8 +227,8 @@ fn line(found: &Found) -> Option<Line> {
         branch: branch.parse().unwrap_or_default(),
         session: found.text(Slot::Session).and_then(|text| text.parse().ok()),
         origin: origin.and_then(|text| text.parse().ok()),
-        version: found.text(Slot::Version).and_then(|text| text.parse().ok()),
-        entrypoint: found.text(Slot::Entrypoint).and_then(|text| text.parse().ok()),
+        version: shaped(found, Slot::Version),
+        entrypoint: shaped(found, Slot::Entrypoint),
         sidechain: found.is(Flag::Sidechain),
         kind: kind(found)?,
     })
@@ -255,11 +255,24 @@ fn kind(found: &Found) -> Option<Kind> {
     })
 }
 
+/// A name of the client's, not words somebody put in its place.
+fn shaped(found: &Found, slot: Slot) -> Option<Word> {
+    found.text(slot).filter(|text| text.chars().all(names)).and_then(|text| text.parse().ok())
+}
+
+fn names(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._:@+[]-".contains(c)
+}
+
+fn model(text: &str) -> Option<Model> {
+    let shaped = !text.is_empty() && text.chars().all(|c| names(c) || c == '/');
+    text.parse().ok().filter(|_| shaped)
+}
+
 fn response(found: &Found) -> Option<Response> {
     let owned = |slot| found.text(slot).map(str::to_owned);
     // a model no report can carry stays visible: it has no price
-    let model = found.text(Slot::Model).filter(|model| !model.is_empty());
-    let model = model.and_then(|model| model.parse().ok()).or_else(|| "unknown".parse().ok())?;
+    let model = found.text(Slot::Model).and_then(model).or_else(|| "unknown".parse().ok())?;
     let request_id = owned(Slot::RequestId);
     Some(Response {
         // without any name it cannot be told from another
@@ -333,7 +346,7 @@ fn cost_state(found: &Found) -> Option<CostState> {
         return None;
     }
     let cost = |account: &ModelAccount| {
-        let model = account.model.parse().ok()?;
+        let model = model(&account.model)?;
         let tokens = usage::tokens(&account.counts)?;
         Some(ModelCost { model, tokens, cost: usage::pico_usd(&account.cost)? })
     };

@@ -110,7 +110,9 @@ fn a_secret_planted_anywhere_stays_here() {
     world.write(ONE, &lines);
     world.sweep(&pay);
     let sent = collector.requests();
-    assert_eq!(sent[0].body[0]["usage"][0]["requests"], kinds.len(), "{}", sent[0].text);
+    let usage = &sent[0].body[0]["usage"];
+    assert_eq!(usage[0]["requests"], kinds.len(), "{}", sent[0].text);
+    assert_eq!(usage[1]["model"], "unknown", "{}", sent[0].text);
     for request in sent {
         assert!(!request.text.contains("SECRET"), "{}", request.text);
     }
@@ -137,14 +139,16 @@ fn planted(line: &Value, kind: &str) -> Value {
         "requestedModel",
         "effort",
     ] {
-        line[name] = json!(format!("SECRET {name} {kind}\u{0}"));
+        line[name] = json!(format!("SECRET {name} {kind}"));
     }
     line["message"]["content"] = json!([{"type": "text", "text": "SECRET text"}, {"type": "tool_use", "input": {"command": "SECRET"}}]);
     line["message"]["stop_sequence"] = json!("SECRET");
     line["toolUseResult"] = json!({"stdout": "SECRET", "usage": {"output_tokens": 9},
         "gitOperation": {"commit": {"sha": "SECRET", "branch": "SECRET"}, "pr": {"number": 1, "action": "SECRET", "url": "SECRET"}}});
     line["message"]["id"] = json!(format!("msg_SECRET{kind}"));
-    line["message"]["model"] = json!("<synthetic>");
+    line["message"]["model"] = json!("SECRET model");
+    line["modelUsage"] = json!({"SECRET account": {"inputTokens": 1, "outputTokens": 9, "costUSD": 1}});
+    plant(&mut line, true);
     line
 }
 
@@ -177,4 +181,18 @@ fn a_person_s_own_settings_name_no_collector() {
     world.write(ONE, &[response(ONE, "a", &pay, 7)]);
     world.sweep(&pay);
     assert_eq!(collector.reports().len(), 0);
+}
+
+/// Puts a secret into every string of the line, at any depth, but those that place and name it by design.
+fn plant(value: &mut Value, top: bool) {
+    match value {
+        Value::String(text) => text.insert_str(0, "SECRET "),
+        Value::Array(items) => items.iter_mut().for_each(|item| plant(item, false)),
+        Value::Object(fields) => {
+            let design = ["type", "sessionId", "timestamp", "cwd", "gitBranch"];
+            let planted = fields.iter_mut().filter(|(name, _)| !top || !design.contains(&name.as_str()));
+            planted.for_each(|(_, value)| plant(value, false));
+        }
+        _ => {}
+    }
 }

@@ -344,3 +344,28 @@ fn an_original_met_after_its_copy_counts_nothing_twice() {
     totals(&collector, &[("pay", 7)]);
     assert_eq!(overhead(&collector, ONE), (false, 1));
 }
+
+#[test]
+fn a_pull_request_of_another_repository_stays_here() {
+    let (collector, world, pay) = stage();
+    let made = |number: u32, url: &str| {
+        let operation = json!({"pr": {"number": number, "action": "created", "url": url}});
+        but(prompt(ONE, &pay), &[("toolUseResult", json!({"gitOperation": operation}))])
+    };
+    let lines = [
+        made(1, "https://git.example/acme/pay/pull/1"),
+        made(2, "https://git.example/acme/payroll/pull/2"),
+        made(3, "https://git.example/secret/plan/pull/3"),
+    ];
+    world.write(ONE, &lines);
+    world.append(ONE, &[response(ONE, "a", &pay, 7)]);
+    world.sweep(&pay);
+    let report = last(&collector, ONE);
+    let numbers: Vec<&Value> = report["pull_requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pull_request| &pull_request["number"])
+        .collect();
+    assert_eq!(numbers, [&json!(1)]);
+}
