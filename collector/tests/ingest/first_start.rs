@@ -4,6 +4,7 @@ use crate::server::Server;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use tests::program::{binary, command, run};
 
 #[test]
@@ -19,6 +20,19 @@ fn init_writes_what_is_missing_and_keeps_the_rest() {
     assert!(!second.contains("wrote") && second.contains("kept  teams.toml"), "{second}");
     assert_eq!(fs::read_to_string(home.path().join("teams.toml")).unwrap(), "# mine\n");
     assert_eq!(fs::read_dir(home.path().join("keys")).unwrap().count(), 1);
+}
+
+#[test]
+fn the_group_may_read_what_a_strict_umask_made() {
+    let home = tempfile::tempdir().unwrap();
+    run(command(binary("cpvo"), home.path()).current_dir(home.path()).arg("init")).success();
+    let mut strict = command("sh", home.path());
+    strict
+        .current_dir(home.path())
+        .args(["-c", "umask 077; exec \"$0\" --db data/cpvo.db token issue --repo x.example/a/b"]);
+    run(strict.arg(binary("cpvo"))).success();
+    let mode = |name: &str| fs::metadata(home.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!([mode("data"), mode("data/cpvo.db"), mode("data/cpvo.db-wal")], [0o750, 0o640, 0o640]);
 }
 
 #[test]

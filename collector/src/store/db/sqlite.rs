@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -76,14 +76,17 @@ pub(super) fn query(connection: &Connection, sql: &str, values: &[Value]) -> Res
     rows.and_then(Iterator::collect).with_context(about(sql))
 }
 
-/// An empty file of mode 0640, which SQLite gives its companions too, in a folder of mode 0750.
+/// An empty file of mode 0640, which SQLite gives its companions too, in a folder of mode 0750, whatever the
+/// umask. A folder or file that was there keeps its mode.
 fn create(path: &Path) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o750))?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o640).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
-        _ => Ok(()),
+        Ok(file) => Ok(file.set_permissions(Permissions::from_mode(0o640))?),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
