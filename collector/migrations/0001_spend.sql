@@ -49,6 +49,7 @@ CREATE TABLE session (
     developer TEXT NOT NULL REFERENCES developer (developer),
     trust TEXT NOT NULL,                 -- how the identity is known: claimed, enrolled, ci, verified
     install_id TEXT NOT NULL,            -- the installation of the hook the session belongs to
+    token_id TEXT NOT NULL,              -- the token that delivered the report, also one the table lacks
     via_repo TEXT NOT NULL,              -- the repository whose token delivered the report
     parser BIGINT NOT NULL,              -- the rank of the stored report, compared in this order:
     epoch BIGINT NOT NULL,               --   version of the reading rules, birth of the ledger (s since 1970),

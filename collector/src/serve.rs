@@ -1,7 +1,7 @@
 //! `cpvo serve`: the collector, from opening its database to draining at SIGTERM.
 
 use crate::config::{Clock, Options};
-use crate::http::{self, App, Counters, Hosts, Programs};
+use crate::http::{self, App, Counters, Hosts, Programs, Rates};
 use crate::keys;
 use crate::people::watch::Follower;
 use crate::store::Store;
@@ -49,17 +49,9 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         let book = Arc::new(PriceBook::embedded());
         prepare(&store, &book, now).await?;
         let hosts = Hosts::new(listen);
+        let (programs, rates) = (Programs::default(), Rates::default());
         let (counters, hooks_dir) = (Counters::default(), config.hooks_dir.clone());
-        let app = Arc::new(App {
-            store,
-            book,
-            keys,
-            counters,
-            hosts,
-            hooks_dir,
-            programs: Programs::default(),
-            now,
-        });
+        let app = Arc::new(App { store, book, keys, counters, hosts, hooks_dir, programs, rates, now });
         let _watcher = follow_teams(&config.teams, &app).await?;
         let _weeks = tokio::spawn(turn_weeks(app.store.clone(), now));
         let listener =

@@ -24,6 +24,8 @@ const LEEWAY: u64 = 60;
 /// What a token lets its bearer do: deliver reports, nothing else.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
+    /// The token's id.
+    pub token_id: String,
     /// The repository whose settings carry the token.
     pub via_repo: Repo,
     /// Whether it may report that repository only.
@@ -64,7 +66,8 @@ impl FromRequestParts<Arc<App>> for Grant {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
         let token = header.and_then(|header| header.strip_prefix("Bearer "));
-        let (grant, id) = verify(token.unwrap_or_default(), &app.keys, (app.now)())?;
+        let grant = verify(token.unwrap_or_default(), &app.keys, (app.now)())?;
+        let id = grant.token_id.clone();
         if app.store.read(move |db| token_is_revoked(db, &id)).await? {
             return Err(Error::Unauthorized("token_revoked", "the token was revoked".to_owned()));
         }
@@ -73,7 +76,7 @@ impl FromRequestParts<Arc<App>> for Grant {
 }
 
 /// The one way a token is checked. Its key and with it the algorithm come from our own keys, by id.
-fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<(Grant, String), Error> {
+fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<Grant, Error> {
     let refuse = |code, message: &str| Err(Error::Unauthorized(code, message.to_owned()));
     if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
         return refuse("token", "expected the header `authorization: Bearer <token>`");
@@ -99,7 +102,7 @@ fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<(Grant, Strin
     let Some(via_repo) = claims.sub.strip_prefix("repo:").and_then(|repo| repo.parse().ok()) else {
         return refuse("token", "the token names no repository");
     };
-    Ok((Grant { via_repo, strict: claims.strict }, claims.jti))
+    Ok(Grant { token_id: claims.jti, via_repo, strict: claims.strict })
 }
 
 fn validation() -> Validation {

@@ -26,6 +26,9 @@ pub(super) enum Error {
     Unreadable(String),
     #[error("the collector is busy, come back later")]
     Busy,
+    /// Seconds until it is less.
+    #[error("the token delivers too many reports, come back in {0} seconds")]
+    TooMany(i64),
     #[error("internal error")]
     Internal(anyhow::Error),
 }
@@ -40,6 +43,7 @@ impl Error {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -63,6 +67,9 @@ impl IntoResponse for Error {
         let body = Json(json!({"error": {"code": code, "message": self.to_string()}}));
         match self {
             Self::Busy => (status, [(header::RETRY_AFTER, RETRY_AFTER)], body).into_response(),
+            Self::TooMany(seconds) => {
+                (status, [(header::RETRY_AFTER, seconds.to_string())], body).into_response()
+            }
             Self::Unauthorized(..) => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
             // the rest of the body was not read: no second request can follow on this connection
             Self::TooLarge(_) | Self::Slow => (status, [(header::CONNECTION, "close")], body).into_response(),

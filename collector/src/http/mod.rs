@@ -9,6 +9,7 @@ mod health;
 mod hook_binary;
 mod hosts;
 mod missing;
+mod rate;
 mod reports;
 mod weeks;
 
@@ -39,6 +40,7 @@ pub(crate) use auth::claims;
 pub(crate) use health::Counters;
 pub(crate) use hook_binary::Programs;
 pub(crate) use hosts::Hosts;
+pub(crate) use rate::Rates;
 
 /// A client that has not sent its headers by then is cut off; so is an idle connection.
 const HEADERS_WAIT: Duration = Duration::from_secs(10);
@@ -64,6 +66,7 @@ pub(crate) struct App {
     /// The programs `/v1/hook` gives out.
     pub hooks_dir: PathBuf,
     pub programs: Programs,
+    pub rates: Rates,
     pub now: Clock,
 }
 

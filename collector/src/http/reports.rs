@@ -42,6 +42,7 @@ pub(super) async fn post(
     let body = body::read(body).await?;
     let now = (app.now)();
     let reports: Vec<&RawValue> = body::list(&body, REPORTS_MAX)?;
+    app.rates.take(&grant.token_id, reports.len(), now)?;
     let queue = |json: &&RawValue| {
         let delivery = accept(json.get(), &grant, now)?;
         let book = Arc::clone(&app.book);
@@ -66,7 +67,8 @@ struct Delivery {
     report: Report,
     /// SHA-256 of its content.
     digest: String,
-    /// The repository whose token delivered it.
+    /// The token that delivered it, and the repository whose settings carry that.
+    token_id: String,
     via_repo: Repo,
 }
 
@@ -78,12 +80,12 @@ fn accept(json: &str, grant: &Grant, now: Timestamp) -> Result<Delivery, Fault> 
         return Err(Fault::new(FaultCode::Forbidden, Retry::Never, message));
     }
     let digest = crate::keys::hex(&Sha256::digest(report.content()));
-    Ok(Delivery { report, digest, via_repo: grant.via_repo.clone() })
+    Ok(Delivery { report, digest, token_id: grant.token_id.clone(), via_repo: grant.via_repo.clone() })
 }
 
 /// Stores one report whole; an error, also a fault of the report, leaves nothing of it behind.
 fn ingest(db: &mut Db, book: &PriceBook, delivery: &Delivery, now: Timestamp) -> Result<Answer> {
-    let Delivery { report, digest, via_repo } = delivery;
+    let Delivery { report, digest, token_id, via_repo } = delivery;
     let sender = Sender {
         install_id: report.install_id.clone(),
         developer: report.developer.clone(),
@@ -110,7 +112,7 @@ fn ingest(db: &mut Db, book: &PriceBook, delivery: &Delivery, now: Timestamp) ->
     let change = usage_compare(db, report, rows)?; // upsert
     change.sums.check_room(db)?;
     week_extend(db, report.week, Week::of(now))?;
-    session_put(db, &Head { report, owner: &owner, digest, via_repo: via_repo.as_str(), now })?;
+    session_put(db, &Head { report, owner: &owner, digest, token_id, via_repo, now })?;
     usage_put(db, report, change)?;
     Ok(applied(report))
 }
@@ -175,7 +177,8 @@ members = [{ email = "bob@acme.example" }]
 
     /// Delivers the golden report with `changes`, as the writer does.
     fn deliver(db: &mut Db, changes: &Value) -> Result<Answer> {
-        let grant = Grant { via_repo: "github.com/acme/pay".parse()?, strict: false };
+        let grant =
+            Grant { token_id: "f0".to_owned(), via_repo: "github.com/acme/pay".parse()?, strict: false };
         let delivery = accept(&json_of(changes), &grant, now())?;
         db.transaction(|db| ingest(db, &PriceBook::embedded(), &delivery, now()))
     }
@@ -219,6 +222,7 @@ members = [{ email = "bob@acme.example" }]
                 ]
             );
             assert_eq!(rows(db, "SELECT week FROM week ORDER BY week"), ["2026-W47", "2026-W48"]);
+            assert_eq!(rows(db, "SELECT via_repo, token_id FROM session"), ["github.com/acme/pay|f0"]);
             assert_eq!(rows(db, "SELECT sha, branch FROM session_commit").len(), 1);
             assert_eq!(rows(db, "SELECT number, action FROM session_pull_request"), ["17|created"]);
         });
@@ -388,7 +392,8 @@ members = [{ email = "bob@acme.example" }]
 
     #[test]
     fn a_strict_token_reports_its_own_repository_only() {
-        let grant = |repo: &str, strict| Grant { via_repo: repo.parse().unwrap(), strict };
+        let grant =
+            |repo: &str, strict| Grant { token_id: "f0".to_owned(), via_repo: repo.parse().unwrap(), strict };
         let json = include_str!("../../../meter/golden/report.json");
         let code = |grant: &Grant| accept(json, grant, now()).err().map(|fault| fault.code);
         assert_eq!(code(&grant("github.com/acme/web", true)), Some(FaultCode::Forbidden));
@@ -498,7 +503,11 @@ members = [{ email = "bob@acme.example" }]
                 deliver(db, &bare("9999-W51")).unwrap_err().downcast::<Fault>().unwrap().code,
                 FaultCode::Future
             );
-            let grant = Grant { via_repo: "github.com/acme/pay".parse().unwrap(), strict: false };
+            let grant = Grant {
+                token_id: "f0".to_owned(),
+                via_repo: "github.com/acme/pay".parse().unwrap(),
+                strict: false,
+            };
             let eve = "2026-11-29T23:55:00Z".parse().unwrap(); // the next week is allowed, and not begun
             let delivery = accept(&json_of(&bare("2026-W49")), &grant, eve).unwrap();
             db.transaction(|db| ingest(db, &PriceBook::embedded(), &delivery, eve)).unwrap();

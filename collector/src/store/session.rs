@@ -25,8 +25,9 @@ pub(crate) struct Head<'a> {
     /// Whose session it is from now on.
     pub owner: &'a Sender,
     pub digest: &'a str,
-    /// The repository whose token delivered it.
-    pub via_repo: &'a str,
+    /// The token that delivered it, and the repository whose settings carry that.
+    pub token_id: &'a str,
+    pub via_repo: &'a Repo,
     pub now: Timestamp,
 }
 
@@ -104,8 +105,8 @@ pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
     put_pull_requests(db, head.report)
 }
 
-const COLUMNS: &str = "session_id repo week developer trust install_id via_repo parser epoch seq digest partial
-    requests client client_version entrypoint hook_version environment provider billing started_at ended_at
+const COLUMNS: &str = "session_id repo week developer trust install_id token_id via_repo parser epoch seq digest
+    partial requests client client_version entrypoint hook_version environment provider billing started_at ended_at
     end_reason turns subagents tool_errors api_errors compactions prompt_max lines malformed synthetic interrupted
     unknown_usage unitemised adopted stored_at";
 
@@ -132,7 +133,8 @@ fn row<'a>(head: &Head<'a>) -> Vec<Value<'a>> {
         people::identity(&head.owner.developer),
         head.owner.trust.as_str(),
         head.owner.install_id.as_str(),
-        head.via_repo,
+        head.token_id,
+        head.via_repo.as_str(),
         report.rank.parser,
         report.rank.epoch,
         report.rank.seq,
