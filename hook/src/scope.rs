@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::repository::Checkout;
 use crate::settings;
 use crate::terms::{Scope, Terms};
+use jiff::Timestamp;
 use meter::Repo;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ pub(crate) struct Scene {
     /// The environment's terms, else the repository's, else the user's own.
     pub terms: Terms,
     pub scope: Scope,
+    /// Nothing earlier is sent, wherever it goes: the user's own bound.
+    since: Option<Timestamp>,
     /// Where rows go whose repository ships nothing.
     fallback: Terms,
 }
@@ -34,7 +37,7 @@ impl Scene {
             Some(_) if !from_shell || environment.address.is_none() => config.own.clone(),
             _ => terms.clone(),
         };
-        Self { folder: folder.to_owned(), terms, scope, fallback }
+        Self { folder: folder.to_owned(), terms, scope, since: config.own.since, fallback }
     }
 
     /// Whether lines of `folder` are in scope, wherever their rows would go.
@@ -102,7 +105,11 @@ fn route(scene: &Scene, shipped: Option<Terms>) -> Option<Destination> {
         (Scope::Off, _) | (Scope::Repo, None) => return None,
         (Scope::Repo, Some(shipped)) if origin(&shipped) != origin(&scene.terms) => return None,
         (Scope::Repo | Scope::All, Some(shipped)) if shipped.scope == Some(Scope::Off) => return None,
-        (Scope::Repo | Scope::All, Some(shipped)) => shipped.or(scene.terms.clone()),
+        (Scope::Repo | Scope::All, Some(shipped)) => {
+            // another repository's own bound says nothing of this one's rows
+            let since = shipped.since.or(scene.terms.since).max(scene.since);
+            Terms { since, ..shipped.or(scene.terms.clone()) }
+        }
         (Scope::All, None) => scene.fallback.clone(),
     };
     Some(Destination { address: terms.address.clone()?, token: terms.token.clone(), terms })
@@ -130,6 +137,7 @@ mod tests {
             folder: PathBuf::from("/"),
             terms: terms("https://here.example"),
             scope,
+            since: None,
             fallback: terms("https://rest.example"),
         };
         let found = route(&scene, shipped.map(terms));

@@ -27,6 +27,9 @@ pub(crate) enum Branches {
     Plain,
 }
 
+/// An entry that no email matches.
+const NOBODY: &str = ",";
+
 /// What is asked for; a field that is not set asks for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
@@ -86,11 +89,20 @@ impl Terms {
                 Branches::Hashed
             })
         });
-        let developers = value("CPVO_DEVELOPERS").map(|list| developers(&list)).unwrap_or_default();
+        let developers = value("CPVO_DEVELOPERS").map(|list| {
+            let entries = developers(&list);
+            if entries.is_empty() {
+                fault("CPVO_DEVELOPERS", "names nobody; nothing is sent until it does");
+                return vec![NOBODY.to_owned()];
+            }
+            entries
+        });
+        let developers = developers.unwrap_or_default();
         Self { address, token, developers, since, scope, identity, branches }
     }
 
-    /// These terms, and `other`'s where these ask for nothing. An address keeps its own token.
+    /// These terms, and `other`'s where these ask for nothing. An address keeps its own token; the bounds of
+    /// both hold.
     pub(crate) fn or(self, other: Self) -> Self {
         let token = match (&self.address, &other.address) {
             (Some(own), Some(theirs)) if own.origin() != theirs.origin() => self.token,
@@ -99,8 +111,8 @@ impl Terms {
         Self {
             address: self.address.or(other.address),
             token,
-            developers: if self.developers.is_empty() { other.developers } else { self.developers },
-            since: self.since.or(other.since),
+            developers: both(self.developers, other.developers),
+            since: self.since.max(other.since),
             scope: self.scope.or(other.scope),
             identity: self.identity.or(other.identity),
             branches: self.branches.or(other.branches),
@@ -115,7 +127,23 @@ impl Terms {
 }
 
 fn covers(entry: &str, email: &Email) -> bool {
-    email.as_str() == entry || (entry.starts_with('@') && email.as_str().ends_with(entry))
+    within(email.as_str(), entry)
+}
+
+/// Whether all whom `narrow` means, `wide` means too.
+fn within(narrow: &str, wide: &str) -> bool {
+    narrow == wide || (wide.starts_with('@') && narrow.ends_with(wide))
+}
+
+/// Those whom both lists admit, where an empty one admits everybody.
+fn both(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+    if one.is_empty() || other.is_empty() {
+        return if one.is_empty() { other } else { one };
+    }
+    let in_all = |entry: &&String, list: &[String]| list.iter().any(|wide| within(entry, wide));
+    let mut shared: Vec<String> = one.iter().filter(|entry| in_all(entry, &other)).cloned().collect();
+    shared.extend(other.iter().filter(|entry| in_all(entry, &one) && !one.contains(entry)).cloned());
+    if shared.is_empty() { vec![NOBODY.to_owned()] } else { shared }
 }
 
 fn developers(list: &str) -> Vec<String> {
@@ -183,9 +211,33 @@ mod tests {
         admits("@acme.example", "ana@evil-acme.example", false);
         admits("@acme.example", "ana@sub.acme.example", false);
         admits("bob@x.example", "notbob@x.example", false);
+        admits(",", "ana@home.example", false);
         let (listed, _) = terms(&[("CPVO_DEVELOPERS", "@acme.example")]);
         assert!(!listed.admit(&Developer::OsUser("ana".parse().unwrap())));
         assert!(terms(&[]).0.admit(&Developer::OsUser("ana".parse().unwrap())));
+    }
+
+    #[track_caller]
+    fn admits_both(one: &str, other: &str, email: &str, expected: bool) {
+        let list = |text| terms(&[("CPVO_DEVELOPERS", text)]).0;
+        let developer = Developer::Email(email.parse().unwrap());
+        assert_eq!(list(one).or(list(other)).admit(&developer), expected, "{one} {other} {email}");
+        assert_eq!(list(other).or(list(one)).admit(&developer), expected, "{other} {one} {email}");
+    }
+
+    #[test]
+    fn no_source_widens_what_another_narrowed() {
+        admits_both("@acme.example", "", "ana@acme.example", true);
+        admits_both("@acme.example", "ana@acme.example", "ana@acme.example", true);
+        admits_both("@acme.example", "ana@acme.example", "bob@acme.example", false);
+        admits_both("@acme.example,@b.example", "@b.example,@c.example", "ana@b.example", true);
+        admits_both("@acme.example,@b.example", "@b.example,@c.example", "ana@c.example", false);
+        admits_both("@acme.example", "@home.example", "ana@acme.example", false);
+        admits_both("", ",", "ana@acme.example", false);
+        let (early, _) = terms(&[("CPVO_SINCE", "2026-01-01")]);
+        let (late, _) = terms(&[("CPVO_SINCE", "2026-11-01")]);
+        let latest = early.clone().or(late.clone()).since;
+        assert_eq!((latest, late.clone().or(early).since), (late.since, late.since));
     }
 
     #[test]
@@ -197,8 +249,9 @@ mod tests {
             ("CPVO_SCOPE", "everything"),
             ("CPVO_IDENTITY", "email"),
             ("CPVO_BRANCHES", "no"),
+            ("CPVO_DEVELOPERS", " , "),
         ]);
-        assert_eq!(faults.len(), 6, "{faults:?}");
+        assert_eq!(faults.len(), 7, "{faults:?}");
         assert_eq!((terms.address, terms.token), (None, None));
         assert_eq!(terms.since, Some(Timestamp::MAX));
         assert_eq!(terms.scope, Some(Scope::Off));
