@@ -126,8 +126,15 @@ impl Config {
     }
 
     fn placed(mut self, state: Option<String>) -> Self {
-        if let Some(folder) = state {
-            self.state = PathBuf::from(folder);
+        match state.map(PathBuf::from) {
+            Some(folder) if folder.is_absolute() => self.state = folder,
+            // it would lie wherever the client happens to be started, the repository included
+            Some(folder) => self.faults.push(format!(
+                "CPVO_STATE_DIR: \"{}\" is no absolute path; {} is used",
+                folder.display(),
+                self.state.display()
+            )),
+            None => {}
         }
         self
     }

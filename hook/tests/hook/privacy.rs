@@ -196,3 +196,18 @@ fn plant(value: &mut Value, top: bool) {
         _ => {}
     }
 }
+
+#[test]
+fn no_state_is_written_where_the_client_happens_to_run() {
+    for folder in ["", "state", "./.cpvo"] {
+        let (collector, world) = (Collector::start(), World::new().with("CPVO_STATE_DIR", folder));
+        let pay = world.repository("pay", Some(&collector.url()));
+        world.write(ONE, &[response(ONE, "a", &pay, 7)]);
+        let entries = || std::fs::read_dir(&pay).unwrap().count();
+        let before = entries();
+        world.sweep(&pay);
+        assert_eq!((entries(), collector.reports().len()), (before, 1), "{folder}");
+        let status = world.json(&pay, &["status", "--json"]);
+        assert!(status["problems"][0].as_str().unwrap().contains("no absolute path"), "{status}");
+    }
+}
