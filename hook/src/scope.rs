@@ -89,13 +89,31 @@ impl<'a> Routes<'a> {
         let folders = self.folders.get(repo).map(Vec::as_slice).unwrap_or_default();
         // who turned one checkout off meant the repository
         let off = folders.iter().any(|path| settings::turned_off(path));
-        let shipped = folders
-            .iter()
-            .find_map(|path| settings::shipped(path))
+        let shipped = self
+            .agreed(repo)
+            .ok()
+            .flatten()
             .map(|terms| Terms { scope: if off { Some(Scope::Off) } else { terms.scope }, ..terms });
-        let found = route(self.scene, shipped).filter(|destination| self.config.allows(&destination.address));
+        let found = if self.agreed(repo).is_err() { None } else { route(self.scene, shipped) };
+        let found = found.filter(|destination| self.config.allows(&destination.address));
         self.found.insert(repo.clone(), found.clone());
         found
+    }
+
+    /// The terms all checkouts of a repository ship, or how two of them differ: a folder that merely claims to
+    /// be a checkout must not direct the rows of the real one.
+    pub(crate) fn agreed(&self, repo: &Repo) -> Result<Option<Terms>, String> {
+        let folders = self.folders.get(repo).map(Vec::as_slice).unwrap_or_default();
+        let shipped = folders.iter().filter_map(|path| Some((path, settings::shipped(path)?)));
+        let shipped: Vec<(&PathBuf, Terms)> = shipped.collect();
+        let Some((first, terms)) = shipped.first() else { return Ok(None) };
+        if let Some((other, _)) = shipped.iter().find(|(_, other)| origin(other) != origin(terms)) {
+            let (first, other) = (first.display(), other.display());
+            return Err(format!("{repo}: {first} and {other} name different collectors; nothing is sent"));
+        }
+        // a token is replaced in one checkout before it is in the others
+        let current = shipped.iter().find(|(_, terms)| terms.token == self.scene.terms.token);
+        Ok(Some(current.map_or(terms, |(_, terms)| terms).clone()))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::install::Install;
 use crate::ledger::{Collector, Ledger, Outcome};
 use crate::outbox::Outbox;
+use crate::scope::Routes;
 use crate::stage::Stage;
 use crate::terms::{Identity, Scope};
 use crate::{identity, log, settings, sweep};
@@ -108,6 +109,8 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
 fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger) -> Result<()> {
     let install = Install::load(&config.state)?;
     let mut outbox = Outbox::new(config, &stage.scene, &install, ledger)?;
+    let routes = Routes::new(config, &stage.scene, ledger.folder_roots()?);
+    status.problems.extend(ledger.report_repos()?.iter().filter_map(|repo| routes.agreed(repo).err()));
     for (to, repos) in outbox.destinations(ledger)? {
         let collector = ledger.collector(to.address.origin())?;
         let waiting = outbox.waiting(ledger, &collector, &to, &repos)?.len();
