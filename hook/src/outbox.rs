@@ -57,6 +57,10 @@ impl<'a> Outbox<'a> {
         waiting.retain(|(key, _)| repos.contains(&key.repo));
         let mut mine = Vec::new();
         for (key, seq) in waiting {
+            let early = to.terms.since.is_some_and(|since| key.week.end() <= since);
+            if early && !ledger.delivery_made(&collector.origin, &key)? {
+                continue;
+            }
             let developer = self.developer(ledger, &key)?;
             if self.scene.terms.admit(&developer) && to.terms.admit(&developer) {
                 mine.push((key, seq));

@@ -24,7 +24,7 @@ pub(crate) struct Content {
 }
 
 impl Ledger {
-    /// What there is for `key`; responses before `since` are left out.
+    /// What there is for `key`; what lies before `since` is left out.
     pub(crate) fn content(&self, key: &Key, since: Option<Timestamp>) -> Result<Content> {
         let session = self.session(&key.session)?.unwrap_or_default();
         let mut content = Content { session, ..Content::default() };
@@ -32,6 +32,9 @@ impl Ledger {
             self.responses(key, &repo, since, &mut content)?;
             self.shares(key, &repo, &mut content)?;
             self.mentions(key, &repo, &mut content)?;
+        }
+        if let Some(since) = since {
+            content.bound(since, key);
         }
         content.commits.sort();
         content.pull_requests.sort();
@@ -142,6 +145,19 @@ impl Ledger {
             content.pull_requests.push(PullRequest { number: row.get(0)?, action, at: instant(row.get(2)?) });
         }
         Ok(())
+    }
+}
+
+impl Content {
+    /// Counts are kept by week: of the week `since` lies in they are left whole.
+    fn bound(&mut self, since: Timestamp, key: &Key) {
+        self.commits.retain(|commit| commit.at >= since);
+        self.pull_requests.retain(|pull_request| pull_request.at >= since);
+        if key.week.end() <= since || self.ended_at.is_some_and(|at| at < since) {
+            (self.started_at, self.ended_at) = (None, None);
+            (self.shape, self.quality) = (Shape::default(), Quality::default());
+        }
+        self.started_at = self.started_at.map(|at| at.max(since));
     }
 }
 

@@ -369,3 +369,20 @@ fn a_pull_request_of_another_repository_stays_here() {
         .collect();
     assert_eq!(numbers, [&json!(1)]);
 }
+
+#[test]
+fn what_was_read_before_since_stays_here() {
+    let (collector, world, pay) = stage();
+    let at = |time: &str| json!(format!("{time}T10:00:00Z"));
+    let early = but(response(ONE, "a", &pay, 7), &[("timestamp", at("2026-11-02"))]);
+    let same_week = but(prompt(ONE, &pay), &[("timestamp", at("2026-11-16"))]);
+    world.write(ONE, &[early, same_week, response(ONE, "b", &pay, 5)]);
+    // another collector's terms had it read
+    ship(&pay, &json!({}));
+    world.sweep(&pay);
+    ship(&pay, &json!({"CPVO_URL": collector.url(), "CPVO_SINCE": "2026-11-17"}));
+    world.sweep(&pay);
+    let reports = collector.reports();
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert_eq!(reports[0]["started_at"], "2026-11-17T00:00:00Z");
+}
