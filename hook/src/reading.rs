@@ -101,8 +101,12 @@ pub(crate) struct Reading {
     pub pull_requests: Vec<NamedPullRequest>,
     pub commit_hints: BTreeSet<NamedCommit>,
     pub cost_state: Option<(Timestamp, CostState)>,
+    /// The folders lines name, each time another one than before.
+    pub folders: Vec<String>,
     /// Lines before `since` were left out.
     pub cut: bool,
+    /// A response of the session itself was seen.
+    responded: bool,
     /// Lines before the first with a time.
     early: Quality,
     since: Timestamp,
@@ -129,7 +133,9 @@ impl Reading {
             pull_requests: Vec::new(),
             commit_hints: BTreeSet::new(),
             cost_state: None,
+            folders: Vec::new(),
             cut: false,
+            responded: false,
             early: Quality::default(),
             since: since.unwrap_or(Timestamp::MIN),
         }
@@ -143,6 +149,9 @@ impl Reading {
         };
         self.cursor.at = line.at.or(self.cursor.at);
         if line.cwd.is_some() {
+            if line.cwd != self.cursor.cwd {
+                self.folders.extend(self.cursor.cwd.take());
+            }
             self.cursor.cwd.clone_from(&line.cwd);
         }
         if self.cursor.at.is_some_and(|at| at < self.since) {
@@ -165,9 +174,12 @@ impl Reading {
     /// A line another session wrote first: only its response counts, and for that session.
     fn copied(&mut self, line: Line, origin: SessionId, folders: &mut dyn Folders) {
         // copies stand in front: what was read of the file so far was copied too
-        self.shares.retain(|place, _| place.session != self.session);
         let seen = self.sessions.entry(self.session.clone()).or_default();
-        (seen.own_at, seen.forked) = (None, true);
+        seen.forked = true;
+        if !self.responded {
+            seen.own_at = None;
+            self.shares.retain(|place, _| place.session != self.session);
+        }
         let Some(at) = self.cursor.at else { return };
         let place = self.place(origin.clone(), at, folders);
         if let Kind::Response(response) = line.kind.clone() {
@@ -181,6 +193,7 @@ impl Reading {
         let share = self.shares.entry(place.clone()).or_default();
         match line.kind {
             Kind::Response(response) => {
+                self.responded = true;
                 let prompt = response.slices.iter().map(|(_, tokens)| tokens.prompt()).max();
                 share.shape.prompt_max = share.shape.prompt_max.max(prompt.unwrap_or(0));
                 self.hold(*response, line.branch, place, at);

@@ -160,7 +160,10 @@ impl<'a> Reader<'a> {
         since: Option<Timestamp>,
     ) -> Result<Option<Reading>> {
         let Some(mut reading) = absorb::read(file, known, since, &mut self.places)? else { return Ok(None) };
-        let folder = reading.cursor.cwd.clone().map(PathBuf::from);
+        let last = reading.cursor.cwd.clone().map(PathBuf::from);
+        // a working tree that was removed names nobody
+        let folders = reading.folders.iter().map(PathBuf::from).chain(last.clone());
+        let folder = folders.rev().find(|folder| folder.is_dir()).or(last);
         let developer = self.identities.claimed(folder.as_deref());
         if !self.terms.admit(&developer) {
             return Ok(Some(reading.skip()));

@@ -386,3 +386,22 @@ fn what_was_read_before_since_stays_here() {
     assert_eq!(reports.len(), 1, "{reports:?}");
     assert_eq!(reports[0]["started_at"], "2026-11-17T00:00:00Z");
 }
+
+#[test]
+fn a_copy_behind_own_lines_takes_none_of_them_away() {
+    let (collector, world, pay) = stage();
+    let copied = but(response(ONE, "c", &pay, 1), &[("requestSessionId", json!(TWO))]);
+    world.write(ONE, &[prompt(ONE, &pay), response(ONE, "a", &pay, 7), copied]);
+    world.sweep(&pay);
+    assert_eq!(last(&collector, ONE)["shape"]["turns"], 1);
+}
+
+#[test]
+fn a_removed_folder_leaves_the_session_to_the_one_before() {
+    let (collector, world, pay) = stage();
+    world.git(&pay, &["config", "user.email", "ana@work.example"]);
+    let gone = world.path("gone");
+    world.write(ONE, &[response(ONE, "a", &pay, 7), response(ONE, "b", &gone, 5)]);
+    world.sweep(&pay);
+    assert_eq!(last(&collector, ONE)["developer"]["email"], "ana@work.example");
+}
