@@ -4,8 +4,8 @@ use crate::ledger::{Content, Key};
 use crate::secret::Secret;
 use crate::terms::Branches;
 use meter::{
-    Billing, Branch, COMMITS_MAX, Client, Developer, EndReason, Environment, InstallId, PULL_REQUESTS_MAX,
-    Provider, REPORT_BYTES_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Tokens, Word,
+    Billing, Branch, COMMITS_MAX, Client, Developer, EndReason, Environment, Hour, InstallId,
+    PULL_REQUESTS_MAX, Provider, REPORT_BYTES_MAX, ROWS_MAX, Rank, Report, Row, RowKey, SCHEMA, Tokens, Word,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -114,8 +114,24 @@ fn bounded(rows: Vec<Row>) -> Vec<Row> {
         if fits(&merged(middle)) { most = middle } else { fewest = middle + 1 }
     }
     let mut rows = merged(most);
+    for widen in [any_workflow, whole_day] {
+        if !fits(&rows) {
+            rows.iter_mut().for_each(|row| widen(&mut row.key));
+            rows = fold(rows);
+        }
+    }
     rows.truncate(ROWS_MAX);
     rows
+}
+
+fn any_workflow(key: &mut RowKey) {
+    key.workflow = "other".parse().unwrap_or_default();
+}
+
+fn whole_day(key: &mut RowKey) {
+    let seconds = key.hour.start().as_second();
+    let day = jiff::Timestamp::from_second(seconds - seconds.rem_euclid(86_400));
+    key.hour = day.map_or(key.hour, Hour::of);
 }
 
 fn fits(rows: &[Row]) -> bool {
@@ -143,7 +159,7 @@ mod tests {
         let at = jiff::Timestamp::from_second(1_795_320_000 + hour * 3600).unwrap();
         Row {
             key: RowKey {
-                hour: meter::Hour::of(at),
+                hour: Hour::of(at),
                 branch: branch.parse().unwrap(),
                 model: "claude-opus-5-5".parse().unwrap(),
                 agent: Agent::Main,
@@ -188,6 +204,19 @@ mod tests {
         assert!(report.usage.iter().any(|row| row.key.branch.as_str() == "main"));
         assert!(report.usage.iter().all(|row| row.key.branch.as_str() != "b0000"));
         assert!(serde_json::to_string(&report).unwrap().len() <= REPORT_BYTES_MAX);
+    }
+
+    #[test]
+    fn no_token_is_dropped_to_make_a_report_fit() {
+        let rows = (0..6000).map(|n| {
+            let mut row = row("main", n % 24, 1);
+            row.key.workflow = format!("w{}", n / 72).parse().unwrap();
+            row.key.model = format!("m{}", n / 24).parse().unwrap();
+            row
+        });
+        let report = report(rows.collect(), Branches::Plain);
+        assert!(fits(&report.usage), "{}", report.usage.len());
+        assert_eq!(report.requests(), 6000);
     }
 
     #[test]
