@@ -68,13 +68,9 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
 }
 
 /// The collectors to ask what they lack: decided before any is asked, as one may be asked with several tokens.
-fn due(
-    ledger: &Ledger,
-    destinations: &[(Destination, BTreeSet<Repo>)],
-    terms: Terms,
-) -> Result<BTreeSet<String>> {
+fn due(ledger: &Ledger, all: &[(Destination, BTreeSet<Repo>)], terms: Terms) -> Result<BTreeSet<String>> {
     let mut due = BTreeSet::new();
-    for (to, _) in destinations {
+    for (to, _) in all {
         let asked_at = ledger.collector(to.address.origin())?.asked_at;
         if terms.heal && !(0..MISSING_SECONDS).contains(&(terms.now.as_second() - asked_at)) {
             due.insert(to.address.origin().to_owned());

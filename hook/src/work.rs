@@ -33,12 +33,12 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
         "sweep" => {
             detach::yield_to_others();
             started(&said, &stage, config, now)?;
-            let Some((swept, _)) = sweep_once(&stage, config, now, Bounds::HOOK, &|_, _| {})? else {
-                return Ok(());
-            };
-            for trouble in &swept.troubles {
+            // where another process sweeps, what waits is delivered all the same
+            let swept = sweep_once(&stage, config, now, Bounds::HOOK, &|_, _| {})?;
+            for trouble in swept.iter().flat_map(|(swept, _)| &swept.troubles) {
                 log::write(&config.state, now, "sweep", trouble);
             }
+            drop(swept);
             deliver_all(&stage, config, Moment { now, deadline, heal: true }).map(drop)
         }
         "end" | "deliver" => {

@@ -256,3 +256,16 @@ fn an_old_checkout_s_token_is_not_used_for_the_current_one() {
     assert_eq!(world.sweep(&pay)["sent"].as_array().unwrap().len(), 2);
     assert!(collector.requests().iter().all(|request| request.token == "Bearer token-of-pay"));
 }
+
+#[test]
+fn what_waits_is_delivered_while_another_sweeps() {
+    let (collector, world, pay) = stage();
+    collector.behave(Manner::Rule(
+        |_| json!({"status": "rejected", "code": "future", "message": "ahead of the clock", "retry": "later"}),
+    ));
+    world.sweep(&pay);
+    let sweeps = std::fs::File::open(world.state().join("sweep.lock")).unwrap();
+    sweeps.lock().unwrap();
+    world.hook(&pay, &["work", "sweep", "--session", ONE, "--folder", pay.to_str().unwrap()], "");
+    assert_eq!(collector.reports().len(), 4);
+}
