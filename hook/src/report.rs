@@ -116,7 +116,9 @@ fn bounded(rows: Vec<Row>) -> Vec<Row> {
     let mut rows = merged(most);
     for widen in [any_workflow, whole_day] {
         if !fits(&rows) {
-            rows.iter_mut().for_each(|row| widen(&mut row.key));
+            for row in &mut rows {
+                widen(&mut row.key);
+            }
             rows = fold(rows);
         }
     }
