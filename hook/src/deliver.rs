@@ -1,6 +1,6 @@
 //! Delivery: offers what waits to each collector until nothing does, the time is up, or it says no.
 
-use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome};
+use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome, Refusal};
 use crate::outbox::{Outbox, versions};
 use crate::post::{Line, Reply};
 use crate::report::PARSER;
@@ -19,6 +19,8 @@ const MISSING_SECONDS: i64 = 3600;
 /// Attempts of one delivery to reach a collector, the pause growing between them.
 const ATTEMPTS_MAX: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(1500);
+/// What brings a delivery back whose credentials were refused.
+pub(crate) const UNTIL_CHANGED: &str = "nothing is sent until CPVO_URL or CPVO_TOKEN changes";
 /// A collector that answers the same report over and over is not asked a fourth time in one delivery.
 const OFFERS_MAX: u32 = 3;
 
@@ -145,7 +147,7 @@ impl Run<'_> {
         outbox: &mut Outbox,
         summary: &mut Summary,
     ) -> Result<Option<String>> {
-        if let Some(reason) = self.must_wait() {
+        if let Some(reason) = self.must_wait(ledger)? {
             return Ok(Some(reason));
         }
         if let Err(error) = outbox.may_send(self.to) {
@@ -169,7 +171,7 @@ impl Run<'_> {
                     batch_max = REPORTS_MAX;
                 }
                 Reply::TooMuch(_) => batch_max = batch.len() / 2,
-                Reply::Denied(words) => return self.stop(ledger, &words).map(Some),
+                Reply::Denied(words) => return self.stop(ledger, words).map(Some),
                 Reply::Wait(wait) => return self.wait(ledger, wait).map(Some),
                 Reply::Taken(_) => {
                     return self.fail(ledger, "its answer is not about what was sent").map(Some);
@@ -185,15 +187,14 @@ impl Run<'_> {
     }
 
     /// Why nothing may be sent now.
-    fn must_wait(&mut self) -> Option<String> {
-        if self.collector.stopped == self.credentials() {
-            return Some(format!(
-                "{}; nothing is sent until CPVO_URL or CPVO_TOKEN changes",
-                self.collector.failure
-            ));
+    fn must_wait(&self, ledger: &Ledger) -> Result<Option<String>> {
+        let credentials = self.to.credentials(self.terms.secret);
+        if let Some(refusal) = ledger.refusal(&self.collector.origin, &credentials)? {
+            return Ok(Some(format!("{}; {UNTIL_CHANGED}", refusal.words)));
         }
         let seconds = self.collector.retry_at - self.terms.now.as_second();
-        (1..=3600).contains(&seconds).then(|| format!("asked for a pause of {seconds} more seconds"))
+        let wait = (1..=3600).contains(&seconds);
+        Ok(wait.then(|| format!("asked for a pause of {seconds} more seconds")))
     }
 
     /// The next reports to offer, and their JSON.
@@ -309,7 +310,7 @@ impl Run<'_> {
                     self.offers.retain(|key, _| !missing.contains(key));
                     ledger.delivery_forget(&self.collector.origin, &missing)?;
                 }
-                Reply::Denied(words) => return self.stop(ledger, &words).map(Some),
+                Reply::Denied(words) => return self.stop(ledger, words).map(Some),
                 Reply::Wait(wait) => return self.wait(ledger, wait).map(Some),
                 Reply::TooMuch(words) | Reply::Failed(words) => return self.fail(ledger, &words).map(Some),
             }
@@ -333,14 +334,16 @@ impl Run<'_> {
         self.collector.version.clone_from(&self.line.version);
         self.collector.failures = 0;
         self.collector.retry_at = 0;
-        self.collector.stopped = String::new();
         self.collector.success_at = self.terms.now.as_second();
         ledger.collector_set(&self.collector)
     }
 
-    fn stop(&mut self, ledger: &mut Ledger, words: &str) -> Result<String> {
-        self.collector.stopped = self.credentials();
-        self.fail(ledger, words)
+    /// These credentials are of no use; others may be.
+    fn stop(&self, ledger: &mut Ledger, words: String) -> Result<String> {
+        let credentials = self.to.credentials(self.terms.secret);
+        let refusal = Refusal { words, at: self.terms.now.as_second() };
+        ledger.refusal_set(&self.collector.origin, &credentials, &refusal)?;
+        Ok(refusal.words)
     }
 
     fn wait(&mut self, ledger: &mut Ledger, wait: Duration) -> Result<String> {
@@ -369,12 +372,6 @@ impl Run<'_> {
         }
         std::thread::sleep(pause);
         true
-    }
-
-    /// What the collector refused, without keeping the token itself.
-    fn credentials(&self) -> String {
-        let token = self.to.token.as_ref().map_or("", |token| token.as_str());
-        self.terms.secret.hash(&format!("{} {token}", self.to.address), 16)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::collector::{Address, Token};
 use crate::config::Config;
 use crate::repository::Checkout;
+use crate::secret::Secret;
 use crate::settings;
 use crate::terms::{Scope, Terms};
 use jiff::Timestamp;
@@ -66,6 +67,14 @@ pub(crate) struct Destination {
     pub address: Address,
     pub token: Option<Token>,
     pub terms: Terms,
+}
+
+impl Destination {
+    /// What a collector may refuse, without keeping the token itself.
+    pub(crate) fn credentials(&self, secret: &Secret) -> String {
+        let token = self.token.as_ref().map_or("", Token::as_str);
+        secret.hash(&format!("{} {token}", self.address), 16)
+    }
 }
 
 /// Where each repository's rows go.

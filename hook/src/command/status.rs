@@ -1,8 +1,9 @@
 //! `status`: where reports go, as whom, what waits, and what stands in the way. Looks only: nothing is created.
 
 use crate::config::Config;
+use crate::deliver::UNTIL_CHANGED;
 use crate::install::Install;
-use crate::ledger::{Collector, Ledger, Outcome};
+use crate::ledger::{Collector, Ledger, Outcome, Refusal};
 use crate::outbox::Outbox;
 use crate::scope::Routes;
 use crate::stage::Stage;
@@ -10,6 +11,7 @@ use crate::terms::{Identity, Scope};
 use crate::{identity, log, settings, sweep};
 use anyhow::Result;
 use jiff::Timestamp;
+use meter::Repo;
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
@@ -116,8 +118,11 @@ fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger
         let waiting = outbox.waiting(ledger, &collector, &to, &repos)?.len();
         status.waiting += waiting;
         status.last_delivery = status.last_delivery.max(instant(collector.success_at));
-        if waiting > 0 && (collector.failures > 0 || !collector.stopped.is_empty()) {
-            status.problems.push(failure(&collector));
+        let refusal = ledger.refusal(&collector.origin, &to.credentials(&install.secret))?;
+        if waiting > 0 {
+            let repos: Vec<&str> = repos.iter().map(Repo::as_str).collect();
+            let refused = refusal.map(|refusal| refused(&collector, &repos, &refusal));
+            status.problems.extend(refused.or_else(|| failure(&collector)));
         }
         for trouble in ledger
             .delivery_troubled(&collector.origin)?
@@ -139,14 +144,19 @@ fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger
     Ok(())
 }
 
-fn failure(collector: &Collector) -> String {
-    let since = instant(collector.failure_at).map(|at| format!(" at {at:.0}")).unwrap_or_default();
-    let stopped = if collector.stopped.is_empty() {
-        ""
-    } else {
-        "; nothing is sent until CPVO_URL or CPVO_TOKEN changes"
-    };
-    format!("{}: the last delivery failed{since}: {}{stopped}", collector.origin, collector.failure)
+fn refused(collector: &Collector, repos: &[&str], refusal: &Refusal) -> String {
+    let (origin, repos, words) = (&collector.origin, repos.join(", "), &refusal.words);
+    format!("{origin} refused the token of {repos}{}: {words}; {UNTIL_CHANGED}", since(refusal.at))
+}
+
+fn failure(collector: &Collector) -> Option<String> {
+    let Collector { origin, failure, failure_at, .. } = collector;
+    let said = || format!("{origin}: the last delivery failed{}: {failure}", since(*failure_at));
+    (collector.failures > 0).then(said)
+}
+
+fn since(seconds: i64) -> String {
+    instant(seconds).map(|at| format!(" at {at:.0}")).unwrap_or_default()
 }
 
 fn instant(seconds: i64) -> Option<Timestamp> {

@@ -14,12 +14,17 @@ pub(crate) struct Collector {
     pub version: String,
     pub retry_at: i64,
     pub failures: i64,
-    /// Hash of the credentials it refused.
-    pub stopped: String,
     pub asked_at: i64,
     pub success_at: i64,
     pub failure_at: i64,
     pub failure: String,
+}
+
+/// What a collector said to credentials it refused, and when in seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub words: String,
+    pub at: i64,
 }
 
 /// What an answer means for one report.
@@ -58,8 +63,7 @@ pub(crate) struct Delivery {
     pub note: String,
 }
 
-const COLUMNS: &str =
-    "origin, epoch, version, retry_at, failures, stopped, asked_at, success_at, failure_at, failure";
+const COLUMNS: &str = "origin, epoch, version, retry_at, failures, asked_at, success_at, failure_at, failure";
 
 impl Ledger {
     /// The collector at `origin`; one never spoken to knows the ledger by its birth.
@@ -84,6 +88,24 @@ impl Ledger {
         self.write(|db| {
             set(db, collector)?;
             db.execute("DELETE FROM delivery WHERE origin = ?1", [&collector.origin])?;
+            Ok(())
+        })
+    }
+
+    /// Why `origin` refused these credentials, if it did.
+    pub(crate) fn refusal(&self, origin: &str, credentials: &str) -> Result<Option<Refusal>> {
+        let mut select =
+            self.db.prepare_cached("SELECT words, at FROM refusal WHERE origin = ?1 AND credentials = ?2")?;
+        let refusal = |row: &rusqlite::Row| Ok(Refusal { words: row.get(0)?, at: row.get(1)? });
+        Ok(select.query_row([origin, credentials], refusal).optional()?)
+    }
+
+    pub(crate) fn refusal_set(&mut self, origin: &str, credentials: &str, refusal: &Refusal) -> Result<()> {
+        self.write(|db| {
+            let mut insert = db.prepare_cached(
+                "INSERT OR REPLACE INTO refusal (origin, credentials, words, at) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            insert.execute(params![origin, credentials, refusal.words, refusal.at])?;
             Ok(())
         })
     }
@@ -183,24 +205,13 @@ impl Ledger {
 }
 
 fn set(db: &Connection, collector: &Collector) -> Result<()> {
-    let sql = format!(
-        "INSERT OR REPLACE INTO collector ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-    );
-    let Collector {
-        origin,
-        epoch,
-        version,
-        retry_at,
-        failures,
-        stopped,
-        asked_at,
-        success_at,
-        failure_at,
-        failure,
-    } = collector;
+    let sql =
+        format!("INSERT OR REPLACE INTO collector ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    let Collector { origin, epoch, version, retry_at, failures, asked_at, success_at, failure_at, failure } =
+        collector;
     let epoch = epoch.cast_signed();
     db.prepare_cached(&sql)?.execute(params![
-        origin, epoch, version, retry_at, failures, stopped, asked_at, success_at, failure_at, failure
+        origin, epoch, version, retry_at, failures, asked_at, success_at, failure_at, failure
     ])?;
     Ok(())
 }
@@ -212,10 +223,9 @@ fn collector(row: &rusqlite::Row) -> rusqlite::Result<Collector> {
         version: row.get(2)?,
         retry_at: row.get(3)?,
         failures: row.get(4)?,
-        stopped: row.get(5)?,
-        asked_at: row.get(6)?,
-        success_at: row.get(7)?,
-        failure_at: row.get(8)?,
-        failure: row.get(9)?,
+        asked_at: row.get(5)?,
+        success_at: row.get(6)?,
+        failure_at: row.get(7)?,
+        failure: row.get(8)?,
     })
 }

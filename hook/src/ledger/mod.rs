@@ -15,7 +15,7 @@ mod responses;
 mod sessions;
 mod store;
 
-pub(crate) use collectors::{Collector, Delivery, Outcome};
+pub(crate) use collectors::{Collector, Delivery, Outcome, Refusal};
 pub(crate) use commits::MadeCommit;
 pub(crate) use contents::Content;
 pub(crate) use files::{Cursor, Known, text};
@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// "cpvo", so that a foreign database is known as such.
 const APPLICATION: i64 = 0x6370_766f;
 

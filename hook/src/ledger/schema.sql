@@ -207,9 +207,17 @@ CREATE TABLE collector (
     version    TEXT NOT NULL DEFAULT '',  -- of the collector, from its last answer
     retry_at   INTEGER NOT NULL DEFAULT 0,-- seconds; nothing is sent before
     failures   INTEGER NOT NULL DEFAULT 0,-- since the last success
-    stopped    TEXT NOT NULL DEFAULT '',  -- hash of the credentials it refused
     asked_at   INTEGER NOT NULL DEFAULT 0,-- seconds; when it was last asked what is missing
     success_at INTEGER NOT NULL DEFAULT 0,
     failure_at INTEGER NOT NULL DEFAULT 0,
     failure    TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+
+-- Credentials a collector refused: nothing is sent with them again.
+CREATE TABLE refusal (
+    origin      TEXT NOT NULL,
+    credentials TEXT NOT NULL,            -- a keyed hash
+    words       TEXT NOT NULL,            -- the collector's
+    at          INTEGER NOT NULL,         -- seconds
+    PRIMARY KEY (origin, credentials)
 ) WITHOUT ROWID;

@@ -21,6 +21,8 @@ pub(crate) enum Manner {
     Rule(fn(&Value) -> Value),
     Missing(Vec<Value>),
     Raw(String),
+    /// Refuses this token and takes what comes with any other.
+    Refuses(&'static str),
     /// Accepts and never answers.
     Silent,
 }
@@ -39,7 +41,11 @@ pub(crate) struct Collector {
 
 /// An answer that is no collector's usual one.
 pub(crate) fn raw(head: &str, body: &str) -> Manner {
-    Manner::Raw(format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    Manner::Raw(written(head, body))
+}
+
+fn written(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 pub(crate) fn applied(_: &Value) -> Value {
@@ -140,16 +146,15 @@ fn answer(request: &Request, manner: MutexGuard<Manner>, shared: &Shared) -> Opt
     }
     let body = match (&*manner, request.path.as_str()) {
         (Manner::Raw(text), _) => return Some(text.clone()),
+        (Manner::Refuses(token), _) if request.token.ends_with(token) => {
+            return Some(written("401 No", r#"{"error":{"message":"token is revoked"}}"#));
+        }
         (Manner::Missing(keys), "/v1/sessions/missing") => json!({"missing": keys}),
         (_, "/v1/sessions/missing") => json!({"missing": []}),
         (Manner::Rule(rule), _) => results(&request.body, *rule),
-        (Manner::Missing(_) | Manner::Silent, _) => results(&request.body, applied),
+        (Manner::Missing(_) | Manner::Refuses(_) | Manner::Silent, _) => results(&request.body, applied),
     };
-    let body = body.to_string();
-    Some(format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nserver: cpvo/0.1.0\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    ))
+    Some(written("200 OK\r\ncontent-type: application/json\r\nserver: cpvo/0.1.0", &body.to_string()))
 }
 
 fn results(reports: &Value, rule: fn(&Value) -> Value) -> Value {

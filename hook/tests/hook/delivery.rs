@@ -67,6 +67,30 @@ fn refused_credentials_stop_it_until_they_change() {
 }
 
 #[test]
+fn a_refused_token_stops_its_own_repositories_only() {
+    let (collector, world, pay) = stage();
+    let other = world.repository("other", Some(&collector.url()));
+    world.write(TWO, &[response(TWO, "b", &other, 5)]);
+    collector.behave(Manner::Refuses("token-of-other"));
+    for _ in 0..2 {
+        world.sweep(&pay);
+    }
+    let refused = collector.requests().into_iter().filter(|request| request.token.ends_with("other"));
+    assert_eq!(refused.count(), 1, "it asked again with the refused token");
+    assert_eq!(newest(&collector.reports())["git.example/acme/pay"], 7);
+    let output = world.hook(&pay, &["status", "--json"], "");
+    assert!(!output.status.success());
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problem = status["problems"][0].as_str().unwrap();
+    assert!(problem.contains("git.example/acme/other") && problem.contains("token is revoked"), "{status}");
+    assert!(!problem.contains("acme/pay"), "{status}");
+    assert_eq!(status["waiting"], 1);
+    ship(&other, &json!({"CPVO_URL": collector.url(), "CPVO_TOKEN": "another"}));
+    assert_eq!(world.sweep(&pay)["sent"].as_array().unwrap().len(), 1);
+    assert!(world.hook(&pay, &["status"], "").status.success());
+}
+
+#[test]
 fn a_pause_that_was_asked_for_is_kept() {
     let (collector, world, pay) = stage();
     collector.behave(raw("503 Busy\r\nretry-after: 600", ""));
