@@ -8,7 +8,7 @@ use crate::scope::Destination;
 use crate::secret::Secret;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{Answer, REPORTS_MAX, Rank, Repo, Retry, Status};
+use meter::{Answer, REPORTS_MAX, Rank, Retry, Status};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -51,16 +51,10 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
     let mut summary = Summary::default();
     let destinations = outbox.destinations(ledger)?;
     let due = due(ledger, &destinations, terms)?;
-    for (to, repos) in destinations {
+    for to in destinations {
         let collector = ledger.collector(to.address.origin())?;
-        let mut run = Run {
-            terms,
-            to: &to,
-            repos: &repos,
-            line: Line::new(&to, terms.deadline),
-            collector,
-            offers: HashMap::new(),
-        };
+        let mut run =
+            Run { terms, to: &to, line: Line::new(&to, terms.deadline), collector, offers: HashMap::new() };
         let trouble = run.deliver(ledger, outbox, &mut summary)?;
         let heal = trouble.is_none() && due.contains(to.address.origin());
         let trouble = if heal { run.heal(ledger, outbox, &mut summary)? } else { trouble };
@@ -70,9 +64,9 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
 }
 
 /// The collectors to ask what they lack: decided before any is asked, as one may be asked with several tokens.
-fn due(ledger: &Ledger, all: &[(Destination, BTreeSet<Repo>)], terms: Terms) -> Result<BTreeSet<String>> {
+fn due(ledger: &Ledger, all: &[Destination], terms: Terms) -> Result<BTreeSet<String>> {
     let mut due = BTreeSet::new();
-    for (to, _) in all {
+    for to in all {
         let asked_at = ledger.collector(to.address.origin())?.asked_at;
         if terms.heal && !(0..MISSING_SECONDS).contains(&(terms.now.as_second() - asked_at)) {
             due.insert(to.address.origin().to_owned());
@@ -87,9 +81,8 @@ pub(crate) fn next(
     outbox: &mut Outbox,
     collector: &Collector,
     to: &Destination,
-    repos: &BTreeSet<Repo>,
 ) -> Result<Option<String>> {
-    let waiting = outbox.waiting(ledger, collector, to, repos)?;
+    let waiting = outbox.waiting(ledger, collector, to)?;
     let (batch, body) = write(ledger, outbox, (collector, to), waiting, REPORTS_MAX)?;
     Ok(Some(body).filter(|_| !batch.is_empty()))
 }
@@ -133,7 +126,6 @@ struct Offer {
 struct Run<'a> {
     terms: Terms<'a>,
     to: &'a Destination,
-    repos: &'a BTreeSet<Repo>,
     line: Line<'a>,
     collector: Collector,
     offers: HashMap<Key, u32>,
@@ -199,7 +191,7 @@ impl Run<'_> {
 
     /// The next reports to offer, and their JSON.
     fn batch(&self, ledger: &Ledger, outbox: &mut Outbox, max: usize) -> Result<(Vec<Offer>, String)> {
-        let mut waiting = outbox.waiting(ledger, &self.collector, self.to, self.repos)?;
+        let mut waiting = outbox.waiting(ledger, &self.collector, self.to)?;
         waiting.retain(|(key, _)| self.offers.get(key).is_none_or(|offers| *offers < OFFERS_MAX));
         write(ledger, outbox, (&self.collector, self.to), waiting, max)
     }
@@ -292,8 +284,12 @@ impl Run<'_> {
         outbox: &mut Outbox,
         summary: &mut Summary,
     ) -> Result<Option<String>> {
-        let mut done = ledger.delivery_done(&self.collector.origin)?;
-        done.retain(|(key, _)| self.repos.contains(&key.repo));
+        let mut done = Vec::new();
+        for (key, seq) in ledger.delivery_done(&self.collector.origin)? {
+            if outbox.goes(ledger, &key, self.to)? {
+                done.push((key, seq));
+            }
+        }
         for keys in done.chunks(MISSING_MAX) {
             let asked: Vec<_> = keys.iter().map(|(key, seq)| {
                 let rank = Rank { parser: PARSER, epoch: self.collector.epoch, seq: *seq };

@@ -8,14 +8,18 @@ use crate::overhead;
 use crate::report::{self, Imprint};
 use crate::scope::{Destination, Routes, Scene};
 use anyhow::Result;
-use meter::{Developer, Hour, PriceBook, Quality, Repo, Report};
-use std::collections::{BTreeMap, BTreeSet};
+use meter::{Developer, Hour, PriceBook, Quality, Repo, Report, SessionId};
+use std::collections::{BTreeSet, HashMap};
 
 pub(crate) struct Outbox<'a> {
     config: &'a Config,
     scene: &'a Scene,
     install: &'a Install,
     routes: Routes<'a>,
+    /// By session and repository.
+    found: HashMap<(SessionId, Repo), Option<Destination>>,
+    /// Which checkouts keep sessions from being sent.
+    pub conflicts: BTreeSet<String>,
     identities: Identities<'a>,
     /// Read only where some session's overhead is to be told.
     prices: Option<PriceBook>,
@@ -30,35 +34,53 @@ impl<'a> Outbox<'a> {
     ) -> Result<Self> {
         let routes = Routes::new(config, scene, ledger.folder_roots()?);
         let identities = Identities::new(config, &scene.folder);
-        Ok(Self { config, scene, install, routes, identities, prices: None })
+        let (found, conflicts) = (HashMap::new(), BTreeSet::new());
+        Ok(Self { config, scene, install, routes, found, conflicts, identities, prices: None })
     }
 
-    /// Every collector some report goes to, with the repositories whose reports go there.
-    pub(crate) fn destinations(&mut self, ledger: &Ledger) -> Result<Vec<(Destination, BTreeSet<Repo>)>> {
-        let mut found: BTreeMap<(String, String), (Destination, BTreeSet<Repo>)> = BTreeMap::new();
-        for repo in ledger.report_repos()? {
-            let Some(destination) = self.routes.of(&repo) else { continue };
-            let token = destination.token.as_ref().map(|token| token.as_str().to_owned()).unwrap_or_default();
-            let place = (destination.address.to_string(), token);
-            found.entry(place).or_insert_with(|| (destination, BTreeSet::new())).1.insert(repo);
+    /// Every collector some report goes to, as often as there are terms to send under.
+    pub(crate) fn destinations(&mut self, ledger: &Ledger) -> Result<Vec<Destination>> {
+        let mut found = Vec::new();
+        for (key, _) in ledger.report_all()? {
+            let Some(destination) = self.route(ledger, &key)? else { continue };
+            if !found.contains(&destination) {
+                found.push(destination);
+            }
         }
-        Ok(found.into_values().collect())
+        Ok(found)
     }
 
-    /// The reports of `repos` that `collector` has not acknowledged as they are, oldest first.
+    /// Where the report of `key` goes.
+    fn route(&mut self, ledger: &Ledger, key: &Key) -> Result<Option<Destination>> {
+        let place = (key.session.clone(), key.repo.clone());
+        if let Some(found) = self.found.get(&place) {
+            return Ok(found.clone());
+        }
+        let found = self.routes.of(&key.repo, ledger.session_roots(key)?).unwrap_or_else(|conflict| {
+            self.conflicts.insert(conflict);
+            None
+        });
+        self.found.insert(place, found.clone());
+        Ok(found)
+    }
+
+    /// Whether the report of `key` goes there.
+    pub(crate) fn goes(&mut self, ledger: &Ledger, key: &Key, to: &Destination) -> Result<bool> {
+        Ok(self.route(ledger, key)?.as_ref() == Some(to))
+    }
+
+    /// The reports for `to` that `collector` has not acknowledged as they are, oldest first.
     pub(crate) fn waiting(
         &mut self,
         ledger: &Ledger,
         collector: &Collector,
         to: &Destination,
-        repos: &BTreeSet<Repo>,
     ) -> Result<Vec<(Key, u64)>> {
-        let mut waiting = ledger.report_waiting(&collector.origin, &versions(collector))?;
-        waiting.retain(|(key, _)| repos.contains(&key.repo));
+        let waiting = ledger.report_waiting(&collector.origin, &versions(collector))?;
         let mut mine = Vec::new();
         for (key, seq) in waiting {
             let early = to.terms.since.is_some_and(|since| key.week.end() <= since);
-            if early && !ledger.delivery_made(&collector.origin, &key)? {
+            if !self.goes(ledger, &key, to)? || early && !ledger.delivery_made(&collector.origin, &key)? {
                 continue;
             }
             let developer = self.developer(ledger, &key)?;
@@ -109,7 +131,7 @@ impl<'a> Outbox<'a> {
         for key in &account.keys {
             let part = ledger.content(key, None)?;
             let empty = part.rows.is_empty() && part.quality.lines == 0;
-            whole &= empty || self.routes.of(&key.repo).as_ref() == Some(to);
+            whole &= empty || self.goes(ledger, key, to)?;
             whole &= part.started_at.is_none_or(|at| to.terms.since.is_none_or(|since| at >= since));
             quality.interrupted += part.quality.interrupted;
             quality.unknown_usage += part.quality.unknown_usage;

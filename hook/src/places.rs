@@ -49,11 +49,7 @@ impl<'a> Places<'a> {
             let known = Folder { repo: checkout.repo.clone(), root };
             let repo = known.repo.clone();
             // a linked working tree may vanish: the main one ships the same settings
-            let main = checkout
-                .common
-                .parent()
-                .filter(|main| *main != checkout.root && checkout.common.ends_with(".git"));
-            let main = main.map(|main| Folder { repo: repo.clone(), root: main.to_owned() });
+            let main = checkout.main().map(|main| Folder { repo: repo.clone(), root: main.to_owned() });
             self.learn(folder, known);
             if let Some(main) = main {
                 let path = crate::ledger::text(&main.root);

@@ -315,7 +315,7 @@ impl Reading {
             entrypoint.as_str().clone_into(&mut seen.entrypoint);
         }
         let Some(folder) = &line.cwd else { return };
-        if own && seen.folders.len() < FOLDERS_MAX && !seen.folders.contains(folder) {
+        if seen.folders.len() < FOLDERS_MAX && !seen.folders.contains(folder) {
             seen.folders.insert(folder.clone());
         }
         if seen.start.as_ref().is_none_or(|start| at < start.at) {

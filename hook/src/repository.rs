@@ -18,6 +18,13 @@ pub(crate) struct Checkout {
     pub common: PathBuf,
 }
 
+impl Checkout {
+    /// The main working tree, of a linked one.
+    pub(crate) fn main(&self) -> Option<&Path> {
+        self.common.parent().filter(|main| *main != self.root && self.common.ends_with(".git"))
+    }
+}
+
 /// The checkouts of the folders asked for so far.
 pub(crate) struct Checkouts<'a> {
     secret: &'a Secret,

@@ -2,7 +2,7 @@
 
 use crate::collector::{Address, Token};
 use crate::config::Config;
-use crate::repository::Checkout;
+use crate::repository::{self, Checkout};
 use crate::secret::Secret;
 use crate::settings;
 use crate::terms::{Scope, Terms};
@@ -77,53 +77,87 @@ impl Destination {
     }
 }
 
-/// Where each repository's rows go.
+/// Where rows go.
 pub(crate) struct Routes<'a> {
     config: &'a Config,
     scene: &'a Scene,
-    /// Where each repository was seen.
-    folders: HashMap<Repo, Vec<PathBuf>>,
-    found: HashMap<Repo, Option<Destination>>,
+    /// Every checkout of each repository that some session stood in.
+    known: HashMap<Repo, Vec<PathBuf>>,
+    found: HashMap<(Repo, Vec<PathBuf>), Routed>,
 }
 
+/// A destination, none, or which two checkouts stand in the way of one.
+pub(crate) type Routed = Result<Option<Destination>, String>;
+
 impl<'a> Routes<'a> {
-    pub(crate) fn new(config: &'a Config, scene: &'a Scene, folders: HashMap<Repo, Vec<PathBuf>>) -> Self {
-        Self { config, scene, folders, found: HashMap::new() }
+    pub(crate) fn new(config: &'a Config, scene: &'a Scene, known: HashMap<Repo, Vec<PathBuf>>) -> Self {
+        Self { config, scene, known, found: HashMap::new() }
     }
 
-    pub(crate) fn of(&mut self, repo: &Repo) -> Option<Destination> {
-        if let Some(found) = self.found.get(repo) {
+    /// Where rows of `repo` go of a session that stood in its checkouts at `roots`.
+    pub(crate) fn of(&mut self, repo: &Repo, roots: Vec<PathBuf>) -> Routed {
+        let stand = (repo.clone(), roots);
+        if let Some(found) = self.found.get(&stand) {
             return found.clone();
         }
-        let folders = self.folders.get(repo).map(Vec::as_slice).unwrap_or_default();
-        // who turned one checkout off meant the repository
-        let off = folders.iter().any(|path| settings::turned_off(path));
-        let shipped = self
-            .agreed(repo)
-            .ok()
-            .flatten()
-            .map(|terms| Terms { scope: if off { Some(Scope::Off) } else { terms.scope }, ..terms });
-        let found = if self.agreed(repo).is_err() { None } else { route(self.scene, shipped) };
-        let found = found.filter(|destination| self.config.allows(&destination.address));
-        self.found.insert(repo.clone(), found.clone());
+        let found = self.find(&stand.0, &stand.1);
+        self.found.insert(stand, found.clone());
         found
     }
 
-    /// The terms all checkouts of a repository ship, or how two of them differ: a folder that merely claims to
-    /// be a checkout must not direct the rows of the real one.
-    pub(crate) fn agreed(&self, repo: &Repo) -> Result<Option<Terms>, String> {
-        let folders = self.folders.get(repo).map(Vec::as_slice).unwrap_or_default();
-        let shipped = folders.iter().filter_map(|path| Some((path, settings::shipped(path)?)));
-        let shipped: Vec<(&PathBuf, Terms)> = shipped.collect();
-        let Some((first, terms)) = shipped.first() else { return Ok(None) };
-        if let Some((other, _)) = shipped.iter().find(|(_, other)| origin(other) != origin(terms)) {
-            let (first, other) = (first.display(), other.display());
-            return Err(format!("{repo}: {first} and {other} name different collectors; nothing is sent"));
-        }
-        // a token is replaced in one checkout before it is in the others
-        let current = shipped.iter().find(|(_, terms)| terms.token == self.scene.terms.token);
-        Ok(Some(current.map_or(terms, |(_, terms)| terms).clone()))
+    fn find(&self, repo: &Repo, roots: &[PathBuf]) -> Routed {
+        let known = self.known.get(repo).map(Vec::as_slice).unwrap_or_default();
+        let own: Vec<&PathBuf> = roots.iter().filter(|root| root.is_dir()).collect();
+        // a folder that merely claims to be a checkout has no say while one is there that the session stood in
+        let speaking = if own.is_empty() { known.iter().collect() } else { own };
+        let grounds: Vec<Ground> = speaking.into_iter().map(|root| Ground::of(root)).collect();
+        let shipped =
+            agreed(repo, &grounds)?.map(|terms| Terms { token: self.token(&terms, known), ..terms });
+        // who turned one checkout off meant the session
+        let off = grounds.iter().any(|ground| ground.off);
+        let shipped =
+            shipped.map(|terms| Terms { scope: if off { Some(Scope::Off) } else { terms.scope }, ..terms });
+        Ok(route(self.scene, shipped).filter(|destination| self.config.allows(&destination.address)))
     }
+
+    /// The token to use under `terms`: it is replaced in one checkout before it is in the others.
+    fn token(&self, terms: &Terms, known: &[PathBuf]) -> Option<Token> {
+        let current = &self.scene.terms;
+        let shipped = known.iter().filter_map(|root| settings::shipped(root));
+        let replaced = |other: Terms| other.token == current.token && origin(&other) == origin(terms);
+        if shipped.into_iter().any(replaced) { current.token.clone() } else { terms.token.clone() }
+    }
+}
+
+/// A checkout a session stood in, and what is asked for there.
+struct Ground {
+    root: PathBuf,
+    shipped: Option<Terms>,
+    off: bool,
+}
+
+impl Ground {
+    /// What the checkout itself does not say, the main working tree of its repository does.
+    fn of(root: &Path) -> Self {
+        let checkout = repository::find(root, &Secret::of([0; 32]));
+        let (top, main) = checkout.as_ref().map_or((None, None), |found| (Some(&*found.root), found.main()));
+        let folders = || [Some(root), top, main].into_iter().flatten();
+        let shipped = folders().find_map(settings::shipped);
+        Self { root: root.to_owned(), shipped, off: folders().any(settings::turned_off) }
+    }
+}
+
+/// The terms that all of `grounds` ship, or how two of them differ.
+fn agreed(repo: &Repo, grounds: &[Ground]) -> Result<Option<Terms>, String> {
+    let mut shipped = grounds.iter().filter_map(|ground| Some((&ground.root, ground.shipped.as_ref()?)));
+    let Some((first, terms)) = shipped.next() else { return Ok(None) };
+    if let Some((other, _)) = shipped.find(|(_, other)| origin(other) != origin(terms)) {
+        let (first, other) = (first.display(), other.display());
+        return Err(format!(
+            "{repo}: {first} and {other} name different collectors; sessions of both are not sent"
+        ));
+    }
+    Ok(Some(terms.clone()))
 }
 
 /// The rule itself: `shipped` are the terms of the row's own repository.

@@ -22,10 +22,10 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool) -> Result<()> {
     let install = Install::load(&config.state)?;
     let mut outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
     let mut out = std::io::stdout().lock();
-    for (to, repos) in outbox.destinations(&ledger)? {
+    for to in outbox.destinations(&ledger)? {
         outbox.may_send(&to)?;
         let collector = ledger.collector(to.address.origin())?;
-        let body = deliver::next(&ledger, &mut outbox, &collector, &to, &repos)?;
+        let body = deliver::next(&ledger, &mut outbox, &collector, &to)?;
         if let Some(body) = body {
             return Ok(writeln!(out, "{body}")?);
         }

@@ -5,14 +5,13 @@ use crate::deliver::UNTIL_CHANGED;
 use crate::install::Install;
 use crate::ledger::{Collector, Ledger, Outcome, Refusal};
 use crate::outbox::Outbox;
-use crate::scope::Routes;
 use crate::stage::Stage;
 use crate::terms::{Identity, Scope};
 use crate::{identity, log, settings, sweep};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::Repo;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -111,24 +110,21 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
 fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger) -> Result<()> {
     let install = Install::load(&config.state)?;
     let mut outbox = Outbox::new(config, &stage.scene, &install, ledger)?;
-    let routes = Routes::new(config, &stage.scene, ledger.folder_roots()?);
-    status.problems.extend(ledger.report_repos()?.iter().filter_map(|repo| routes.agreed(repo).err()));
-    for (to, repos) in outbox.destinations(ledger)? {
+    for to in outbox.destinations(ledger)? {
         let collector = ledger.collector(to.address.origin())?;
-        let waiting = outbox.waiting(ledger, &collector, &to, &repos)?.len();
-        status.waiting += waiting;
+        let waiting = outbox.waiting(ledger, &collector, &to)?;
+        status.waiting += waiting.len();
         status.last_delivery = status.last_delivery.max(instant(collector.success_at));
         let refusal = ledger.refusal(&collector.origin, &to.credentials(&install.secret))?;
-        if waiting > 0 {
-            let repos: Vec<&str> = repos.iter().map(Repo::as_str).collect();
-            let refused = refusal.map(|refusal| refused(&collector, &repos, &refusal));
+        if !waiting.is_empty() {
+            let repos: BTreeSet<&str> = waiting.iter().map(|(key, _)| key.repo.as_str()).collect();
+            let refused = refusal.map(|refusal| refused(&collector, repos, &refusal));
             status.problems.extend(refused.or_else(|| failure(&collector)));
         }
-        for trouble in ledger
-            .delivery_troubled(&collector.origin)?
-            .into_iter()
-            .filter(|trouble| repos.contains(&trouble.key.repo))
-        {
+        for trouble in ledger.delivery_troubled(&collector.origin)? {
+            if !outbox.goes(ledger, &trouble.key, &to)? {
+                continue;
+            }
             let said = format!(
                 "{} {} {}: {}",
                 trouble.key.session, trouble.key.repo, trouble.key.week, trouble.note
@@ -141,11 +137,13 @@ fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger
             }
         }
     }
+    status.problems.extend(outbox.conflicts);
     Ok(())
 }
 
-fn refused(collector: &Collector, repos: &[&str], refusal: &Refusal) -> String {
-    let (origin, repos, words) = (&collector.origin, repos.join(", "), &refusal.words);
+fn refused(collector: &Collector, repos: BTreeSet<&str>, refusal: &Refusal) -> String {
+    let (origin, words) = (&collector.origin, &refusal.words);
+    let repos = repos.into_iter().collect::<Vec<_>>().join(", ");
     format!("{origin} refused the token of {repos}{}: {words}; {UNTIL_CHANGED}", since(refusal.at))
 }
 

@@ -1,6 +1,6 @@
 //! Where each repository was seen on this machine.
 
-use super::Ledger;
+use super::{Key, Ledger};
 use anyhow::Result;
 use meter::Repo;
 use rusqlite::Connection;
@@ -25,6 +25,17 @@ impl Ledger {
             folders.insert(path, Folder { repo: repo.parse()?, root: PathBuf::from(root) });
         }
         Ok(folders)
+    }
+
+    /// The working trees of its repository the session stood in.
+    pub(crate) fn session_roots(&self, key: &Key) -> Result<Vec<PathBuf>> {
+        let mut select = self.db.prepare_cached(
+            "SELECT DISTINCT root FROM session_folder JOIN folder ON folder.path = session_folder.folder
+             WHERE session = ?1 AND repo = ?2 ORDER BY root",
+        )?;
+        let place = [key.session.as_str(), key.repo.as_str()];
+        let roots = select.query_map(place, |row| Ok(PathBuf::from(row.get::<_, String>(0)?)))?;
+        Ok(roots.collect::<Result<_, _>>()?)
     }
 
     /// The working trees of each repository.

@@ -103,18 +103,6 @@ impl Ledger {
         key.inspect_err(skip).ok()
     }
 
-    /// Every repository some report is about.
-    pub(crate) fn report_repos(&self) -> Result<Vec<Repo>> {
-        let mut select = self.db.prepare("SELECT DISTINCT repo FROM report ORDER BY repo")?;
-        let mut rows = select.query([])?;
-        let mut repos = Vec::new();
-        while let Some(row) = rows.next()? {
-            let repo = row.get::<_, String>(0)?;
-            repos.extend(self.readable(repo.parse().context("the ledger holds a repository that is none")));
-        }
-        Ok(repos)
-    }
-
     /// The reports `origin` has not acknowledged as they are now, the longest unchanged first.
     ///
     /// Those that wait for an upgrade are among them once `versions` differ from those that were not enough.

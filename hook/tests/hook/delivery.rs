@@ -251,36 +251,6 @@ fn every_token_s_repositories_are_healed() {
     assert_eq!(tokens, ["Bearer token-of-other", "Bearer token-of-pay"]);
 }
 
-/// Another folder that says it is a checkout of `pay`, seen by a session.
-fn second(world: &World, pay: &Path, name: &str, variables: &Value) -> PathBuf {
-    let folder = world.repository(name, None);
-    let origin = world.git(pay, &["remote", "get-url", "origin"]);
-    world.git(&folder, &["remote", "set-url", "origin", &origin]);
-    ship(&folder, variables);
-    world.write(TWO, &[response(TWO, "b", &folder, 5)]);
-    folder
-}
-
-#[test]
-fn checkouts_that_name_different_collectors_send_nothing() {
-    let (collector, world, pay) = stage();
-    let foreign = Collector::start();
-    let claims = second(&world, &pay, "claims", &json!({"CPVO_URL": foreign.url()}));
-    world.sweep(&claims);
-    world.sweep(&pay);
-    assert_eq!((foreign.reports().len(), collector.reports().len()), (0, 0));
-    let status = world.json(&pay, &["status", "--json"]);
-    assert!(status["problems"][0].as_str().unwrap().contains("different collectors"), "{status}");
-}
-
-#[test]
-fn an_old_checkout_s_token_is_not_used_for_the_current_one() {
-    let (collector, world, pay) = stage();
-    second(&world, &pay, "a-old", &json!({"CPVO_URL": collector.url(), "CPVO_TOKEN": "rotated"}));
-    assert_eq!(world.sweep(&pay)["sent"].as_array().unwrap().len(), 2);
-    assert!(collector.requests().iter().all(|request| request.token == "Bearer token-of-pay"));
-}
-
 #[test]
 fn what_waits_is_delivered_while_another_sweeps() {
     let (collector, world, pay) = stage();

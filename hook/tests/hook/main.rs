@@ -8,4 +8,5 @@ mod collector;
 mod delivery;
 mod privacy;
 mod reading;
+mod routing;
 mod world;
