@@ -233,19 +233,10 @@ fn sum(amounts: impl Iterator<Item = NanoUsd>) -> NanoUsd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meter::Tokens;
+    use crate::store::fixture::team_week;
 
-    fn row(team: &str, week: &str, billed: i64) -> TeamWeek {
-        TeamWeek {
-            team: team.to_owned(),
-            name: team.to_owned(),
-            week: week.parse().unwrap(),
-            requests: 3,
-            tokens: Tokens::default(),
-            billed: NanoUsd(billed * 1_000_000_000),
-            list_equivalent: NanoUsd(0),
-            unpriced_rows: 0,
-        }
+    fn row(team: &str, week: &str, dollars: i64) -> TeamWeek {
+        team_week(team, week, dollars * 1_000_000_000)
     }
 
     fn html(weeks: Vec<TeamWeek>) -> String {

@@ -212,20 +212,8 @@ or `cpvo-hook sweep` on a machine that has sessions already.
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meter::{NanoUsd, Tokens};
-
-    fn row(team: &str, week: &str, billed: i64) -> TeamWeek {
-        TeamWeek {
-            team: team.to_owned(),
-            name: team.to_owned(),
-            week: week.parse().unwrap(),
-            requests: 3,
-            tokens: Tokens { input: 1_000_000, output: 234_567, ..Tokens::default() },
-            billed: NanoUsd(billed),
-            list_equivalent: NanoUsd(0),
-            unpriced_rows: 0,
-        }
-    }
+    use crate::store::fixture::team_week;
+    use meter::NanoUsd;
 
     fn weekly(weeks: Vec<TeamWeek>) -> Weekly {
         Weekly { computed_at: "2026-11-22T07:00:00Z".parse().unwrap(), weeks }
@@ -234,9 +222,9 @@ mod tests {
     #[test]
     fn people_read_a_table() {
         let weeks = vec![
-            row("payments", "2026-W47", 1_234_560_000_001),
-            row("risk", "2026-W47", 0),
-            row("payments", "2026-W46", 5),
+            team_week("payments", "2026-W47", 1_234_560_000_001),
+            team_week("risk", "2026-W47", 0),
+            team_week("payments", "2026-W46", 5),
         ];
         insta::assert_snapshot!(weekly(weeks).report(), @r#"
         week      team      requests  tokens      spend
@@ -251,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_is_estimated_or_missing_is_said() {
-        let mut odd = row(UNASSIGNED, "2026-W47", 0);
+        let mut odd = team_week(UNASSIGNED, "2026-W47", 0);
         odd.list_equivalent = NanoUsd(2_500_000_000);
         odd.unpriced_rows = 4;
         insta::assert_snapshot!(weekly(vec![odd]).report(), @r#"
@@ -271,7 +259,7 @@ mod tests {
 
     #[test]
     fn programs_read_every_digit() {
-        insta::assert_snapshot!(weekly(vec![row("payments", "2026-W47", 1_234_560_000_001)]).json().unwrap(), @r#"
+        insta::assert_snapshot!(weekly(vec![team_week("payments", "2026-W47", 1_234_560_000_001)]).json().unwrap(), @r#"
         {
           "computed_at": "2026-11-22T07:00:00Z",
           "units": {
@@ -303,7 +291,7 @@ mod tests {
           ]
         }
         "#);
-        let csv = weekly(vec![row("=cmd", "2026-W47", 1)]).listing().render(Format::Csv).unwrap();
+        let csv = weekly(vec![team_week("=cmd", "2026-W47", 1)]).listing().render(Format::Csv).unwrap();
         assert!(csv.ends_with(
             "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,0.000000001,0\n"
         ));

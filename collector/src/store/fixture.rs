@@ -1,11 +1,13 @@
 //! Databases for tests: each test runs on SQLite and on PostgreSQL, each time on an empty one.
 
 use super::db::{Access, Db};
+use super::team_week::TeamWeek;
 use super::{open, people::teams_apply, price::price_publish};
 use crate::config::{Database, Secret};
 use crate::people::file::parse;
 use jiff::Timestamp;
-use meter::PriceBook;
+use meter::{NanoUsd, PriceBook, Tokens};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
@@ -19,7 +21,7 @@ pub(crate) fn now() -> Timestamp {
 /// An empty database that lives as long as this.
 pub(crate) struct Home {
     pub database: Database,
-    _folder: TempDir,
+    folder: TempDir,
     _cluster: Option<Arc<Cluster>>,
 }
 
@@ -33,8 +35,8 @@ pub(crate) fn homes() -> [Home; 2] {
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let postgres = Database::Postgres(Secret(cluster.database(&name)));
     [
-        Home { database: sqlite, _folder: file, _cluster: None },
-        Home { database: postgres, _folder: folder(), _cluster: Some(cluster) },
+        Home { database: sqlite, folder: file, _cluster: None },
+        Home { database: postgres, folder: folder(), _cluster: Some(cluster) },
     ]
 }
 
@@ -50,6 +52,10 @@ pub(crate) fn cluster() -> Arc<Cluster> {
 }
 
 impl Home {
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn open(&self) -> Db {
         open(&self.database, Access::Write, now()).unwrap()
     }
@@ -67,6 +73,20 @@ pub(crate) fn on_both(check: impl Fn(&mut Db)) {
 /// Takes in a teams.toml at `now`.
 pub(crate) fn teams(db: &mut Db, text: &str, now: Timestamp) {
     db.transaction(|db| teams_apply(db, &parse(text).unwrap(), now)).unwrap();
+}
+
+/// A team's week with `billed` nano-dollars.
+pub(crate) fn team_week(team: &str, week: &str, billed: i64) -> TeamWeek {
+    TeamWeek {
+        team: team.to_owned(),
+        name: team.to_owned(),
+        week: week.parse().unwrap(),
+        requests: 3,
+        tokens: Tokens { input: 1_000_000, output: 234_567, ..Tokens::default() },
+        billed: NanoUsd(billed),
+        list_equivalent: NanoUsd(0),
+        unpriced_rows: 0,
+    }
 }
 
 /// All rows of a query, fields joined by `|`.

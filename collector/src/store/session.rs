@@ -100,9 +100,14 @@ pub(crate) fn session_rank_of(db: &mut Db, id: &SessionId, repo: &Repo, week: We
 
 /// Stores the report without its usage.
 pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
+    let report = head.report;
     db.execute(&PUT, &row(head))?;
-    put_commits(db, head.report)?;
-    put_pull_requests(db, head.report)
+    let commits = report.commits.iter();
+    let commits = commits.map(|one| values![one.sha.as_str(), one.branch.as_str(), one.at.to_string()]);
+    list_put(db, report, "session_commit", commits)?;
+    let pull_requests = report.pull_requests.iter();
+    let pull_requests = pull_requests.map(|one| values![one.number, one.action.as_str(), one.at.to_string()]);
+    list_put(db, report, "session_pull_request", pull_requests)
 }
 
 const COLUMNS: &str = "session_id repo week developer trust install_id token_id via_repo parser epoch seq digest
@@ -163,34 +168,18 @@ fn row<'a>(head: &Head<'a>) -> Vec<Value<'a>> {
     row
 }
 
-fn put_commits(db: &mut Db, report: &Report) -> Result<()> {
-    let week = report.week.to_string();
-    let key = || Vec::from(values![report.session_id.as_str(), report.repo.as_str(), &week]);
-    db.execute("DELETE FROM session_commit WHERE session_id = $1 AND repo = $2 AND week = $3", &key())?;
-    for commit in &report.commits {
-        let mut row = key();
-        row.extend(values![commit.sha.as_str(), commit.branch.as_str(), commit.at.to_string()]);
-        db.execute(
-            "INSERT INTO session_commit (session_id, repo, week, sha, branch, committed_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            &row,
-        )?;
-    }
-    Ok(())
-}
-
-fn put_pull_requests(db: &mut Db, report: &Report) -> Result<()> {
-    let week = report.week.to_string();
-    let key = || Vec::from(values![report.session_id.as_str(), report.repo.as_str(), &week]);
-    db.execute("DELETE FROM session_pull_request WHERE session_id = $1 AND repo = $2 AND week = $3", &key())?;
-    for pull_request in &report.pull_requests {
-        let mut row = key();
-        row.extend(values![pull_request.number, pull_request.action.as_str(), pull_request.at.to_string()]);
-        db.execute(
-            "INSERT INTO session_pull_request (session_id, repo, week, number, action, acted_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            &row,
-        )?;
+/// Replaces what the report's key had in `table` by `items`, each its last three columns.
+fn list_put<'a>(
+    db: &mut Db,
+    report: &'a Report,
+    table: &str,
+    items: impl Iterator<Item = [Value<'a>; 3]>,
+) -> Result<()> {
+    let key = values![report.session_id.as_str(), report.repo.as_str(), report.week.to_string()];
+    db.execute(&format!("DELETE FROM {table} WHERE session_id = $1 AND repo = $2 AND week = $3"), &key)?;
+    let insert = format!("INSERT INTO {table} VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING");
+    for item in items {
+        db.execute(&insert, &[key.as_slice(), &item].concat())?;
     }
     Ok(())
 }
