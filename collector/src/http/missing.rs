@@ -36,8 +36,9 @@ pub(super) struct Missing {
     missing: Vec<Key>,
 }
 
-/// A strict token does not learn of other repositories. A shared token does not tell owners apart: what
-/// another one has stored higher is not missing, and what it has lower is answered `owned` when it comes.
+/// A token names no owner, so who asks for a stored key shows that it is his: by the ledger it came from, whose
+/// birth its rank carries, or by the repository it came through. Nobody else's key is answered, whatever rank is
+/// tried. That a key is stored is learnt by whoever knows its session's UUID, as `owned` tells it too.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     grant: Grant,
@@ -48,8 +49,14 @@ pub(super) async fn post(
     let lacks = move |db: &mut Db| {
         let mut missing = Vec::new();
         for Kept { session_id, repo, week, rank } in kept {
-            let own = !grant.strict || repo == grant.via_repo;
-            if own && session_rank_of(db, &session_id, &repo, week)?.is_none_or(|stored| stored < rank) {
+            if grant.strict && repo != grant.via_repo {
+                continue;
+            }
+            let lacks = match session_rank_of(db, &session_id, &repo, week)? {
+                None => true,
+                Some((stored, via)) => stored < rank && (stored.epoch == rank.epoch || via == grant.via_repo),
+            };
+            if lacks {
                 missing.push(Key { session_id, repo, week });
             }
         }

@@ -88,13 +88,19 @@ pub(crate) fn session_give(db: &mut Db, report: &Report, owner: &Sender, now: Ti
     audit_add(db, now, &Event { actor: "collector", action: "owner_changed", subject: session, detail })
 }
 
-/// The rank stored under a key.
-pub(crate) fn session_rank_of(db: &mut Db, id: &SessionId, repo: &Repo, week: Week) -> Result<Option<Rank>> {
+/// The rank stored under a key, and the repository whose token brought it.
+pub(crate) fn session_rank_of(
+    db: &mut Db,
+    id: &SessionId,
+    repo: &Repo,
+    week: Week,
+) -> Result<Option<(Rank, Repo)>> {
     let rows = db.query(
-        "SELECT parser, epoch, seq FROM session WHERE session_id = $1 AND repo = $2 AND week = $3",
+        "SELECT parser, epoch, seq, via_repo FROM session WHERE session_id = $1 AND repo = $2 AND week = $3",
         &values![id.as_str(), repo.as_str(), week.to_string()],
     )?;
-    let rank = |row: &Row| Ok(Rank { parser: row.get(0)?, epoch: row.get(1)?, seq: row.get(2)? });
+    let rank =
+        |row: &Row| Ok((Rank { parser: row.get(0)?, epoch: row.get(1)?, seq: row.get(2)? }, row.parse(3)?));
     rows.first().map(rank).transpose()
 }
 

@@ -137,27 +137,73 @@ fn the_same_report_a_hundred_times_at_once_is_one() {
     assert_eq!(sums, [json!({"requests": 4, "billed_nanousd": 295_084_000})]);
 }
 
+/// Asks as the bearer of `token` what is missing; the weeks of the answer.
+fn missing(server: &Server, token: &str, keys: &Value) -> (u16, Vec<String>) {
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    let (status, reply) = server.post_with("/v1/sessions/missing", &bearer, keys.to_string().as_bytes());
+    let keys = reply["missing"].as_array().into_iter().flatten();
+    (status, keys.map(|key| key["week"].as_str().unwrap().to_owned()).collect())
+}
+
+/// The key of the golden report in any week, with a rank of its ledger or of another one.
+fn key(week: &str, epoch: u64, seq: u64) -> Value {
+    let golden: Value = serde_json::from_str(&report(&json!({}))).unwrap();
+    let rank = json!({"parser": 1, "epoch": epoch, "seq": seq});
+    json!({"session_id": golden["session_id"], "repo": golden["repo"], "week": week, "rank": rank})
+}
+
+/// The birth of the ledger the golden report is from.
+const BORN: u64 = 1_795_320_000;
+
 #[test]
 fn a_sweep_learns_what_is_missing() {
     let server = Server::start();
     let token = server.token();
     server.deliver(&token, &report(&json!({})));
-    let stored: Value = serde_json::from_str(&report(&json!({}))).unwrap();
-    let key = |week: &str, seq: u64| {
-        json!({"session_id": stored["session_id"], "repo": stored["repo"], "week": week,
-            "rank": {"parser": 1, "epoch": 1_795_320_000_u64, "seq": seq}})
+    let asked = json!([key("2026-W47", BORN, 7), key("2026-W47", BORN, 8), key("2026-W46", BORN, 1)]);
+    let both = vec!["2026-W47".to_owned(), "2026-W46".to_owned()];
+    assert_eq!(missing(&server, &token, &asked), (200, both));
+    assert_eq!(missing(&server, &token, &json!(vec![key("2026-W47", BORN, 7); 4097])).0, 422);
+    assert_eq!(missing(&server, &token, &json!([{"session_id": 5}])).0, 422);
+}
+
+#[test]
+fn nobody_learns_of_a_key_that_another_owner_has() {
+    let server = Server::start();
+    let (own, other) = (server.token(), server.collector.token("github.com/acme/web"));
+    server.deliver(&own, &report(&json!({})));
+    let asks = |token: &str, epoch, seq| missing(&server, token, &json!([key("2026-W47", epoch, seq)])).1;
+    for seq in [0, 7, 8, 1_000_000] {
+        assert!(asks(&other, BORN - 1, seq).is_empty() && asks(&other, BORN + 1, seq).is_empty(), "{seq}");
+    }
+    assert_eq!(asks(&other, BORN, 8), ["2026-W47"], "from the same ledger, through another repository");
+    assert_eq!(asks(&own, BORN + 1, 1), ["2026-W47"], "from a ledger made anew, through the same repository");
+    let strict = server.collector.cpvo(&["token", "issue", "--repo", "github.com/acme/web", "--strict"]);
+    assert!(asks(strict.success().trim(), BORN, 8).is_empty());
+}
+
+#[test]
+fn what_lies_ahead_of_the_clock_is_taken_when_its_time_has_come() {
+    let server = Server::start();
+    let token = server.token();
+    let at = |seconds: i64| {
+        let at = jiff::Timestamp::from_second(crate::tokens::now() + seconds).unwrap();
+        json!({"started_at": at.to_string(), "ended_at": null, "usage": [], "commits": [], "pull_requests": []})
     };
-    let ask = |body: String| {
-        server.post_with(
-            "/v1/sessions/missing",
-            &format!("authorization: Bearer {token}\r\n"),
-            body.as_bytes(),
-        )
+    let ahead = |changes: Value| {
+        let mut changes = changes;
+        let at: jiff::Timestamp = changes["started_at"].as_str().unwrap().parse().unwrap();
+        changes["week"] = json!(meter::Week::of(at).to_string());
+        report(&changes)
     };
-    let (status, reply) =
-        ask(json!([key("2026-W47", 7), key("2026-W47", 8), key("2026-W46", 1)]).to_string());
-    let weeks: Vec<&Value> = reply["missing"].as_array().unwrap().iter().map(|key| &key["week"]).collect();
-    assert_eq!((status, weeks), (200, vec![&json!("2026-W47"), &json!("2026-W46")]));
-    assert_eq!(ask(format!("[{}]", vec![key("2026-W47", 7).to_string(); 4097].join(","))).0, 422);
-    assert_eq!(ask(r#"[{"session_id": 5}]"#.to_owned()).0, 422);
+    let answer = server.deliver(&token, &ahead(at(3600)));
+    assert_eq!((&answer["status"], &answer["retry"]), (&json!("rejected"), &json!("later")), "{answer}");
+    // ten minutes ahead are taken; the rest of the way the clock goes while it is offered again
+    let soon = ahead(at(610));
+    let first = server.deliver(&token, &soon);
+    assert_eq!((&first["code"], &first["retry"]), (&json!("future"), &json!("later")), "{first}");
+    tests::wait::until("the report's time to come", || {
+        (server.deliver(&token, &soon)["status"] == "applied").then_some(())
+    });
+    assert_eq!(server.count("session"), 1);
 }

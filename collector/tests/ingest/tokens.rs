@@ -16,7 +16,7 @@ struct Forge {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the collector under attack reads the real clock")]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
