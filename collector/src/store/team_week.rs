@@ -89,6 +89,8 @@ mod tests {
         on_both(|db| {
             let week = |text: &str| -> Week { text.parse().unwrap() };
             week_extend(db, week("2026-W45"), week("2026-W47")).unwrap();
+            spend(db, "early", "2026-W48", 30, 0); // a report that came minutes before its week
+            week_extend(db, week("2026-W48"), week("2026-W47")).unwrap();
             db.batch("INSERT INTO team (team, name) VALUES ('payments', 'Payments')").unwrap();
             spend(db, "payments", "2026-W45", 10, 1);
             spend(db, "gone", "2026-W46", 20, 0);
@@ -109,7 +111,7 @@ mod tests {
             assert_eq!(listed(db, "2026-W01", None), all);
             assert_eq!(listed(db, "2026-W46", Some("gone")), [all[1], all[3]]);
             assert!(listed(db, "2026-W46", Some("nobody")).is_empty());
-            assert_eq!(team_list(db).unwrap(), ["gone", "payments"]);
+            assert_eq!(team_list(db).unwrap(), ["early", "gone", "payments"]);
             let first = &team_week_list(db, week("2026-W45"), Some("payments")).unwrap();
             let first = first.iter().find(|row| row.week == week("2026-W45")).unwrap();
             let tokens = Tokens {
@@ -122,6 +124,25 @@ mod tests {
             };
             assert_eq!((first.requests, first.tokens, first.unpriced_rows), (3, tokens, 2));
             assert_eq!((first.billed, first.list_equivalent), (NanoUsd(10), NanoUsd(1)));
+        });
+    }
+
+    #[test]
+    fn no_team_has_a_week_that_has_not_begun() {
+        on_both(|db| {
+            let week = |text: &str| -> Week { text.parse().unwrap() };
+            let weeks = |db: &mut Db| rows(db, "SELECT team, week FROM team_week ORDER BY team, week");
+            spend(db, "early", "2026-W48", 30, 0);
+            week_extend(db, week("2026-W48"), week("2026-W47")).unwrap();
+            assert!(weeks(db).is_empty());
+            spend(db, "unassigned", "2026-W46", 20, 0);
+            week_extend(db, week("2026-W46"), week("2026-W47")).unwrap();
+            assert_eq!(weeks(db), ["unassigned|2026-W46", "unassigned|2026-W47"]);
+            week_extend(db, week("2026-W50"), week("2026-W50")).unwrap(); // a clock that ran ahead
+            week_extend(db, week("2026-W48"), week("2026-W48")).unwrap();
+            let begun =
+                ["early|2026-W48", "unassigned|2026-W46", "unassigned|2026-W47", "unassigned|2026-W48"];
+            assert_eq!(weeks(db), begun);
         });
     }
 
