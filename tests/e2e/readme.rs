@@ -17,23 +17,34 @@ fn blocks(language: &str) -> Vec<String> {
     after.filter_map(|rest| rest.split("\n```\n").next().map(str::to_owned)).collect()
 }
 
+/// What each query of the README says of the two sessions below, in its order; `*` is the time they were in.
+const ANSWERS: [&str; 5] = [
+    "*|payments|1|101060|2.0|0\n*|unassigned|1|201060|4.0|0",
+    "main|github.com/acme/pay|1|2.0",
+    "claude-opus-5-5|2|6.0|94.3",
+    "unassigned|main|main|4.0\npayments|main|main|2.0",
+    "stranger@acme.example|1|1|4.0|*",
+];
+
 #[test]
-fn its_queries_run_on_the_live_file() {
+fn its_queries_say_on_the_live_file_what_was_spent() {
     let world = World::equipped();
-    for email in ["ana@acme.example", "stranger@acme.example"] {
+    let spent = [("ana@acme.example", tokens(100_000)), ("stranger@acme.example", tokens(200_000))];
+    for (email, tokens) in spent {
         world.work_as(email);
         let mut session = Transcript::begin(&world.home, &world.repo.path);
-        session.response(tokens(100));
+        session.response(tokens);
         world.session_ends(&session);
     }
-    world.await_stored(&[tokens(100), tokens(100)]);
+    world.await_stored(&spent.map(|(_, tokens)| tokens));
+    let file = world.collector().folder.join("cpvo.db");
+    let ask =
+        |query: &str| run(command("sqlite3", &world.home).arg("-readonly").arg(&file).arg(query)).success();
+    let time = ask("SELECT week FROM spend LIMIT 1; SELECT hour FROM spend ORDER BY hour DESC LIMIT 1");
+    let timeless = |rows: String| time.lines().fold(rows, |rows, time| rows.replace(time, "*"));
     let queries = blocks("sql");
-    assert_eq!(queries.len(), 5);
-    for query in queries {
-        let file = world.collector().folder.join("cpvo.db");
-        let rows = run(command("sqlite3", &world.home).arg("-readonly").arg(file).arg(&query)).success();
-        assert!(!rows.trim().is_empty(), "no row from {query}");
-    }
+    let answers: Vec<String> = queries.iter().map(|query| timeless(ask(query)).trim().to_owned()).collect();
+    assert_eq!(answers, ANSWERS);
 }
 
 #[test]

@@ -43,3 +43,42 @@ pub(super) async fn style() -> impl IntoResponse {
 pub(super) async fn icon() -> impl IntoResponse {
     (GUARDS, [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-cache")], ICON)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Counters, Hosts, Programs, Rates};
+    use crate::store::Store;
+    use crate::store::fixture::{homes, now};
+    use axum::extract::Query;
+    use axum::http::StatusCode;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn the_page_is_drawn_beside_the_thread_that_answers() {
+        let [home, _] = homes();
+        let keys = home.folder().join("keys");
+        crate::keys::create(&keys).unwrap();
+        let (store, threads) = Store::start(&home.database, now()).unwrap();
+        let app = App {
+            store,
+            book: Arc::new(meter::PriceBook::embedded()),
+            keys: crate::keys::verifying(&keys).unwrap(),
+            counters: Counters::default(),
+            hosts: Hosts::new(([127, 0, 0, 1], 0).into()),
+            hooks_dir: keys,
+            programs: Programs::default(),
+            rates: Rates::default(),
+            now,
+        };
+        let beside = Arc::new(AtomicU64::new(0));
+        let counting = Arc::clone(&beside);
+        let count = move || _ = counting.fetch_add(1, Ordering::Relaxed);
+        let runtime = Builder::new_current_thread().enable_all().on_thread_start(count).build().unwrap();
+        let asked = Query::try_from_uri(&"/?weeks=12".parse().unwrap());
+        let page = runtime.block_on(get(State(Arc::new(app)), asked)).unwrap();
+        assert_eq!((page.status(), beside.load(Ordering::Relaxed)), (StatusCode::OK, 1));
+        threads.running.join().unwrap();
+    }
+}

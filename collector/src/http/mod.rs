@@ -144,10 +144,25 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Result<(TcpSt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::{Context, Waker};
 
     #[tokio::test]
     async fn a_connection_that_never_ends_is_cut_off() {
         let carried = carry(std::future::pending(), Duration::from_millis(1));
         tokio::time::timeout(Duration::from_mins(1), carried).await.expect("it ends");
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_limit_waits_for_the_end_of_another() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _clients =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        let slots = Arc::new(Semaphore::new(1));
+        let (_first, slot) = accept(&listener, &slots).await.unwrap();
+        let mut second = std::pin::pin!(accept(&listener, &slots));
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(slot);
+        drop(second.await.unwrap());
     }
 }

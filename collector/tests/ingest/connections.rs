@@ -117,6 +117,45 @@ fn what_was_answered_survives_a_kill() {
 }
 
 #[test]
+fn one_connection_carries_many_requests() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    for _ in 0..3 {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"ok\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+#[test]
+fn a_token_that_delivers_too_much_is_told_when_to_come_back() {
+    let server = Server::start();
+    let bearer = format!("authorization: Bearer {}\r\nconnection: close\r\n", server.token());
+    let body = format!("[{}]", ["{}"; 256].join(","));
+    let head =
+        format!("POST /v1/reports HTTP/1.1\r\nhost: x\r\n{bearer}content-length: {}\r\n\r\n", body.len());
+    let post = || {
+        let mut stream = server.connect();
+        stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        (!answer.starts_with("HTTP/1.1 200 ")).then_some(answer)
+    };
+    let answer = (0..1000).find_map(|_| post()).expect("an end of what a token may deliver");
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    let (_, after) = answer.split_once("\r\nretry-after: ").expect("when to come back");
+    let seconds: u32 = after.split_once("\r\n").unwrap().0.parse().unwrap();
+    assert!((1..=13).contains(&seconds), "{answer}"); // 256 reports at 20 a second
+    assert!(answer.contains(&format!("come back in {seconds} seconds")), "{answer}");
+    assert_eq!(server.post(&server.token(), "[{}]").0, 200, "another token has a rate of its own");
+}
+
+#[test]
 fn a_database_that_takes_nothing_is_told_as_busy() {
     let server = Server::start();
     let token = server.token();

@@ -140,3 +140,19 @@ fn cell(value: ValueRef) -> Cell {
         (_, Some(text)) => Cell::Text(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_on_the_disk_when_it_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open(&folder.path().join("cpvo.db"), Access::Write).unwrap();
+        let pragma =
+            |name: &str| writer.query_row(&format!("PRAGMA {name}"), [], |row| read(row, 1)).unwrap();
+        assert_eq!(pragma("synchronous").get::<i64>(0).unwrap(), 2, "2 is FULL");
+        assert_eq!(pragma("journal_mode").get::<String>(0).unwrap(), "wal");
+        assert!(pragma("foreign_keys").get::<bool>(0).unwrap());
+    }
+}
