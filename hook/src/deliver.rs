@@ -1,7 +1,7 @@
 //! Delivery: offers what waits to each collector until nothing does, the time is up, or it says no.
 
-use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome, Refusal};
-use crate::outbox::{Outbox, versions};
+use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome, Refusal, Waiting};
+use crate::outbox::{Batch, Offer, Outbox, versions};
 use crate::post::{Line, Reply};
 use crate::report::PARSER;
 use crate::scope::Destination;
@@ -9,10 +9,9 @@ use crate::secret::Secret;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{Answer, REPORTS_MAX, Rank, Retry, Status};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-const BATCH_BYTES_MAX: usize = 4 << 20;
 const MISSING_MAX: usize = 4096;
 /// How often a collector is asked what it lacks.
 const MISSING_SECONDS: i64 = 3600;
@@ -53,8 +52,15 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
     let due = due(ledger, &destinations, terms)?;
     for to in destinations {
         let collector = ledger.collector(to.address.origin())?;
-        let mut run =
-            Run { terms, to: &to, line: Line::new(&to, terms.deadline), collector, offers: HashMap::new() };
+        let mut run = Run {
+            terms,
+            to: &to,
+            line: Line::new(&to, terms.deadline),
+            collector,
+            offers: HashMap::new(),
+            queue: VecDeque::new(),
+            seq: 0,
+        };
         let trouble = run.deliver(ledger, outbox, &mut summary)?;
         let heal = trouble.is_none() && due.contains(to.address.origin());
         let trouble = if heal { run.heal(ledger, outbox, &mut summary)? } else { trouble };
@@ -75,53 +81,6 @@ fn due(ledger: &Ledger, all: &[Destination], terms: Terms) -> Result<BTreeSet<St
     Ok(due)
 }
 
-/// The body of the next request, as `preview` shows it; `None` where nothing waits.
-pub(crate) fn next(
-    ledger: &Ledger,
-    outbox: &mut Outbox,
-    collector: &Collector,
-    to: &Destination,
-) -> Result<Option<String>> {
-    let waiting = outbox.waiting(ledger, collector, to)?;
-    let (batch, body) = write(ledger, outbox, (collector, to), waiting, REPORTS_MAX)?;
-    Ok(Some(body).filter(|_| !batch.is_empty()))
-}
-
-/// Writes as many of the reports that wait as one request carries.
-fn write(
-    ledger: &Ledger,
-    outbox: &mut Outbox,
-    (collector, to): (&Collector, &Destination),
-    waiting: Vec<(Key, u64)>,
-    max: usize,
-) -> Result<(Vec<Offer>, String)> {
-    let (mut batch, mut body) = (Vec::new(), String::from("["));
-    for entry in waiting {
-        let report = outbox.report(ledger, collector, to, &entry)?;
-        let (partial, requests) = (report.partial, report.requests());
-        let report = serde_json::to_string(&report)?;
-        let full = body.len() + report.len() + 2 > BATCH_BYTES_MAX || batch.len() == max.max(1);
-        if full && !batch.is_empty() {
-            break;
-        }
-        if !batch.is_empty() {
-            body.push(',');
-        }
-        body.push_str(&report);
-        batch.push(Offer { key: entry.0, seq: entry.1, partial, requests });
-    }
-    body.push(']');
-    Ok((batch, body))
-}
-
-/// A report on its way.
-struct Offer {
-    key: Key,
-    seq: u64,
-    partial: bool,
-    requests: u64,
-}
-
 /// A delivery to one collector with one token.
 struct Run<'a> {
     terms: Terms<'a>,
@@ -129,6 +88,9 @@ struct Run<'a> {
     line: Line<'a>,
     collector: Collector,
     offers: HashMap<Key, u32>,
+    /// What waits, as of the snapshot `seq` of the ledger.
+    queue: VecDeque<Waiting>,
+    seq: u64,
 }
 
 impl Run<'_> {
@@ -147,11 +109,16 @@ impl Run<'_> {
         }
         let (mut batch_max, mut attempts) = (REPORTS_MAX, 0);
         loop {
-            let (batch, body) = self.batch(ledger, outbox, batch_max)?;
+            let Batch { offers: batch, body } = self.batch(ledger, outbox, batch_max)?;
             if batch.is_empty() {
                 return Ok(None);
             }
-            match self.line.reports(&body) {
+            let reply = self.line.reports(&body);
+            if !matches!(reply, Reply::Taken(_)) {
+                // what was taken off the queue still waits
+                self.queue.clear();
+            }
+            match reply {
                 Reply::Taken(answers) if fits(&batch, &answers) => {
                     attempts = 0;
                     self.record(ledger, &batch, answers, summary)?;
@@ -189,11 +156,18 @@ impl Run<'_> {
         Ok(wait.then(|| format!("asked for a pause of {seconds} more seconds")))
     }
 
-    /// The next reports to offer, and their JSON.
-    fn batch(&self, ledger: &Ledger, outbox: &mut Outbox, max: usize) -> Result<(Vec<Offer>, String)> {
-        let mut waiting = outbox.waiting(ledger, &self.collector, self.to)?;
-        waiting.retain(|(key, _)| self.offers.get(key).is_none_or(|offers| *offers < OFFERS_MAX));
-        write(ledger, outbox, (&self.collector, self.to), waiting, max)
+    /// The next reports to offer, and their JSON. What waits is looked up once, and again where the ledger moved on.
+    fn batch(&mut self, ledger: &Ledger, outbox: &mut Outbox, max: usize) -> Result<Batch> {
+        ledger.at_once(|| {
+            let seq = ledger.report_seq()?;
+            if self.queue.is_empty() || self.seq != seq {
+                self.queue = outbox.waiting(ledger, &self.collector, self.to)?;
+                self.queue
+                    .retain(|next| self.offers.get(&next.key).is_none_or(|offers| *offers < OFFERS_MAX));
+                self.seq = seq;
+            }
+            outbox.batch(ledger, (&self.collector, self.to), &mut self.queue, max)
+        })
     }
 
     /// Keeps what the collector answered to each report.
@@ -231,6 +205,7 @@ impl Run<'_> {
         if let Some(epoch) = epoch {
             self.collector.epoch = epoch;
             ledger.collector_epoch(&self.collector)?;
+            self.queue.clear();
         }
         Ok(())
     }

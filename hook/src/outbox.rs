@@ -3,13 +3,29 @@
 use crate::config::Config;
 use crate::identity::{self, Identities};
 use crate::install::Install;
-use crate::ledger::{Collector, Content, Key, Ledger};
+use crate::ledger::{Collector, Content, Key, Ledger, Waiting};
 use crate::overhead;
 use crate::report::{self, Imprint};
 use crate::scope::{Destination, Routes, Scene};
 use anyhow::Result;
-use meter::{Developer, Hour, PriceBook, Quality, Repo, Report, SessionId};
-use std::collections::{BTreeSet, HashMap};
+use meter::{Developer, Hour, PriceBook, Quality, REPORTS_MAX, Repo, Report, SessionId};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// A report on its way.
+pub(crate) struct Offer {
+    pub key: Key,
+    pub seq: u64,
+    pub partial: bool,
+    pub requests: u64,
+}
+
+/// What one request carries.
+pub(crate) struct Batch {
+    pub offers: Vec<Offer>,
+    pub body: String,
+}
 
 pub(crate) struct Outbox<'a> {
     config: &'a Config,
@@ -40,14 +56,16 @@ impl<'a> Outbox<'a> {
 
     /// Every collector some report goes to, as often as there are terms to send under.
     pub(crate) fn destinations(&mut self, ledger: &Ledger) -> Result<Vec<Destination>> {
-        let mut found = Vec::new();
-        for (key, _) in ledger.report_all()? {
-            let Some(destination) = self.route(ledger, &key)? else { continue };
-            if !found.contains(&destination) {
-                found.push(destination);
+        ledger.at_once(|| {
+            let mut found = Vec::new();
+            for (key, _) in ledger.report_all()? {
+                let Some(destination) = self.route(ledger, &key)? else { continue };
+                if !found.contains(&destination) {
+                    found.push(destination);
+                }
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     /// Where the report of `key` goes.
@@ -75,20 +93,62 @@ impl<'a> Outbox<'a> {
         ledger: &Ledger,
         collector: &Collector,
         to: &Destination,
-    ) -> Result<Vec<(Key, u64)>> {
-        let waiting = ledger.report_waiting(&collector.origin, &versions(collector))?;
-        let mut mine = Vec::new();
-        for (key, seq) in waiting {
+    ) -> Result<VecDeque<Waiting>> {
+        let mut mine = VecDeque::new();
+        for waiting in ledger.report_waiting(&collector.origin, &versions(collector))? {
+            let Waiting { key, made, developer, .. } = &waiting;
             let early = to.terms.since.is_some_and(|since| key.week.end() <= since);
-            if !self.goes(ledger, &key, to)? || early && !ledger.delivery_made(&collector.origin, &key)? {
+            if !self.goes(ledger, key, to)? || early && !made {
                 continue;
             }
-            let developer = self.developer(ledger, &key)?;
+            let developer = self.developer(developer.as_ref());
             if self.scene.terms.admit(&developer) && to.terms.admit(&developer) {
-                mine.push((key, seq));
+                mine.push_back(waiting);
             }
         }
         Ok(mine)
+    }
+
+    /// Takes as many of the reports that wait as one request carries.
+    pub(crate) fn batch(
+        &mut self,
+        ledger: &Ledger,
+        (collector, to): (&Collector, &Destination),
+        waiting: &mut VecDeque<Waiting>,
+        max: usize,
+    ) -> Result<Batch> {
+        let mut batch = Batch { offers: Vec::new(), body: String::from("[") };
+        while let Some(next) = waiting.front().filter(|_| batch.offers.len() < max.max(1)) {
+            let report = self.report(ledger, collector, to, next)?;
+            let text = serde_json::to_string(&report)?;
+            if !batch.offers.is_empty() {
+                if batch.body.len() + text.len() + 2 > BATCH_BYTES_MAX {
+                    break;
+                }
+                batch.body.push(',');
+            }
+            batch.body.push_str(&text);
+            let (partial, requests) = (report.partial, report.requests());
+            let offered = waiting.pop_front().into_iter();
+            batch.offers.extend(offered.map(|Waiting { key, seq, .. }| Offer {
+                key,
+                seq,
+                partial,
+                requests,
+            }));
+        }
+        batch.body.push(']');
+        Ok(batch)
+    }
+
+    /// The body of the next request, as `preview` shows it; `None` where nothing waits.
+    pub(crate) fn next(&mut self, ledger: &Ledger, to: &Destination) -> Result<Option<String>> {
+        ledger.at_once(|| {
+            let collector = ledger.collector(to.address.origin())?;
+            let mut waiting = self.waiting(ledger, &collector, to)?;
+            let batch = self.batch(ledger, (&collector, to), &mut waiting, REPORTS_MAX)?;
+            Ok(Some(batch.body).filter(|_| !batch.offers.is_empty()))
+        })
     }
 
     /// Whether the identity may be told as the terms ask: nothing is sent under a wider one.
@@ -98,16 +158,16 @@ impl<'a> Outbox<'a> {
     }
 
     /// The report of `key` as `to` would get it.
-    pub(crate) fn report(
+    fn report(
         &mut self,
         ledger: &Ledger,
         collector: &Collector,
         to: &Destination,
-        (key, seq): &(Key, u64),
+        Waiting { key, seq, developer, .. }: &Waiting,
     ) -> Result<Report> {
         let mut content = ledger.content(key, to.terms.since)?;
         self.itemise(ledger, to, key, &mut content)?;
-        let claimed = self.developer(ledger, key)?;
+        let claimed = self.developer(developer.as_ref());
         let imprint = Imprint {
             install_id: &self.install.id,
             secret: &self.install.secret,
@@ -155,9 +215,9 @@ impl<'a> Outbox<'a> {
         Ok(())
     }
 
-    fn developer(&mut self, ledger: &Ledger, key: &Key) -> Result<Developer> {
-        let known = ledger.session(&key.session)?.and_then(|session| session.developer);
-        Ok(known.unwrap_or_else(|| self.identities.claimed(None)))
+    /// A session nobody was named for is the one's who delivers it.
+    fn developer(&mut self, named: Option<&Developer>) -> Developer {
+        named.cloned().unwrap_or_else(|| self.identities.claimed(None))
     }
 }
 

@@ -28,10 +28,10 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
     if stage.closed(config).is_some() {
         return Ok(());
     }
+    detach::yield_to_others();
     let deadline = Instant::now() + DELIVERY_MAX;
     match work.job.as_str() {
         "sweep" => {
-            detach::yield_to_others();
             started(&said, &stage, config, now)?;
             // where another process sweeps, what waits is delivered all the same
             let swept = sweep_once(&stage, config, now, Bounds::HOOK, &|_, _| {})?;

@@ -5,7 +5,7 @@ use crate::install::Install;
 use crate::outbox::Outbox;
 use crate::stage::Stage;
 use crate::sweep::Bounds;
-use crate::{deliver, work};
+use crate::work;
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::io::Write;
@@ -24,9 +24,7 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for to in outbox.destinations(&ledger)? {
         outbox.may_send(&to)?;
-        let collector = ledger.collector(to.address.origin())?;
-        let body = deliver::next(&ledger, &mut outbox, &collector, &to)?;
-        if let Some(body) = body {
+        if let Some(body) = outbox.next(&ledger, &to)? {
             return Ok(writeln!(out, "{body}")?);
         }
     }

@@ -117,7 +117,7 @@ fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger
         status.last_delivery = status.last_delivery.max(instant(collector.success_at));
         let refusal = ledger.refusal(&collector.origin, &to.credentials(&install.secret))?;
         if !waiting.is_empty() {
-            let repos: BTreeSet<&str> = waiting.iter().map(|(key, _)| key.repo.as_str()).collect();
+            let repos: BTreeSet<&str> = waiting.iter().map(|waiting| waiting.key.repo.as_str()).collect();
             let refused = refusal.map(|refusal| refused(&collector, repos, &refusal));
             status.problems.extend(refused.or_else(|| failure(&collector)));
         }

@@ -180,14 +180,6 @@ impl Ledger {
         Ok(troubled)
     }
 
-    /// Whether `origin` has some snapshot of the report.
-    pub(crate) fn delivery_made(&self, origin: &str, key: &Key) -> Result<bool> {
-        let mut select = self.db.prepare_cached(
-            "SELECT 1 FROM delivery WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4 AND state = 'done'",
-        )?;
-        Ok(select.exists([origin, key.session.as_str(), key.repo.as_str(), &key.week.to_string()])?)
-    }
-
     /// The reports `origin` acknowledged, with the snapshot it has.
     pub(crate) fn delivery_done(&self, origin: &str) -> Result<Vec<(Key, u64)>> {
         let mut select = self.db.prepare(

@@ -20,7 +20,7 @@ pub(crate) use commits::MadeCommit;
 pub(crate) use contents::Content;
 pub(crate) use files::{Cursor, Known, text};
 pub(crate) use folders::Folder;
-pub(crate) use reports::Key;
+pub(crate) use reports::{Key, Waiting};
 pub(crate) use sessions::{Event, Session};
 
 use crate::install::{create_state, private};
@@ -98,6 +98,12 @@ impl Ledger {
         let result = work(&transaction)?;
         transaction.commit()?;
         Ok(result)
+    }
+
+    /// Looks at the ledger as it is at one moment, whatever others write meanwhile.
+    pub(crate) fn at_once<T>(&self, look: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _moment = self.db.unchecked_transaction()?;
+        look()
     }
 
     /// Empties the write-ahead log into the database, as far as nobody reads it.

@@ -3,7 +3,7 @@
 use super::{Ledger, meta_number, meta_set};
 use crate::reading::Place;
 use anyhow::{Context, Result};
-use meter::{Repo, SessionId, Week};
+use meter::{Developer, Repo, SessionId, Week};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeSet;
 
@@ -13,6 +13,17 @@ pub(crate) struct Key {
     pub session: SessionId,
     pub repo: Repo,
     pub week: Week,
+}
+
+/// A report that waits for a collector, and what decides whether it may go there.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub key: Key,
+    pub seq: u64,
+    /// Whose the session is, as far as it was told.
+    pub developer: Option<Developer>,
+    /// The collector has a snapshot of it.
+    pub made: bool,
 }
 
 /// What a transaction changed, before it is known which repository lines without one belong to.
@@ -106,9 +117,11 @@ impl Ledger {
     /// The reports `origin` has not acknowledged as they are now, the longest unchanged first.
     ///
     /// Those that wait for an upgrade are among them once `versions` differ from those that were not enough.
-    pub(crate) fn report_waiting(&self, origin: &str, versions: &str) -> Result<Vec<(Key, u64)>> {
+    pub(crate) fn report_waiting(&self, origin: &str, versions: &str) -> Result<Vec<Waiting>> {
         let mut select = self.db.prepare_cached(
-            "SELECT report.session, report.repo, report.week, report.seq FROM report
+            "SELECT report.session, report.repo, report.week, report.seq, session.developer,
+                 coalesce(delivery.state = 'done', FALSE)
+             FROM report LEFT JOIN session ON session.id = report.session
              LEFT JOIN delivery ON delivery.origin = ?1 AND delivery.session = report.session
                  AND delivery.repo = report.repo AND delivery.week = report.week
              WHERE delivery.seq IS NULL OR delivery.seq < report.seq OR delivery.state = 'later'
@@ -116,12 +129,20 @@ impl Ledger {
              ORDER BY report.seq, report.session, report.repo, report.week",
         )?;
         let mut rows = select.query([origin, versions])?;
-        let mut reports = Vec::new();
+        let mut waiting = Vec::new();
         while let Some(row) = rows.next()? {
+            let Some(key) = self.readable(key(row)) else { continue };
             let seq = row.get::<_, i64>(3)?.cast_unsigned();
-            reports.extend(self.readable(key(row)).map(|key| (key, seq)));
+            let developer = row.get::<_, Option<String>>(4)?;
+            let developer = developer.and_then(|json| serde_json::from_str(&json).ok());
+            waiting.push(Waiting { key, seq, developer, made: row.get(5)? });
         }
-        Ok(reports)
+        Ok(waiting)
+    }
+
+    /// The number of the newest snapshot.
+    pub(crate) fn report_seq(&self) -> Result<u64> {
+        Ok(meta_number(&self.db, "seq")?.cast_unsigned())
     }
 
     /// Gives one report a snapshot number above `floor`: its collector has seen that one.
