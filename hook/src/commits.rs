@@ -2,8 +2,8 @@
 
 use crate::git;
 use crate::identity::Identities;
-use crate::ledger::{Ledger, MadeCommit};
-use crate::repository::{self, Checkout};
+use crate::ledger::{Ledger, MadeCommit, Trail};
+use crate::repository::{Checkout, Checkouts};
 use crate::secret::Secret;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -26,35 +26,40 @@ struct Ground {
     hints: BTreeMap<String, String>,
 }
 
-/// Looks for the commits of `session` and keeps them in the ledger.
-pub(crate) fn find(
+/// Looks for the commits of `sessions` and keeps them in the ledger.
+pub(crate) fn find<'a>(
     ledger: &mut Ledger,
-    session: &SessionId,
+    sessions: impl IntoIterator<Item = &'a SessionId>,
     identities: &mut Identities,
     secret: &Secret,
 ) -> Result<()> {
-    let spans = ledger.session_spans(session)?;
-    let developer = ledger.session(session)?.and_then(|session| session.developer);
-    let mut commits = Vec::new();
-    for ground in grounds(ledger, session, secret)?.into_values() {
-        let mine = [developer.clone(), Some(identities.claimed(Some(&ground.checkout.root)))];
-        let own: Vec<String> = mine.into_iter().flatten().filter_map(email).collect();
-        commits.extend(made(&ground, &spans, &own));
+    let trails = sessions.into_iter().map(|session| ledger.commit_trail(session));
+    let trails = ledger.at_once(|| trails.collect::<Result<Vec<_>>>())?;
+    let mut checkouts = Checkouts::new(secret);
+    for trail in trails {
+        let mut commits = Vec::new();
+        for ground in grounds(&trail, &mut checkouts).into_values() {
+            let mine = [trail.developer.clone(), Some(identities.claimed(Some(&ground.checkout.root)))];
+            let own: Vec<String> = mine.into_iter().flatten().filter_map(email).collect();
+            commits.extend(made(&ground, &trail.spans, &own));
+        }
+        if !commits.is_empty() || !trail.hints.is_empty() {
+            ledger.commit_record(&trail, &commits)?;
+        }
     }
-    ledger.commit_record(session, &commits)
+    Ok(())
 }
 
-fn grounds(ledger: &Ledger, session: &SessionId, secret: &Secret) -> Result<BTreeMap<PathBuf, Ground>> {
+fn grounds(trail: &Trail, checkouts: &mut Checkouts) -> BTreeMap<PathBuf, Ground> {
     let mut grounds: BTreeMap<PathBuf, Ground> = BTreeMap::new();
-    let folders = ledger.session_folders(session)?.into_iter().map(|folder| (folder, None));
-    let hints =
-        ledger.commit_hints(session)?.into_iter().map(|(folder, sha, branch)| (folder, Some((sha, branch))));
+    let folders = trail.folders.iter().map(|folder| (folder, None));
+    let hints = trail.hints.iter().map(|hint| (&hint.folder, Some((hint.sha.clone(), hint.branch.clone()))));
     for (folder, hint) in folders.chain(hints) {
-        let Some(checkout) = repository::find(Path::new(&folder), secret) else { continue };
+        let Some(checkout) = checkouts.of(Path::new(folder)).cloned() else { continue };
         let ground = Ground { checkout, hints: BTreeMap::new() };
         grounds.entry(ground.checkout.root.clone()).or_insert(ground).hints.extend(hint);
     }
-    Ok(grounds)
+    grounds
 }
 
 /// The commits of the reflog and the transcript that git has and one of `own` emails wrote.

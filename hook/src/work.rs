@@ -67,7 +67,7 @@ fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Resul
 fn committed(said: &Said, config: &Config, now: Timestamp) -> Result<()> {
     let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
     let install = Install::load(&config.state)?;
-    commits::find(&mut ledger, &said.session_id, &mut Identities::new(config, &said.cwd), &install.secret)
+    commits::find(&mut ledger, [&said.session_id], &mut Identities::new(config, &said.cwd), &install.secret)
 }
 
 /// Delivers at a session's end, before the machine is gone.
@@ -96,9 +96,7 @@ pub(crate) fn sweep_once(
     let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
     let swept = sweep::run(&mut ledger, &mut reader, bounds, progress)?;
     let mut identities = Identities::new(config, &stage.scene.folder);
-    for session in &swept.sessions {
-        commits::find(&mut ledger, session, &mut identities, &install.secret)?;
-    }
+    commits::find(&mut ledger, &swept.sessions, &mut identities, &install.secret)?;
     ledger.checkpoint()?;
     Ok(Some((swept, ledger)))
 }

@@ -4,7 +4,7 @@ use super::reports::{Changes, touch};
 use super::{Ledger, instant};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{Branch, Repo, SessionId, Sha, Week};
+use meter::{Branch, Developer, Repo, SessionId, Sha, Week};
 use rusqlite::params;
 
 /// A commit git has confirmed.
@@ -16,35 +16,52 @@ pub(crate) struct MadeCommit {
     pub at: Timestamp,
 }
 
+/// A commit the transcript mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hint {
+    pub folder: String,
+    /// Short.
+    pub sha: String,
+    /// Empty where it is not told.
+    pub branch: String,
+}
+
+/// Where a session may have left commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trail {
+    pub session: SessionId,
+    pub developer: Option<Developer>,
+    /// When its own lines lie, week by week.
+    pub spans: Vec<(Timestamp, Timestamp)>,
+    pub folders: Vec<String>,
+    pub hints: Vec<Hint>,
+}
+
 impl Ledger {
-    /// When the session's own lines lie, week by week.
-    pub(crate) fn session_spans(&self, session: &SessionId) -> Result<Vec<(Timestamp, Timestamp)>> {
-        let mut select = self.db.prepare_cached(
+    pub(crate) fn commit_trail(&self, session: &SessionId) -> Result<Trail> {
+        let id = [session.as_str()];
+        let mut spans = self.db.prepare_cached(
             "SELECT min(started), max(ended) FROM share WHERE session = ?1 AND started IS NOT NULL GROUP BY week",
         )?;
-        let spans =
-            select.query_map([session.as_str()], |row| Ok((instant(row.get(0)?), instant(row.get(1)?))))?;
-        Ok(spans.collect::<Result<_, _>>()?)
-    }
-
-    pub(crate) fn session_folders(&self, session: &SessionId) -> Result<Vec<String>> {
-        let mut select = self.db.prepare_cached("SELECT folder FROM session_folder WHERE session = ?1")?;
-        let folders = select.query_map([session.as_str()], |row| row.get(0))?;
-        Ok(folders.collect::<Result<_, _>>()?)
-    }
-
-    /// Folder, short id and branch of the commits the transcript mentions.
-    pub(crate) fn commit_hints(&self, session: &SessionId) -> Result<Vec<(String, String, String)>> {
-        let mut select =
+        let spans = spans.query_map(id, |row| Ok((instant(row.get(0)?), instant(row.get(1)?))))?;
+        let mut folders = self.db.prepare_cached("SELECT folder FROM session_folder WHERE session = ?1")?;
+        let folders = folders.query_map(id, |row| row.get(0))?;
+        let mut hints =
             self.db.prepare_cached("SELECT folder, sha, branch FROM commit_hint WHERE session = ?1")?;
-        let hints =
-            select.query_map([session.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        Ok(hints.collect::<Result<_, _>>()?)
+        let hints = hints
+            .query_map(id, |row| Ok(Hint { folder: row.get(0)?, sha: row.get(1)?, branch: row.get(2)? }))?;
+        Ok(Trail {
+            session: session.clone(),
+            developer: self.session(session)?.and_then(|session| session.developer),
+            spans: spans.collect::<Result<_, _>>()?,
+            folders: folders.collect::<Result<_, _>>()?,
+            hints: hints.collect::<Result<_, _>>()?,
+        })
     }
 
-    /// Adds commits to the session; its hints have served.
-    pub(crate) fn commit_record(&mut self, session: &SessionId, commits: &[MadeCommit]) -> Result<()> {
-        let id = session.as_str();
+    /// Adds commits to the session; the hints of its trail have served.
+    pub(crate) fn commit_record(&mut self, trail: &Trail, commits: &[MadeCommit]) -> Result<()> {
+        let id = trail.session.as_str();
         self.write(|db| {
             let mut changes = Changes::default();
             let mut insert = db.prepare_cached(
@@ -56,7 +73,11 @@ impl Ledger {
                     changes.raw(id.to_owned(), repo.to_string(), Week::of(*at).to_string());
                 }
             }
-            db.prepare_cached("DELETE FROM commit_hint WHERE session = ?1")?.execute([id])?;
+            let mut delete = db
+                .prepare_cached("DELETE FROM commit_hint WHERE session = ?1 AND folder = ?2 AND sha = ?3")?;
+            for Hint { folder, sha, .. } in &trail.hints {
+                delete.execute([id, folder, sha])?;
+            }
             touch(db, &changes)
         })
     }

@@ -16,7 +16,7 @@ mod sessions;
 mod store;
 
 pub(crate) use collectors::{Collector, Delivery, Outcome, Refusal};
-pub(crate) use commits::MadeCommit;
+pub(crate) use commits::{MadeCommit, Trail};
 pub(crate) use contents::Content;
 pub(crate) use files::{Cursor, Known, text};
 pub(crate) use folders::Folder;
