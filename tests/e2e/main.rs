@@ -1,5 +1,6 @@
 //! One test binary; a module per story.
 
+mod crash;
 mod database;
 mod delivery;
 mod hook_to_table;
