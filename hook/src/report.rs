@@ -11,9 +11,6 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Version of the rules by which transcripts are read.
 pub(crate) const PARSER: u32 = meter::PARSER_MAX;
-/// Room for what is not rows: commits, pull requests, the head.
-const ROWS_BYTES_MAX: usize = REPORT_BYTES_MAX / 2;
-const MERGED: &str = "*";
 
 /// What every report of this installation says.
 #[derive(Clone)]
@@ -43,7 +40,7 @@ pub(crate) fn build(
     // the latest tell most
     commits.drain(..commits.len().saturating_sub(COMMITS_MAX));
     pull_requests.drain(..pull_requests.len().saturating_sub(PULL_REQUESTS_MAX));
-    Report {
+    let mut report = Report {
         schema: SCHEMA,
         session_id: key.session.clone(),
         repo: key.repo.clone(),
@@ -64,12 +61,14 @@ pub(crate) fn build(
         started_at,
         ended_at,
         end_reason: EndReason::from_word(&session.end_reason).unwrap_or(EndReason::Swept),
-        usage: bounded(rows.collect()),
+        usage: Vec::new(),
         commits,
         pull_requests,
         shape,
         quality,
-    }
+    };
+    report.usage = bounded(rows.collect(), REPORT_BYTES_MAX.saturating_sub(json_bytes(&report)));
+    report
 }
 
 fn named(branch: &Branch, imprint: &Imprint) -> Branch {
@@ -83,63 +82,73 @@ fn word(text: &str) -> Word {
     text.parse().unwrap_or_default()
 }
 
+/// What tells rows apart, and what it becomes where they are too many.
+type Detail = (fn(&RowKey) -> String, fn(&mut RowKey));
+
+/// In the order they are given up. Without any of them the rows of a week are few hundred, which fit beside as
+/// many commits as a report may have.
+const DETAILS: [Detail; 4] = [
+    (|key| key.branch.to_string(), |key| key.branch = "*".parse().unwrap_or_default()),
+    (|key| key.workflow.to_string(), |key| key.workflow = "other".parse().unwrap_or_default()),
+    (|key| key.hour.to_string(), |key| key.hour = day(key.hour)),
+    (|key| key.model.to_string(), |key| key.model = "unknown".parse().unwrap_or_default()),
+];
+
+/// The first hour of the day.
+fn day(hour: Hour) -> Hour {
+    let seconds = hour.start().as_second();
+    let start = jiff::Timestamp::from_second(seconds - seconds.rem_euclid(86_400));
+    start.map_or(hour, Hour::of)
+}
+
 /// One row for each key, within the limits of a report: the rarest branches give way first.
-fn bounded(rows: Vec<Row>) -> Vec<Row> {
-    let rows = fold(rows);
-    if fits(&rows) {
-        return rows;
-    }
-    let mut requests: HashMap<Branch, u64> = HashMap::new();
-    for row in &rows {
-        *requests.entry(row.key.branch.clone()).or_default() += row.requests;
-    }
-    let mut branches: Vec<(u64, Branch)> =
-        requests.into_iter().map(|(branch, requests)| (requests, branch)).collect();
-    branches.sort();
-    // how many branches must give way is searched for: a report may name thousands
-    let merged = |count: usize| {
-        let gone: Vec<&Branch> = branches.iter().take(count).map(|(_, branch)| branch).collect();
-        let merge = |row: &Row| {
-            let mut row = row.clone();
-            if gone.contains(&&row.key.branch) {
-                row.key.branch = MERGED.parse().unwrap_or_default();
-            }
-            row
-        };
-        fold(rows.iter().map(merge).collect())
-    };
-    let (mut fewest, mut most) = (1, branches.len());
-    while fewest < most {
-        let middle = usize::midpoint(fewest, most);
-        if fits(&merged(middle)) { most = middle } else { fewest = middle + 1 }
-    }
-    let mut rows = merged(most);
-    for widen in [any_workflow, whole_day] {
-        if !fits(&rows) {
-            for row in &mut rows {
-                widen(&mut row.key);
-            }
-            rows = fold(rows);
+fn bounded(rows: Vec<Row>, bytes_max: usize) -> Vec<Row> {
+    let mut rows = fold(rows);
+    for detail in DETAILS {
+        if fits(&rows, bytes_max) {
+            break;
         }
+        rows = coarser(&rows, detail, bytes_max);
     }
-    rows.truncate(ROWS_MAX);
     rows
 }
 
-fn any_workflow(key: &mut RowKey) {
-    key.workflow = "other".parse().unwrap_or_default();
+/// The rows with the rarest values of one detail merged: as few as are enough, else all.
+fn coarser(rows: &[Row], (value, merge): Detail, bytes_max: usize) -> Vec<Row> {
+    let mut requests: HashMap<String, u64> = HashMap::new();
+    for row in rows {
+        *requests.entry(value(&row.key)).or_default() += row.requests;
+    }
+    // no branch is not a rare one
+    requests.remove("");
+    let mut values: Vec<(u64, String)> = requests.into_iter().map(|(value, count)| (count, value)).collect();
+    values.sort();
+    let places: HashMap<&str, usize> =
+        values.iter().enumerate().map(|(place, (_, value))| (value.as_str(), place)).collect();
+    let places: Vec<Option<usize>> =
+        rows.iter().map(|row| places.get(value(&row.key).as_str()).copied()).collect();
+    let merged = |count: usize| {
+        let mut rows = rows.to_vec();
+        for (row, _) in rows.iter_mut().zip(&places).filter(|(_, place)| place.is_some_and(|p| p < count)) {
+            merge(&mut row.key);
+        }
+        fold(rows)
+    };
+    let (mut fewest, mut most) = (1, values.len());
+    while fewest < most {
+        let middle = usize::midpoint(fewest, most);
+        if fits(&merged(middle), bytes_max) { most = middle } else { fewest = middle + 1 }
+    }
+    merged(most)
 }
 
-fn whole_day(key: &mut RowKey) {
-    let seconds = key.hour.start().as_second();
-    let day = jiff::Timestamp::from_second(seconds - seconds.rem_euclid(86_400));
-    key.hour = day.map_or(key.hour, Hour::of);
+fn fits(rows: &[Row], bytes_max: usize) -> bool {
+    // a comma follows each
+    rows.len() <= ROWS_MAX && rows.iter().map(|row| json_bytes(row) + 1).sum::<usize>() <= bytes_max
 }
 
-fn fits(rows: &[Row]) -> bool {
-    let bytes =
-        || rows.iter().map(|row| serde_json::to_string(row).map_or(0, |json| json.len() + 1)).sum::<usize>();
-    rows.len() <= ROWS_MAX && bytes() <= ROWS_BYTES_MAX
+fn json_bytes(value: &impl serde::Serialize) -> usize {
+    serde_json::to_string(value).map_or(0, |json| json.len())
 }
 
 fn fold(rows: Vec<Row>) -> Vec<Row> {
@@ -155,10 +164,11 @@ fn fold(rows: Vec<Row>) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meter::{Agent, Band, Geo, Speed};
+    use meter::{Agent, Band, Commit, Geo, PullRequest, PullRequestAction, Speed};
+    use proptest::prelude::*;
 
     fn row(branch: &str, hour: i64, requests: u64) -> Row {
-        let at = jiff::Timestamp::from_second(1_795_320_000 + hour * 3600).unwrap();
+        let at = jiff::Timestamp::from_second(1_794_787_200 + hour * 3600).unwrap();
         Row {
             key: RowKey {
                 hour: Hour::of(at),
@@ -176,6 +186,10 @@ mod tests {
     }
 
     fn report(rows: Vec<Row>, branches: Branches) -> Report {
+        of(Content { rows, ..Content::default() }, branches)
+    }
+
+    fn of(content: Content, branches: Branches) -> Report {
         let key = Key {
             session: "8b41c8a0-0000-4000-8000-000000000001".parse().unwrap(),
             repo: "github.com/acme/pay".parse().unwrap(),
@@ -183,7 +197,6 @@ mod tests {
         };
         let install_id = "a".repeat(32).try_into().unwrap();
         let imprint = Imprint { install_id: &install_id, secret: &Secret::of([1; 32]), branches, epoch: 9 };
-        let content = Content { rows, ..Content::default() };
         build(&key, 3, content, Developer::Email("ana@acme.example".parse().unwrap()), &imprint)
     }
 
@@ -195,30 +208,87 @@ mod tests {
         assert!(report.partial);
     }
 
+    /// Within every limit, and not a token less.
+    #[track_caller]
+    fn check(rows: &[Row], report: &Report) {
+        let json = serde_json::to_string(report).unwrap();
+        assert!(json.len() <= REPORT_BYTES_MAX, "{} bytes", json.len());
+        assert_eq!(Report::parse(&json).unwrap(), *report);
+        let sum = |rows: &[Row]| {
+            rows.iter().fold((0, Tokens::default()), |(requests, mut tokens), row| {
+                tokens += row.tokens;
+                (requests + row.requests, tokens)
+            })
+        };
+        assert_eq!(sum(&report.usage), sum(rows));
+    }
+
     #[test]
     fn the_rarest_branches_merge_until_the_report_fits() {
         let mut rows: Vec<Row> = (0..5000).map(|n| row(&format!("b{n:04}"), 1, 1 + n % 7)).collect();
         rows.push(row("main", 1, 9));
-        let total: u64 = rows.iter().map(|row| row.requests).sum();
-        let report = report(rows, Branches::Plain);
-        assert!(fits(&report.usage) && report.usage.len() > 1000, "{}", report.usage.len());
-        assert_eq!(report.requests(), total);
-        assert!(report.usage.iter().any(|row| row.key.branch.as_str() == "main"));
-        assert!(report.usage.iter().all(|row| row.key.branch.as_str() != "b0000"));
-        assert!(serde_json::to_string(&report).unwrap().len() <= REPORT_BYTES_MAX);
+        rows.push(row("", 1, 1));
+        let report = report(rows.clone(), Branches::Plain);
+        check(&rows, &report);
+        assert!(report.usage.len() > 3000, "{}", report.usage.len());
+        let branches: Vec<&str> = report.usage.iter().map(|row| row.key.branch.as_str()).collect();
+        assert!(["main", "", "*"].iter().all(|branch| branches.contains(branch)));
+        assert!(!branches.contains(&"b0000"));
     }
 
     #[test]
-    fn no_token_is_dropped_to_make_a_report_fit() {
-        let rows = (0..6000).map(|n| {
-            let mut row = row("main", n % 24, 1);
-            row.key.workflow = format!("w{}", n / 72).parse().unwrap();
-            row.key.model = format!("m{}", n / 24).parse().unwrap();
-            row
-        });
-        let report = report(rows.collect(), Branches::Plain);
-        assert!(fits(&report.usage), "{}", report.usage.len());
-        assert_eq!(report.requests(), 6000);
+    fn a_report_fits_whatever_is_in_it() {
+        // a quote is two bytes in JSON
+        let long = |n: usize, most: usize| format!("{n:\"<most$}");
+        let rows: Vec<Row> = (0..2500)
+            .map(|n| {
+                let mut row = row(&long(n, 255), i64::try_from(n).unwrap() % 120, 1);
+                row.key.model = long(n, 128).parse().unwrap();
+                row.key.workflow = long(n, 64).parse().unwrap();
+                row
+            })
+            .collect();
+        let at =
+            |n: usize| jiff::Timestamp::new(1_795_320_000 + i64::try_from(n).unwrap(), 123_456_789).unwrap();
+        let commit = |n: usize| Commit {
+            sha: format!("{n:040x}").parse().unwrap(),
+            branch: long(n, 255).parse().unwrap(),
+            at: at(n),
+        };
+        let action = PullRequestAction::CheckedOut;
+        let pull_request = |n: usize| PullRequest { number: u32::MAX, action, at: at(n) };
+        let content = Content {
+            rows: rows.clone(),
+            commits: (0..=COMMITS_MAX).map(commit).collect(),
+            pull_requests: (0..=PULL_REQUESTS_MAX).map(pull_request).collect(),
+            ..Content::default()
+        };
+        let report = of(content, Branches::Plain);
+        check(&rows, &report);
+        assert_eq!((report.commits.len(), report.commits[0].at), (COMMITS_MAX, at(1)), "the latest stay");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(6))]
+        #[test]
+        fn no_token_is_dropped_to_make_a_report_fit(
+            count in 4000..7000_i64,
+            branches in 1..5000_i64,
+            workflows in 1..200_i64,
+            models in 1..300_i64,
+            hours in 1..140_i64,
+        ) {
+            let rows: Vec<Row> = (0..count)
+                .map(|n| {
+                    let mut row = row(&format!("feature/{}", n % branches), n % hours, 1);
+                    row.key.workflow = format!("w{}", n % workflows).parse().unwrap();
+                    row.key.model = format!("claude-{}", n % models).parse().unwrap();
+                    (row.requests, row.tokens.cache_read) = (n.cast_unsigned() % 4, n.cast_unsigned());
+                    row
+                })
+                .collect();
+            check(&rows, &report(rows.clone(), Branches::Plain));
+        }
     }
 
     #[test]
