@@ -77,7 +77,7 @@ impl Ledger {
         let (last_at, forked) = (instant(row.get(3)?), row.get(4)?);
         let mut select = self
             .db
-            .prepare_cached("SELECT sum(interruptions), sum(compactions) FROM share WHERE session = ?1")?;
+            .prepare_cached("SELECT sum(interruptions), sum(compactions) FROM counted WHERE session = ?1")?;
         let (interruptions, compactions): (i64, i64) =
             select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut cut = self.db.prepare_cached("SELECT 1 FROM cut WHERE session = ?1")?;

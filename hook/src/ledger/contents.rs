@@ -87,7 +87,7 @@ impl Ledger {
         let mut select = self.db.prepare_cached(
             "SELECT started, ended, turns, subagents, tool_errors, api_errors, compactions, prompt_max, lines,
                  malformed, synthetic, unknown_usage
-             FROM share WHERE session = ?1 AND repo = ?2 AND week = ?3",
+             FROM counted WHERE session = ?1 AND repo = ?2 AND week = ?3",
         )?;
         let week = key.week.to_string();
         let mut rows = select.query([key.session.as_str(), repo, &week])?;

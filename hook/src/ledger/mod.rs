@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// "cpvo", so that a foreign database is known as such.
 const APPLICATION: i64 = 0x6370_766f;
 

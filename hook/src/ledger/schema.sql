@@ -111,6 +111,15 @@ CREATE TABLE share (
     PRIMARY KEY (session, repo, week, file)
 ) WITHOUT ROWID;
 
+-- The same, where copies of one file lie in several places: the fullest counts.
+CREATE VIEW counted AS
+SELECT session, repo, week, min(started) AS started, max(ended) AS ended, max(turns) AS turns,
+    max(subagents) AS subagents, max(tool_errors) AS tool_errors, max(api_errors) AS api_errors,
+    max(compactions) AS compactions, max(prompt_max) AS prompt_max, max(lines) AS lines, max(malformed) AS malformed,
+    max(synthetic) AS synthetic, max(unknown_usage) AS unknown_usage, max(interruptions) AS interruptions
+FROM share JOIN file ON file.id = share.file
+GROUP BY session, repo, week, name;
+
 -- Requests that no response has answered yet.
 CREATE TABLE request (
     file    INTEGER NOT NULL,

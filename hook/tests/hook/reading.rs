@@ -113,6 +113,24 @@ fn a_file_that_grows_shrinks_or_is_replaced_is_read_right() {
 }
 
 #[test]
+fn copies_of_a_file_in_several_places_count_once() {
+    let (collector, world, pay) = stage();
+    let early = [prompt(ONE, &pay), response(ONE, "a", &pay, 7)];
+    let api_error =
+        but(prompt(ONE, &pay), &[("isApiErrorMessage", json!(true)), ("type", json!("assistant"))]);
+    let lines = [&early[..], &[prompt(ONE, &pay), api_error]].concat();
+    world.write(ONE, &lines);
+    let name = format!("{ONE}.jsonl");
+    // a home that was copied twice, once before the session ended
+    write(&world.path(".config/claude/projects/-work").join(&name), &lines);
+    write(&world.path(".claude/projects/-old").join(&name), &early);
+    world.sweep(&pay);
+    totals(&collector, &[("pay", 7)]);
+    let report = last(&collector, ONE);
+    assert_eq!((&report["shape"]["turns"], &report["quality"]["lines"]), (&json!(2), &json!(4)));
+}
+
+#[test]
 fn a_half_written_line_is_read_when_it_is_whole() {
     let (collector, world, pay) = stage();
     let line = response(ONE, "a", &pay, 7).to_string();
