@@ -3,6 +3,7 @@
 mod crash;
 mod database;
 mod delivery;
+mod exactness;
 mod hook_to_table;
 mod people;
 mod readme;

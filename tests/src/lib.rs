@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod collector;
+pub mod corpus;
+pub mod dice;
 mod events;
 pub mod fake_api;
 pub mod front;

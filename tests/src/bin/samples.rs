@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tests::dice::Dice;
 
 const WEEKS: i64 = 6;
 /// The day each developer's sessions end on is this many hours before now at the latest.
@@ -59,37 +60,11 @@ const DEVELOPERS: [Developer; 4] = [
     },
 ];
 
-/// Numbers that are the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        let count = u64::try_from(items.len()).unwrap_or(1);
-        &items[usize::try_from(self.roll(count)).unwrap_or(0)]
-    }
-
-    fn hex(&mut self, digits: usize) -> String {
-        (0..digits)
-            .map(|_| char::from_digit(u32::try_from(self.roll(16)).unwrap_or(0), 16).unwrap_or('0'))
-            .collect()
-    }
-
-    fn session_id(&mut self) -> String {
-        let parts = [8, 4, 4, 4, 12].map(|digits| self.hex(digits));
-        parts.join("-")
-    }
-}
-
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).context("usage: samples FOLDER")?;
     #[expect(clippy::disallowed_methods, reason = "the door where time enters")]
     let now = Timestamp::now();
-    let mut dice = Dice(47);
+    let mut dice = Dice::new(47);
     for developer in &DEVELOPERS {
         write_developer(&PathBuf::from(&folder), developer, now, &mut dice)
             .with_context(|| format!("cannot write the sample sessions of {}", developer.name))?;
