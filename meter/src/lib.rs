@@ -7,13 +7,17 @@
 //! - [`Week`] and [`Hour`]: UTC time as it is stored.
 //! - [`NanoUsd`]: money, always an integer.
 //! - [`PriceBook`]: what the tokens of a model cost at an hour.
+//! - [`outcome`]: what became of a change, and what a verified outcome cost.
+//! - [`wilson`]: how sure a share is.
 //! - [`admit()`]: whether a snapshot replaces the one already stored.
 
 mod admit;
 mod answer;
 mod fault;
+mod interval;
 mod limits;
 mod money;
+pub mod outcome;
 mod pricing;
 mod report;
 mod text;
@@ -24,6 +28,7 @@ mod week;
 pub use admit::{Admission, Sender, Stored, Trust, admit};
 pub use answer::{Answer, Status};
 pub use fault::{Fault, FaultCode, Retry};
+pub use interval::wilson;
 pub use money::{NanoUsd, PicoUsd};
 pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
 pub use report::{

@@ -54,7 +54,8 @@ impl NanoUsd {
     }
 }
 
-fn round_half_even(amount: i128, unit: i128) -> i128 {
+/// `amount` / `unit`, of which the latter is positive.
+pub(crate) fn round_half_even(amount: i128, unit: i128) -> i128 {
     let floor = amount.div_euclid(unit);
     match (amount.rem_euclid(unit) * 2).cmp(&unit) {
         Ordering::Less => floor,

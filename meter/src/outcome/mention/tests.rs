@@ -1,0 +1,145 @@
+//! Every listed form of a mention, and what only looks like one.
+
+use super::*;
+
+fn repo() -> Repo {
+    "github.com/acme/pay".parse().unwrap()
+}
+
+fn shown(mention: &Mention) -> String {
+    let target = match &mention.target {
+        Target::Commit(id) => id.clone(),
+        Target::Number(number) => format!("#{number}"),
+        Target::Title { text, cut } => format!("{text:?}{}", if *cut { "…" } else { "" }),
+    };
+    let again = if mention.again { " again" } else { "" };
+    let partial = if mention.partial { " partly" } else { "" };
+    format!("{} {target}{again}{partial}", mention.rule.as_str())
+}
+
+/// What the strongest rule of a message says.
+#[track_caller]
+fn check(message: &str, expected: &[&str]) {
+    let mentions = words(message, &repo()).mentions;
+    let strongest = mentions.iter().map(|mention| mention.rule).min();
+    let of = mentions.iter().filter(|mention| Some(mention.rule) == strongest);
+    assert_eq!(of.map(shown).collect::<Vec<_>>(), expected, "{message}");
+}
+
+#[test]
+fn commits_are_named_in_full_and_short() {
+    let full = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d";
+    check(&format!("x\n\nThis reverts commit {full}."), &[&format!("commit {full}")]);
+    check("x\n\nThis reverts commit 1A2B3C4.", &["commit 1a2b3c4"]);
+    check("x\n\nThis reverts commit\n1a2b3c4, reversing changes made\nto 9f8e7d6.", &["commit 1a2b3c4"]);
+    check(
+        "x\n\nThis reverts commits 1a2b3c4, 2b3c4d5 and 3c4d5e6.",
+        &["commit 1a2b3c4", "commit 2b3c4d5", "commit 3c4d5e6"],
+    );
+    check("x\n\nThis reverts commits 1a2b3c4, and 2b3c4d5.", &["commit 1a2b3c4", "commit 2b3c4d5"]);
+    check("x\n\nReverts part of commit 1a2b3c4", &["commit 1a2b3c4 partly"]);
+    check("x\n\nThis partially reverts commit 1a2b3c4", &["commit 1a2b3c4 partly"]);
+    check("x\n\nThis reverts merge commit 1234567", &["commit 1234567"]);
+    check("x\n\nReverts 1a2b3c4", &["commit 1a2b3c4"]);
+    check("x\n\nThis reverts https://github.com/acme/pay/commit/1a2b3c4d", &["commit 1a2b3c4d"]);
+    check("x\n\nThis relands commit 1a2b3c4", &["commit 1a2b3c4 again"]);
+}
+
+#[test]
+fn requests_are_referred_to() {
+    check("x\n\nReverts #12", &["reference #12"]);
+    check("x\n\nReverts acme/pay#12", &["reference #12"]);
+    check("x\n\nreverts !12", &["reference #12"]);
+    check("x\n\nThis PR reverts PR 12.", &["reference #12"]);
+    check("x\n\nReverts pull request #12 and #13", &["reference #12", "reference #13"]);
+    check("x\n\nReverts https://github.com/acme/pay/pull/12/files", &["reference #12"]);
+    check(
+        "x\n\nThe flag goes, reverting #12, #13 & #14",
+        &["reference #12", "reference #13", "reference #14"],
+    );
+    check("x\n\nA revert of #12", &["reference #12"]);
+    check("x\n\nReverts:\n- #12\n- #13 (the cache)\n\nand #14", &["reference #12", "reference #13"]);
+    check("Revert #12 (#14)", &["reference #12"]);
+    check("x\n\nRelands #12", &["reference #12 again"]);
+    check("x\n\nUn-reverts #12", &["reference #12 again"]);
+    let repo = "gitlab.com/group/sub/pay".parse().unwrap();
+    let of = |message: &str| words(message, &repo).mentions.iter().map(shown).collect::<Vec<_>>();
+    assert_eq!(of("x\n\nReverts group/sub/pay!12"), ["reference #12"]);
+    assert_eq!(of("x\n\nreverts https://gitlab.com/group/sub/pay/-/merge_requests/12"), ["reference #12"]);
+}
+
+#[test]
+fn titles_are_repeated_with_and_without_their_number() {
+    check("Revert \"Add x (#12)\"", &["number #12"]);
+    check("Revert \"Add x (#12)\" (#14)", &["number #12"]);
+    check("Revert \"Merge pull request #12 from acme/x\"", &["number #12"]);
+    check("revert(api): add x (#12) (#14)", &["number #12"]);
+    check("revert: add x (!12) (!14)", &["number #12"]);
+    check("Revert Add x (#12) (#14)", &["number #12"]);
+    check("[api] fix: revert \"Add x (#12)\" (#14)", &["number #12"]);
+    check("Revert \"Revert \"Add x (#5)\" (#6)\" (#7)", &["number #6"]);
+    check("Reland \"Add x (#12)\" (#14)", &["number #12 again"]);
+    check("Revert \"Add x\" (#14)", &["title \"Add x\""]);
+    check("Revert 'Add x'", &["title \"Add x\""]);
+    check("Revert \"Revert \"Add x (#5)\"\"", &["title \"Revert \\\"Add x (#5)\\\"\""]);
+    check("Reapply \"Add x\"", &["title \"Add x\" again"]);
+    check("Add x (take 2) (#14)", &["title \"Add x\" again"]);
+    check("Revert \"Add a long thing that is cu…\n\n…t off (#12)\" (#14)", &["number #12"]);
+    check("Revert \"Add a long thing that is cu…", &["title \"Add a long thing that is cu\"…"]);
+    check("Revert \"Add a long thing that is cu...\" (#14)", &["title \"Add a long thing that is cu\"…"]);
+}
+
+#[test]
+fn branches_are_named_by_the_button() {
+    let of = |branch: &str| branch_words(branch).as_ref().map(shown).unwrap_or_default();
+    assert_eq!(of("revert-12-feature/x"), "branch #12");
+    assert_eq!(of("ana/revert-12-x"), "branch #12");
+    assert_eq!(of("revert-20836-revert-20833-x"), "branch #20836");
+    assert_eq!(of("revert-12"), "branch #12");
+    assert_eq!(of("revert-1a2b3c4d"), "branch 1a2b3c4d");
+    assert_eq!(of("revert-12345678"), "branch 12345678");
+    for none in ["revert-the-thing", "feature/x", "dont-revert-12-x", "revert-"] {
+        assert_eq!(of(none), "", "{none}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_it_says_nothing() {
+    for nothing in [
+        "Revert",
+        "x\n\nWe may have to revert this, or undo or roll back #12",
+        "x\n\nThis does not revert commit 1a2b3c4",
+        "x\n\nDo not revert #12",
+        "x\n\nThis doesn't revert #12",
+        "x\n\nCI was red after reverting #12",
+        "x\n\nReverted in #12",
+        "x\n\nThis was reverted by #12",
+        "x\n\nReverts other/project#12",
+        "x\n\nReverts https://github.com/other/pay/pull/12",
+        "x\n\nReverts https://gitlab.com/acme/pay/pull/12",
+        "x\n\n> Reverts #12",
+        "x\n\n```\nReverts #12\n```",
+        "x\n\n* Revert \"Add y (#12)\"",
+        "x\n\nReverts the default to 1234567",
+        "x\n\nreverting decade defaced",
+    ] {
+        check(nothing, &[]);
+    }
+}
+
+#[test]
+fn a_repair_says_so_in_its_subject() {
+    for (subject, is_repair) in [
+        ("Revert \"Add x\"", true),
+        ("revert: add x", true),
+        ("Revert #12", true),
+        ("Revert Add x (#12) (#14)", true),
+        ("Reland \"Add x\"", true),
+        ("Revert to the old way", false),
+        ("Add x (take 2)", false),
+        ("Add a revert button", false),
+        ("Add x\n\nReverts #12", false),
+    ] {
+        assert_eq!(words(subject, &repo()).is_repair, is_repair, "{subject}");
+    }
+}

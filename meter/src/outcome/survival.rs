@@ -1,0 +1,385 @@
+//! Which changes were taken back, which came again, and which of them are outcomes.
+
+use super::mention::{Mention, Rule, Target};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeSet, HashMap};
+
+/// Fewer bytes of a title that was cut off name nothing.
+const CUT_TITLE_MIN: usize = 25;
+
+/// A change that landed on the tracked branch.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Of the commit that landed it.
+    pub sha: String,
+    pub number: Option<u64>,
+    /// Without the number, and as the subject has it.
+    pub title: String,
+    pub subject: String,
+    pub merged_at: Timestamp,
+    pub shipped_at: Timestamp,
+    /// Its other commits.
+    pub commits: Vec<String>,
+    pub files: BTreeSet<String>,
+    pub mentions: Vec<Mention>,
+    /// Its subject, its branch or each of its commits says that it is a repair.
+    pub is_repair: bool,
+    /// Nobody's work: a dependency bot's, or a branch brought up to date.
+    pub is_excluded: bool,
+}
+
+/// What a change is, by what it does to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    Change,
+    Revert,
+    /// A new attempt of what was taken back.
+    Reland,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Revert,
+    Reland,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revert => "revert",
+            Self::Reland => "reland",
+        }
+    }
+}
+
+/// One change that takes another back or brings it again; both by their place among the changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revert {
+    pub target: usize,
+    pub by: usize,
+    pub rule: Rule,
+    pub kind: Kind,
+    /// Less than the whole of it, by its words or its files.
+    pub partial: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Pending,
+    Verified,
+    Disqualified,
+    /// Neither attempted nor verified.
+    Excluded,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Verified => "verified",
+            Self::Disqualified => "disqualified",
+            Self::Excluded => "excluded",
+        }
+    }
+}
+
+/// How long a change must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    pub window_days: u32,
+    pub hotfix_hours: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { window_days: 14, hotfix_hours: 72 }
+    }
+}
+
+impl Policy {
+    /// When a revert no longer counts.
+    pub fn window_ends(self, shipped_at: Timestamp) -> Timestamp {
+        later(shipped_at, i64::from(self.window_days) * 24)
+    }
+
+    /// When nothing more can disqualify.
+    pub fn decided_at(self, shipped_at: Timestamp) -> Timestamp {
+        self.window_ends(shipped_at).max(later(shipped_at, self.hotfix_hours.into()))
+    }
+}
+
+fn later(at: Timestamp, hours: i64) -> Timestamp {
+    at.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX)
+}
+
+/// What the changes of one repository do to each other.
+#[derive(Debug, Default)]
+pub struct Judged {
+    pub natures: Vec<Nature>,
+    /// By target, then by the change that did it.
+    pub reverts: Vec<Revert>,
+}
+
+/// Finds what each change takes back, in the order of landing: the nature of its target is known by then.
+pub fn judge(changes: &[Change]) -> Judged {
+    let mut known = Known::default();
+    let mut judged = Judged::default();
+    for (by, change) in changes.iter().enumerate() {
+        let targets = if change.is_excluded { Vec::new() } else { known.targets(changes, by) };
+        let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
+        for (target, mention) in targets {
+            let again = mention.again || judged.natures[target] == Nature::Revert;
+            let kind = if again { Kind::Reland } else { Kind::Revert };
+            if again && change.is_repair {
+                nature = Nature::Reland;
+            }
+            let partial = mention.partial || !changes[target].files.is_subset(&change.files);
+            judged.reverts.push(Revert { target, by, rule: mention.rule, kind, partial });
+        }
+        if change.is_repair && change.mentions.iter().any(|mention| mention.again) {
+            nature = Nature::Reland;
+        }
+        judged.natures.push(nature);
+        known.add(by, change);
+    }
+    judged.reverts.sort_by_key(|revert| (revert.target, revert.by));
+    judged
+}
+
+impl Judged {
+    /// What became of a change by `at`.
+    pub fn state(&self, changes: &[Change], index: usize, policy: Policy, at: Timestamp) -> State {
+        let change = &changes[index];
+        if change.is_excluded || self.natures[index] == Nature::Revert {
+            return State::Excluded;
+        }
+        let counts =
+            |revert: &&Revert| changes[revert.by].merged_at <= at && self.counts(changes, revert, policy);
+        if self.of(index).iter().find(counts).is_some() {
+            State::Disqualified
+        } else if at >= policy.decided_at(change.shipped_at) {
+            State::Verified
+        } else {
+            State::Pending
+        }
+    }
+
+    /// Whether a revert came within the window. One that a wrong clock puts before its target came at once.
+    pub fn counts(&self, changes: &[Change], revert: &Revert, policy: Policy) -> bool {
+        let window_ends = policy.window_ends(changes[revert.target].shipped_at);
+        revert.kind == Kind::Revert && changes[revert.by].merged_at < window_ends
+    }
+
+    /// All that was done to a change.
+    pub fn of(&self, index: usize) -> &[Revert] {
+        let from = self.reverts.partition_point(|revert| revert.target < index);
+        let to = self.reverts.partition_point(|revert| revert.target <= index);
+        &self.reverts[from..to]
+    }
+}
+
+/// What landed so far, by the names a mention may use.
+#[derive(Default)]
+struct Known {
+    numbers: HashMap<u64, usize>,
+    /// The newest one wins.
+    titles: HashMap<String, usize>,
+    commits: BTreeSet<(String, usize)>,
+}
+
+impl Known {
+    fn add(&mut self, index: usize, change: &Change) {
+        if let Some(number) = change.number {
+            self.numbers.entry(number).or_insert(index);
+        }
+        for title in [&change.title, &change.subject] {
+            self.titles.insert(title.clone(), index);
+        }
+        let commits = change.commits.iter().chain([&change.sha]);
+        self.commits.extend(commits.map(|sha| (sha.clone(), index)));
+    }
+
+    /// The changes that one takes back or brings again, each by the strongest rule; a title counts only where
+    /// nothing stronger names anything.
+    fn targets<'a>(&self, changes: &'a [Change], by: usize) -> Vec<(usize, &'a Mention)> {
+        let change = &changes[by];
+        let mut mentions: Vec<&Mention> = change.mentions.iter().collect();
+        mentions.sort_by_key(|mention| mention.rule);
+        let mut targets: Vec<(usize, &Mention)> = Vec::new();
+        for mention in mentions {
+            if mention.rule == Rule::Title && targets.iter().any(|(_, found)| found.rule != Rule::Title) {
+                break;
+            }
+            let Some(target) = self.find(&mention.target, change) else { continue };
+            match targets.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, known)) if mention.again && !known.again => *known = mention,
+                Some(_) => {}
+                None => targets.push((target, mention)),
+            }
+        }
+        targets
+    }
+
+    fn find(&self, target: &Target, change: &Change) -> Option<usize> {
+        match target {
+            Target::Number(number) if change.number == Some(*number) => None,
+            Target::Number(number) => self.numbers.get(number).copied(),
+            Target::Commit(id) => self.commit(id),
+            Target::Title { text, cut: false } => self.titles.get(text).copied(),
+            Target::Title { text, cut: true } => self.cut_title(text),
+        }
+    }
+
+    /// The change of a commit, unless its short id stands for several.
+    fn commit(&self, id: &str) -> Option<usize> {
+        let mut found = self.commits.range((id.to_owned(), 0)..).take_while(|(sha, _)| sha.starts_with(id));
+        let (sha, index) = found.next()?;
+        found.all(|(other, _)| other == sha).then_some(*index)
+    }
+
+    fn cut_title(&self, start: &str) -> Option<usize> {
+        let mut found =
+            self.titles.iter().filter(|(title, _)| title.starts_with(start)).map(|(_, index)| *index);
+        let first = found.next().filter(|_| start.len() >= CUT_TITLE_MIN)?;
+        found.all(|other| other == first).then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Landing, branch_words, words};
+    use super::*;
+    use crate::text::Repo;
+
+    fn at(hours: i64) -> Timestamp {
+        later("2026-10-01T00:00:00Z".parse().unwrap(), hours)
+    }
+
+    /// Changes that landed, each with the hour it did; the n-th one's sha is made of n.
+    fn history(landed: &[(i64, &str)]) -> Vec<Change> {
+        let repo: Repo = "github.com/acme/pay".parse().unwrap();
+        let change = |(index, (hours, message)): (usize, &(i64, &str))| {
+            let landing = Landing::of(message);
+            let mut words = words(message, &repo);
+            let button = landing.branch.as_deref().and_then(branch_words);
+            words.is_repair |= button.is_some();
+            words.mentions.extend(button);
+            Change {
+                sha: format!("{:040x}", 0xa00_0000 + index),
+                number: landing.number,
+                title: landing.title,
+                subject: message.lines().next().unwrap().to_owned(),
+                merged_at: at(*hours),
+                shipped_at: at(*hours),
+                commits: vec![format!("{:040x}", 0xb00_0000 + index)],
+                files: BTreeSet::from(["a.rs".to_owned()]),
+                mentions: words.mentions,
+                is_repair: words.is_repair,
+                is_excluded: false,
+            }
+        };
+        landed.iter().enumerate().map(change).collect()
+    }
+
+    /// Says what was done to whom as `by>target`, a re-land as `by+target`.
+    #[track_caller]
+    fn check(landed: &[(i64, &str)], expected: &[&str]) {
+        let changes = history(landed);
+        let shown = |revert: &Revert| {
+            let sign = if revert.kind == Kind::Revert { '>' } else { '+' };
+            format!("{}{sign}{}", revert.by, revert.target)
+        };
+        assert_eq!(judge(&changes).reverts.iter().map(shown).collect::<Vec<_>>(), expected, "{landed:?}");
+    }
+
+    #[test]
+    fn each_form_finds_its_target() {
+        let first = "Add x (#1)";
+        check(&[(0, first), (1, "Revert \"Add x (#1)\" (#2)")], &["1>0"]);
+        check(&[(0, first), (1, "Revert \"Add x\" (#2)")], &["1>0"]);
+        check(&[(0, first), (1, "Undo (#2)\n\nReverts #1")], &["1>0"]);
+        check(&[(0, first), (1, "Merge pull request #2 from acme/revert-1-x\n\nOops")], &["1>0"]);
+        let full = format!("Undo\n\nThis reverts commit {:040x}.", 0xa00_0000);
+        check(&[(0, first), (1, &full)], &["1>0"]);
+        let member = format!("Undo\n\nThis reverts commit {:040x}.", 0xb00_0000);
+        check(&[(0, first), (1, &member)], &["1>0"]);
+        let two = [(0, first), (1, "Add y (#2)"), (2, "Undo\n\nReverts #1 and #2")];
+        check(&two, &["2>0", "2>1"]);
+        let title = "Merge pull request #1 from acme/x\n\nAdd x";
+        check(&[(0, title), (1, "Revert \"Merge pull request #1 from acme/x\"")], &["1>0"]);
+        check(&[(0, "Add x"), (1, "Add x"), (2, "Revert \"Add x\"")], &["2>1"]);
+        let long = "Teach the parser to read what it wrote (#1)";
+        check(&[(0, long), (1, "Revert \"Teach the parser to read what…")], &["1>0"]);
+        check(&[(0, long), (1, "Revert \"Teach the…")], &[]);
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_landed_before() {
+        check(&[(0, "Revert \"Add x (#1)\" (#2)"), (1, "Add x (#1)")], &[]);
+        check(&[(0, "Add x (#1)\n\nReverts #1")], &[]);
+        let own = format!("Add x (#1)\n\nThis reverts commit {:040x}.", 0xb00_0000);
+        check(&[(0, &own)], &[]);
+        check(&[(0, "Add x (#1)"), (1, "Revert to the old way (#2)")], &[]);
+    }
+
+    #[test]
+    fn the_graph_tells_a_reland() {
+        let relanded = [
+            (0, "Add x (#1)"),
+            (1, "Revert \"Add x (#1)\" (#2)"),
+            (2, "Revert \"Revert \"Add x (#1)\" (#2)\" (#3)"),
+            (3, "Revert \"Revert \"Revert \"Add x (#1)\" (#2)\" (#3)\" (#4)"),
+        ];
+        check(&relanded, &["1>0", "2+1", "3>2"]);
+        let changes = history(&relanded);
+        let judged = judge(&changes);
+        let state = |index| judged.state(&changes, index, Policy::default(), at(10_000));
+        assert_eq!(
+            [0, 1, 2, 3].map(state),
+            [State::Disqualified, State::Excluded, State::Disqualified, State::Excluded]
+        );
+        let reland =
+            [(0, "Add x (#1)"), (1, "Revert \"Add x (#1)\" (#2)"), (2, "Reland \"Add x (#1)\" (#3)")];
+        check(&reland, &["1>0", "2+0"]);
+        let changes = history(&reland);
+        let judged = judge(&changes);
+        assert_eq!(judged.natures, [Nature::Change, Nature::Revert, Nature::Reland]);
+        assert_eq!(judged.state(&changes, 2, Policy::default(), at(10_000)), State::Verified);
+    }
+
+    #[test]
+    fn a_change_is_decided_when_its_window_has_passed() {
+        let (days, revert) = (14 * 24, "Revert \"Add x (#1)\" (#2)");
+        let policy = Policy::default();
+        let state = |reverted, now| {
+            let changes = history(&[(0, "Add x (#1)"), (reverted, revert)]);
+            judge(&changes).state(&changes, 0, policy, at(now))
+        };
+        assert_eq!(state(days - 1, days - 2), State::Pending, "the revert has not come");
+        assert_eq!(state(days - 1, days - 1), State::Disqualified);
+        assert_eq!(state(days, days - 1), State::Pending);
+        assert_eq!(state(days, days), State::Verified, "the window is half open");
+        assert_eq!(state(-5, 0), State::Disqualified, "a clock was wrong: it landed later");
+        let short = Policy { window_days: 1, hotfix_hours: 72 };
+        let changes = history(&[(0, "Add x (#1)")]);
+        let of = |now| judge(&changes).state(&changes, 0, short, at(now));
+        assert_eq!([of(71), of(72)], [State::Pending, State::Verified]);
+    }
+
+    #[test]
+    fn a_part_is_told_from_the_whole() {
+        let mut changes = history(&[(0, "Add x (#1)"), (1, "Revert \"Add x (#1)\" (#2)")]);
+        assert!(!judge(&changes).reverts[0].partial);
+        changes[0].files.insert("b.rs".to_owned());
+        assert!(judge(&changes).reverts[0].partial);
+        let part = history(&[(0, "Add x (#1)"), (1, "Undo\n\nThis partially reverts #1")]);
+        assert!(judge(&part).reverts[0].partial);
+    }
+
+    #[test]
+    fn a_bot_quotes_what_others_reverted() {
+        let mut changes = history(&[(0, "Add x (#1)"), (1, "Bump y (#2)\n\nReverts #1")]);
+        changes[1].is_excluded = true;
+        assert!(judge(&changes).reverts.is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! Counts of outcomes, when they may be told, and what one of them cost.
+
+use super::survival::{Policy, State};
+use crate::money::{NanoUsd, round_half_even};
+use crate::week::Week;
+use jiff::Timestamp;
+
+/// The changes of a team that shipped in one week or several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub verified: u64,
+    pub disqualified: u64,
+    pub pending: u64,
+}
+
+impl Tally {
+    pub fn of(states: impl IntoIterator<Item = State>) -> Self {
+        let mut tally = Self::default();
+        for state in states {
+            match state {
+                State::Verified => tally.verified += 1,
+                State::Disqualified => tally.disqualified += 1,
+                State::Pending => tally.pending += 1,
+                State::Excluded => {}
+            }
+        }
+        tally
+    }
+
+    /// What has been decided: the denominator of the verified share.
+    pub fn attempted(self) -> u64 {
+        self.verified + self.disqualified
+    }
+
+    /// The verified share in thousandths, rounded half to even; `None` where nothing was attempted.
+    pub fn share_permille(self) -> Option<u64> {
+        let permille = || round_half_even(i128::from(self.verified) * 1000, self.attempted().into());
+        (self.attempted() > 0).then(permille)?.try_into().ok()
+    }
+}
+
+/// The first instant at which every change that ships in `week` is decided.
+pub fn matures_at(week: Week, policy: Policy) -> Timestamp {
+    policy.decided_at(week.end())
+}
+
+/// Cost per verified outcome: spend without what was cordoned off, rounded half to even. `None` where nothing was
+/// verified: there is spend then, and no outcome to divide it by.
+pub fn cpvo(spend: NanoUsd, cordon: NanoUsd, verified: u64) -> Option<NanoUsd> {
+    let each = || round_half_even(i128::from(spend.0) - i128::from(cordon.0), verified.into());
+    (verified > 0).then(each)?.try_into().ok().map(NanoUsd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(verified: usize, disqualified: usize, pending: usize) -> Tally {
+        let states = |state, times| std::iter::repeat_n(state, times);
+        let states = states(State::Verified, verified)
+            .chain(states(State::Disqualified, disqualified))
+            .chain(states(State::Pending, pending));
+        Tally::of(states.chain([State::Excluded; 3]))
+    }
+
+    #[test]
+    fn the_worked_example() {
+        let busy = tally(28, 12, 0);
+        assert_eq!((busy.attempted(), busy.verified, busy.share_permille()), (40, 28, Some(700)));
+        let calm = tally(30, 0, 0);
+        assert_eq!((calm.attempted(), calm.verified, calm.share_permille()), (30, 30, Some(1000)));
+        let spend = NanoUsd(4_200_000_000_000);
+        assert_eq!(cpvo(spend, NanoUsd(0), busy.verified), Some(NanoUsd(150_000_000_000)));
+        assert_eq!(cpvo(spend, NanoUsd(0), calm.verified), Some(NanoUsd(140_000_000_000)));
+    }
+
+    #[test]
+    fn what_is_pending_is_in_no_share() {
+        assert_eq!(tally(2, 1, 97).share_permille(), Some(667));
+        assert_eq!(tally(0, 0, 5).share_permille(), None);
+    }
+
+    #[test]
+    fn without_an_outcome_there_is_no_cost_of_one() {
+        assert_eq!(cpvo(NanoUsd(5), NanoUsd(0), 0), None);
+        assert_eq!(cpvo(NanoUsd(5), NanoUsd(0), 2), Some(NanoUsd(2)));
+        assert_eq!(cpvo(NanoUsd(7), NanoUsd(0), 2), Some(NanoUsd(4)));
+        assert_eq!(cpvo(NanoUsd(10), NanoUsd(4), 2), Some(NanoUsd(3)));
+        assert_eq!(cpvo(NanoUsd(0), NanoUsd(6), 2), Some(NanoUsd(-3)));
+        assert_eq!(cpvo(NanoUsd(i64::MAX), NanoUsd(i64::MIN), 1), None);
+    }
+
+    #[test]
+    fn a_week_matures_when_its_last_change_is_decided() {
+        let week: Week = "2026-W40".parse().unwrap();
+        let at = |window_days| matures_at(week, Policy { window_days, ..Policy::default() }).to_string();
+        assert_eq!(at(14), "2026-10-19T00:00:00Z");
+        assert_eq!(at(1), "2026-10-08T00:00:00Z", "hotfixes come within 72 hours");
+    }
+}
