@@ -109,7 +109,7 @@ impl Run<'_> {
         }
         let (mut batch_max, mut attempts) = (REPORTS_MAX, 0);
         loop {
-            let Batch { offers: batch, body } = self.batch(ledger, outbox, batch_max)?;
+            let Batch { offers: batch, body, .. } = self.batch(ledger, outbox, batch_max)?;
             if batch.is_empty() {
                 return Ok(None);
             }
@@ -157,17 +157,26 @@ impl Run<'_> {
     }
 
     /// The next reports to offer, and their JSON. What waits is looked up once, and again where the ledger moved on.
-    fn batch(&mut self, ledger: &Ledger, outbox: &mut Outbox, max: usize) -> Result<Batch> {
-        ledger.at_once(|| {
-            let seq = ledger.report_seq()?;
-            if self.queue.is_empty() || self.seq != seq {
-                self.queue = outbox.waiting(ledger, &self.collector, self.to)?;
-                self.queue
-                    .retain(|next| self.offers.get(&next.key).is_none_or(|offers| *offers < OFFERS_MAX));
-                self.seq = seq;
+    fn batch(&mut self, ledger: &mut Ledger, outbox: &mut Outbox, max: usize) -> Result<Batch> {
+        loop {
+            let batch = ledger.at_once(|| {
+                let seq = ledger.report_seq()?;
+                if self.queue.is_empty() || self.seq != seq {
+                    self.queue = outbox.waiting(ledger, &self.collector, self.to)?;
+                    self.queue
+                        .retain(|next| self.offers.get(&next.key).is_none_or(|offers| *offers < OFFERS_MAX));
+                    self.seq = seq;
+                }
+                outbox.batch(ledger, (&self.collector, self.to), &mut self.queue, max)
+            })?;
+            if batch.unchanged.is_empty() {
+                return Ok(batch);
             }
-            outbox.batch(ledger, (&self.collector, self.to), &mut self.queue, max)
-        })
+            ledger.delivery_unchanged(&self.collector.origin, &batch.unchanged)?;
+            if !batch.offers.is_empty() {
+                return Ok(batch);
+            }
+        }
     }
 
     /// Keeps what the collector answered to each report.
@@ -182,7 +191,7 @@ impl Run<'_> {
         let mut kept = Vec::new();
         let mut epoch = None;
         for (offer, answer) in batch.iter().zip(answers) {
-            let Offer { key, seq, .. } = offer;
+            let Offer { key, seq, digest, .. } = offer;
             *self.offers.entry(key.clone()).or_default() += 1;
             match self.judge(answer, offer) {
                 Verdict::Keep(outcome, note) => {
@@ -195,7 +204,8 @@ impl Run<'_> {
                         // offered once in a delivery: asking again at once changes nothing
                         _ => *self.offers.entry(key.clone()).or_default() = OFFERS_MAX,
                     }
-                    kept.push(Delivery { key: key.clone(), seq: *seq, outcome, note });
+                    let (key, digest) = (key.clone(), digest.clone());
+                    kept.push(Delivery { key, seq: *seq, digest, outcome, note });
                 }
                 Verdict::Epoch(stored) => epoch = epoch.max(Some(stored + 1)),
                 Verdict::Raise(floor) => ledger.report_raise(key, floor)?,
@@ -292,9 +302,10 @@ impl Run<'_> {
     }
 
     fn note(&self, ledger: &mut Ledger, batch: &[Offer], outcome: Outcome, note: &str) -> Result<()> {
-        let answers = batch.iter().map(|Offer { key, seq, .. }| Delivery {
+        let answers = batch.iter().map(|Offer { key, seq, digest, .. }| Delivery {
             key: key.clone(),
             seq: *seq,
+            digest: digest.clone(),
             outcome,
             note: note.to_owned(),
         });

@@ -20,6 +20,7 @@ impl Install {
             return Ok(install);
         }
         let bytes = random::<48>()?;
+        create_state(state)?;
         create(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
         // another hook may have been first: what lies there now is the one identity
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;

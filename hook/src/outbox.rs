@@ -17,6 +17,8 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct Offer {
     pub key: Key,
     pub seq: u64,
+    /// Of all that it says but its rank.
+    pub digest: String,
     pub partial: bool,
     pub requests: u64,
 }
@@ -25,6 +27,8 @@ pub(crate) struct Offer {
 pub(crate) struct Batch {
     pub offers: Vec<Offer>,
     pub body: String,
+    /// Snapshots met on the way that say what was answered already.
+    pub unchanged: Vec<(Key, u64)>,
 }
 
 pub(crate) struct Outbox<'a> {
@@ -117,9 +121,15 @@ impl<'a> Outbox<'a> {
         waiting: &mut VecDeque<Waiting>,
         max: usize,
     ) -> Result<Batch> {
-        let mut batch = Batch { offers: Vec::new(), body: String::from("[") };
+        let mut batch = Batch { offers: Vec::new(), body: String::from("["), unchanged: Vec::new() };
         while let Some(next) = waiting.front().filter(|_| batch.offers.len() < max.max(1)) {
             let report = self.report(ledger, collector, to, next)?;
+            let digest = self.install.secret.hash(&report.content(), 32);
+            if next.answered.as_ref() == Some(&digest) {
+                batch.unchanged.push((next.key.clone(), next.seq));
+                waiting.pop_front();
+                continue;
+            }
             let text = serde_json::to_string(&report)?;
             if !batch.offers.is_empty() {
                 if batch.body.len() + text.len() + 2 > BATCH_BYTES_MAX {
@@ -129,13 +139,8 @@ impl<'a> Outbox<'a> {
             }
             batch.body.push_str(&text);
             let (partial, requests) = (report.partial, report.requests());
-            let offered = waiting.pop_front().into_iter();
-            batch.offers.extend(offered.map(|Waiting { key, seq, .. }| Offer {
-                key,
-                seq,
-                partial,
-                requests,
-            }));
+            batch.offers.push(Offer { key: next.key.clone(), seq: next.seq, digest, partial, requests });
+            waiting.pop_front();
         }
         batch.body.push(']');
         Ok(batch)

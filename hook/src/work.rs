@@ -91,14 +91,32 @@ pub(crate) fn sweep_once(
 ) -> Result<Option<(Swept, Ledger)>> {
     let Some(_lock) = sweep::lock(&config.state, "sweep.lock")? else { return Ok(None) };
     let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
-    let install = Install::load(&config.state)?;
-    let places = Places::new(&ledger, &install.secret)?;
-    let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
-    let swept = sweep::run(&mut ledger, &mut reader, bounds, progress)?;
-    let mut identities = Identities::new(config, &stage.scene.folder);
-    commits::find(&mut ledger, &swept.sessions, &mut identities, &install.secret)?;
+    let swept = sweep_into(&mut ledger, stage, config, bounds, progress)?;
     ledger.checkpoint()?;
     Ok(Some((swept, ledger)))
+}
+
+/// Reads what is new into a copy of the ledger: what a sweep would make of it, which is left to the next one.
+pub(crate) fn sweep_copy(stage: &Stage, config: &Config, now: Timestamp) -> Result<Ledger> {
+    let mut ledger = Ledger::copy(&config.state, now)?;
+    sweep_into(&mut ledger, stage, config, Bounds::TYPED, &|_, _| {})?;
+    Ok(ledger)
+}
+
+fn sweep_into(
+    ledger: &mut Ledger,
+    stage: &Stage,
+    config: &Config,
+    bounds: Bounds,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Swept> {
+    let install = Install::load(&config.state)?;
+    let places = Places::new(ledger, &install.secret)?;
+    let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
+    let swept = sweep::run(ledger, &mut reader, bounds, progress)?;
+    let mut identities = Identities::new(config, &stage.scene.folder);
+    commits::find(ledger, &swept.sessions, &mut identities, &install.secret)?;
+    Ok(swept)
 }
 
 /// How often a delivery looks again for what others stored meanwhile.

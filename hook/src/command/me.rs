@@ -3,9 +3,8 @@
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::stage::Stage;
-use crate::sweep::Bounds;
 use crate::work;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 use meter::{NanoUsd, PriceBook, Provider, Repo, Tokens, Week};
 use serde_json::json;
@@ -29,10 +28,7 @@ pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<()> {
     if let Some(reason) = stage.closed(config) {
         bail!("nothing is read here: {reason}");
     }
-    // another sweep that is reading stores what it finds all the same
-    work::sweep_once(&stage, config, now, Bounds::TYPED, &|_, _| {})?;
-    let ledger = Ledger::open_existing(&config.state, now)?.context("no transcript was ever read")?;
-    let spends = spends(&ledger)?;
+    let spends = spends(&work::sweep_copy(&stage, config, now)?)?;
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", machine(&spends))?;

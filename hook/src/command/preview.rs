@@ -4,7 +4,6 @@ use crate::config::Config;
 use crate::install::Install;
 use crate::outbox::Outbox;
 use crate::stage::Stage;
-use crate::sweep::Bounds;
 use crate::work;
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -16,9 +15,7 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool) -> Result<()> {
     if let Some(reason) = stage.closed(config) {
         bail!("nothing would be sent: {reason}");
     }
-    let Some((_, ledger)) = work::sweep_once(&stage, config, now, Bounds::TYPED, &|_, _| {})? else {
-        bail!("another sweep is reading: try again in a moment");
-    };
+    let ledger = work::sweep_copy(&stage, config, now)?;
     let install = Install::load(&config.state)?;
     let mut outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
     let mut out = std::io::stdout().lock();

@@ -59,6 +59,7 @@ impl Outcome {
 pub(crate) struct Delivery {
     pub key: Key,
     pub seq: u64,
+    pub digest: String,
     pub outcome: Outcome,
     pub note: String,
 }
@@ -119,22 +120,35 @@ impl Ledger {
     ) -> Result<()> {
         self.write(|db| {
             let mut insert = db.prepare_cached(
-                "INSERT OR REPLACE INTO delivery (origin, session, repo, week, seq, state, note, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT OR REPLACE INTO delivery (origin, session, repo, week, seq, digest, current, state, note, at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9)",
             )?;
-            for Delivery { key, seq, outcome, note } in answers {
-                let (session, repo, week) = (key.session.as_str(), key.repo.as_str(), key.week.to_string());
-                let values = params![
+            for Delivery { key, seq, digest, outcome, note } in answers {
+                insert.execute(params![
                     origin,
-                    session,
-                    repo,
-                    week,
+                    key.session.as_str(),
+                    key.repo.as_str(),
+                    key.week.to_string(),
                     seq.cast_signed(),
+                    digest,
                     outcome.as_str(),
                     note,
                     now.as_second()
-                ];
-                insert.execute(values)?;
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that these snapshots say what `origin` has answered already.
+    pub(crate) fn delivery_unchanged(&mut self, origin: &str, snapshots: &[(Key, u64)]) -> Result<()> {
+        self.write(|db| {
+            let mut update = db.prepare_cached(
+                "UPDATE delivery SET current = ?5 WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4",
+            )?;
+            for (key, seq) in snapshots {
+                let (session, repo, week) = (key.session.as_str(), key.repo.as_str(), key.week.to_string());
+                update.execute(params![origin, session, repo, week, seq.cast_signed()])?;
             }
             Ok(())
         })
@@ -161,13 +175,13 @@ impl Ledger {
     /// The reports that `origin` did not take as they are, with its words.
     pub(crate) fn delivery_troubled(&self, origin: &str) -> Result<Vec<Delivery>> {
         let mut select = self.db.prepare(
-            "SELECT session, repo, week, seq, state, note FROM delivery WHERE origin = ?1 AND state <> 'done'
+            "SELECT session, repo, week, seq, digest, state, note FROM delivery WHERE origin = ?1 AND state <> 'done'
              ORDER BY at DESC, session, repo, week",
         )?;
         let mut rows = select.query([origin])?;
         let mut troubled = Vec::new();
         while let Some(row) = rows.next()? {
-            let outcome = match row.get::<_, String>(4)?.as_str() {
+            let outcome = match row.get::<_, String>(5)?.as_str() {
                 "held" => Outcome::Held,
                 "refused" => Outcome::Refused,
                 "upgrade" => Outcome::Upgrade,
@@ -175,7 +189,7 @@ impl Ledger {
             };
             let seq = row.get::<_, i64>(3)?.cast_unsigned();
             let Some(key) = self.readable(key(row)) else { continue };
-            troubled.push(Delivery { key, seq, outcome, note: row.get(5)? });
+            troubled.push(Delivery { key, seq, digest: row.get(4)?, outcome, note: row.get(6)? });
         }
         Ok(troubled)
     }

@@ -26,8 +26,9 @@ pub(crate) use sessions::{Event, Session};
 use crate::install::{create_state, private};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
+use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,6 +74,23 @@ impl Ledger {
         if path(state).exists() { Self::open(state, Patience::Worker, now).map(Some) } else { Ok(None) }
     }
 
+    /// A copy in memory of the ledger as it is, or an empty one: for commands that read on without leaving a trace.
+    pub(crate) fn copy(state: &Path, now: Timestamp) -> Result<Self> {
+        let path = path(state);
+        let mut db = Connection::open_in_memory()?;
+        if path.exists() {
+            let original = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            original.busy_timeout(Duration::from_secs(20))?;
+            if version(&original).ok() == Some(VERSION) {
+                Backup::new(&original, &mut db)?.step(-1)?;
+            }
+        }
+        if version(&db)? != VERSION {
+            create(&mut db, now.as_second())?;
+        }
+        Ok(Self { db, state: state.to_owned(), opened: now })
+    }
+
     fn try_open(path: &Path, patience: Patience, epoch: i64) -> Result<Connection> {
         private().create(true).truncate(false).open(path)?;
         let mut db = Connection::open(path)?;
@@ -86,8 +104,7 @@ impl Ledger {
         }
         db.pragma_update(None, "synchronous", "FULL")?;
         db.set_prepared_statement_cache_capacity(64);
-        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version != VERSION {
+        if version(&db)? != VERSION {
             create(&mut db, epoch)?;
         }
         Ok(db)
@@ -124,7 +141,7 @@ impl Ledger {
 fn create(db: &mut Connection, epoch: i64) -> Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version(&transaction)?;
     // another hook may have been first
     if version == VERSION {
         return Ok(());
@@ -139,6 +156,10 @@ fn create(db: &mut Connection, epoch: i64) -> Result<()> {
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
+}
+
+fn version(db: &Connection) -> Result<i64> {
+    Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
 fn meta(db: &Connection, name: &str) -> Result<Option<String>> {

@@ -24,6 +24,8 @@ pub(crate) struct Waiting {
     pub developer: Option<Developer>,
     /// The collector has a snapshot of it.
     pub made: bool,
+    /// What the collector would answer to the same again is known.
+    pub answered: Option<String>,
 }
 
 /// What a transaction changed, before it is known which repository lines without one belong to.
@@ -120,11 +122,12 @@ impl Ledger {
     pub(crate) fn report_waiting(&self, origin: &str, versions: &str) -> Result<Vec<Waiting>> {
         let mut select = self.db.prepare_cached(
             "SELECT report.session, report.repo, report.week, report.seq, session.developer,
-                 coalesce(delivery.state = 'done', FALSE)
+                 coalesce(delivery.state = 'done', FALSE),
+                 CASE WHEN delivery.state IN ('done', 'held', 'refused') THEN delivery.digest END
              FROM report LEFT JOIN session ON session.id = report.session
              LEFT JOIN delivery ON delivery.origin = ?1 AND delivery.session = report.session
                  AND delivery.repo = report.repo AND delivery.week = report.week
-             WHERE delivery.seq IS NULL OR delivery.seq < report.seq OR delivery.state = 'later'
+             WHERE delivery.current IS NULL OR delivery.current < report.seq OR delivery.state = 'later'
                  OR (delivery.state = 'upgrade' AND substr(delivery.note, 1, length(?2)) <> ?2)
              ORDER BY report.seq, report.session, report.repo, report.week",
         )?;
@@ -135,7 +138,7 @@ impl Ledger {
             let seq = row.get::<_, i64>(3)?.cast_unsigned();
             let developer = row.get::<_, Option<String>>(4)?;
             let developer = developer.and_then(|json| serde_json::from_str(&json).ok());
-            waiting.push(Waiting { key, seq, developer, made: row.get(5)? });
+            waiting.push(Waiting { key, seq, developer, made: row.get(5)?, answered: row.get(6)? });
         }
         Ok(waiting)
     }

@@ -204,6 +204,8 @@ CREATE TABLE delivery (
     repo    TEXT NOT NULL,
     week    TEXT NOT NULL,
     seq     INTEGER NOT NULL,             -- the snapshot that was answered
+    digest  TEXT NOT NULL,                -- a keyed hash of what it said
+    current INTEGER NOT NULL,             -- the latest snapshot that says the same
     state   TEXT NOT NULL,                -- done, held, refused, later, upgrade
     note    TEXT NOT NULL,                -- the collector's words
     at      INTEGER NOT NULL,             -- seconds

@@ -9,4 +9,5 @@ mod delivery;
 mod privacy;
 mod reading;
 mod routing;
+mod unchanged;
 mod world;
