@@ -5,8 +5,9 @@ use crate::config::Config;
 use crate::detach;
 use crate::identity::Identities;
 use crate::install::Install;
-use crate::ledger::{self, Event, Ledger, Patience};
+use crate::ledger::{self, Event, Known, Ledger, Patience, Stored};
 use crate::places::Places;
+use crate::reading::Reading;
 use crate::repository;
 use crate::scope::Scene;
 use crate::terms::Scope;
@@ -21,6 +22,8 @@ use std::path::PathBuf;
 
 /// The client's message is some hundred bytes.
 const STDIN_BYTES_MAX: u64 = 1 << 20;
+/// How often a session's files are read again because another process was faster.
+const READINGS_MAX: u32 = 3;
 
 /// What the client says on stdin, as far as it is needed.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,36 +67,24 @@ pub(crate) fn start(said: &Said, config: &Config) -> Result<()> {
 }
 
 /// Stores what the session's own files say and hands the delivery to a process of its own.
-pub(crate) fn end(said: &Said, config: &Config, now: Timestamp) -> Result<Ended> {
+pub(crate) fn end(said: &Said, config: &Config, now: Timestamp) -> Result<()> {
     if config.disabled || config.environment.scope == Some(Scope::Off) {
-        return Ok(Ended::Nothing);
+        return Ok(());
     }
-    let absorbed = absorb_session(said, config, now, Patience::Event);
-    let job = match absorbed {
-        Ok(Absorbed::Foreign) => return Ok(Ended::Nothing),
+    let job = match absorb_session(said, config, now, Patience::Event) {
+        Ok(Absorbed::Foreign) => return Ok(()),
         Ok(Absorbed::Stored) => "deliver",
-        // a sweep holds the ledger: the worker has the time to wait for it
-        Err(ref error) if ledger::is_busy(error) => "end",
+        // a sweep reads the same files or holds the ledger: the worker has the time to wait for it
+        Ok(Absorbed::Overtaken) => "end",
+        Err(error) if ledger::is_busy(&error) => "end",
         Err(error) => return Err(error),
     };
-    if config.inline {
-        return Ok(Ended::Deliver(job == "end"));
-    }
     let mut arguments = said.arguments(job);
     if job == "end" {
         arguments.extend(["--transcript".into(), said.transcript_path.clone().into_os_string()]);
         arguments.extend(["--reason".into(), said.end_reason().as_str().into()]);
     }
-    detach::spawn(&arguments)?;
-    Ok(Ended::Nothing)
-}
-
-/// What is left to do at a session's end.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Nothing,
-    /// Deliver before this process ends; `true` if the session must be stored first.
-    Deliver(bool),
+    detach::spawn(&arguments)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +92,8 @@ pub(crate) enum Absorbed {
     Stored,
     /// The identity is outside of those that may be stored.
     Foreign,
+    /// Other processes read the same lines each time: some may not be stored.
+    Overtaken,
 }
 
 /// Reads the session's files into the ledger.
@@ -122,27 +115,43 @@ pub(crate) fn absorb_session(
     let mut ledger = Ledger::open(&config.state, patience, now)?;
     let install = Install::load(&config.state)?;
     let mut places = Places::new(&ledger, &install.secret)?;
+    let event = Event {
+        session: said.session_id.clone(),
+        developer: Some(developer.clone()),
+        client: config.client,
+        end_reason: Some(said.end_reason()),
+    };
+    for _ in 0..READINGS_MAX {
+        let mut readings = session_read(said, &ledger, scene.terms.since, &mut places)?;
+        for (_, reading) in &mut readings {
+            reading.claim(&developer);
+        }
+        let stored = ledger.store(&readings, &places.learnt(), Some(&event))?;
+        if !stored.contains(&Stored::Overtaken) {
+            return Ok(Absorbed::Stored);
+        }
+    }
+    Ok(Absorbed::Overtaken)
+}
+
+/// What is new in the session's own files.
+fn session_read(
+    said: &Said,
+    ledger: &Ledger,
+    since: Option<Timestamp>,
+    places: &mut Places,
+) -> Result<Vec<(Option<Known>, Reading)>> {
     let mut readings = Vec::new();
     for file in walk::session(&said.transcript_path, &said.session_id) {
         let known = match ledger.file(&file.path)? {
             Some(known) => Some(known),
-            None => absorb::moved(&ledger, &file)?,
+            None => absorb::moved(ledger, &file)?,
         };
-        if !absorb::is_new(&file, known.as_ref()) {
-            continue;
+        if absorb::is_new(&file, known.as_ref())
+            && let Some(reading) = absorb::read(&file, known.as_ref(), since, places)?
+        {
+            readings.push((known, reading));
         }
-        let Some(mut reading) = absorb::read(&file, known.as_ref(), scene.terms.since, &mut places)? else {
-            continue;
-        };
-        reading.claim(&developer);
-        readings.push((known, reading));
     }
-    let event = Event {
-        session: said.session_id.clone(),
-        developer: Some(developer),
-        client: config.client,
-        end_reason: Some(said.end_reason()),
-    };
-    ledger.store(&readings, &places.learnt(), Some(&event))?;
-    Ok(Absorbed::Stored)
+    Ok(readings)
 }

@@ -3,7 +3,7 @@
 use crate::absorb;
 use crate::config::Config;
 use crate::identity::Identities;
-use crate::ledger::{Known, Ledger, text};
+use crate::ledger::{Known, Ledger, Patience, text};
 use crate::places::Places;
 use crate::reading::Reading;
 use crate::terms::Terms;
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// session's end.
 const BATCH_BYTES: u64 = 16 << 20;
 const BATCH_FILES: usize = 64;
+/// Between two looks at a lock that is waited for.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How much one sweep may do.
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +47,22 @@ pub(crate) struct Swept {
     pub troubles: Vec<String>,
 }
 
-/// A lock that is tried, never waited for: its holder does the same work.
-pub(crate) fn lock(state: &Path, name: &str) -> Result<Option<File>> {
+/// A lock that is tried and not waited for, as its holder does the same work; unless this is the last chance.
+pub(crate) fn lock(state: &Path, name: &str, patience: Patience) -> Result<Option<File>> {
     crate::install::create_state(state)?;
     let path = state.join(name);
     let file = crate::install::private().create(true).truncate(false).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+    loop {
+        match (file.try_lock(), patience) {
+            (Ok(()), _) => return Ok(Some(file)),
+            (Err(TryLockError::WouldBlock), Patience::Until(deadline)) if Instant::now() < deadline => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            (Err(TryLockError::WouldBlock), _) => return Ok(None),
+            (Err(TryLockError::Error(error)), _) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
         }
     }
 }

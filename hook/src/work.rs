@@ -3,7 +3,7 @@
 use crate::command::Work;
 use crate::config::Config;
 use crate::deliver::{self, Summary};
-use crate::events::{self, Said};
+use crate::events::{self, Absorbed, Said};
 use crate::identity::Identities;
 use crate::install::Install;
 use crate::ledger::{self, Event, Ledger, Patience};
@@ -30,6 +30,7 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
     }
     detach::yield_to_others();
     let deadline = Instant::now() + DELIVERY_MAX;
+    let moment = Moment { now, deadline, patience: Patience::Worker, heal: false };
     match work.job.as_str() {
         "sweep" => {
             started(&said, &stage, config, now)?;
@@ -39,14 +40,14 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
                 log::write(&config.state, now, "sweep", trouble);
             }
             drop(swept);
-            deliver_all(&stage, config, Moment { now, deadline, heal: true }).map(drop)
+            deliver_all(&stage, config, Moment { heal: true, ..moment }).map(drop)
         }
         "end" | "deliver" => {
             if work.job == "end" {
-                events::absorb_session(&said, config, now, Patience::Worker)?;
+                absorbed(&said, config, moment)?;
             }
-            committed(&said, config, now)?;
-            deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop)
+            committed(&said, config, moment)?;
+            deliver_all(&stage, config, moment).map(drop)
         }
         other => bail!("{other} is no job"),
     }
@@ -64,21 +65,33 @@ fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Resul
 }
 
 /// Finds the commits of a session that has ended.
-fn committed(said: &Said, config: &Config, now: Timestamp) -> Result<()> {
-    let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
+fn committed(said: &Said, config: &Config, moment: Moment) -> Result<()> {
+    let mut ledger = Ledger::open(&config.state, moment.patience, moment.now)?;
     let install = Install::load(&config.state)?;
     commits::find(&mut ledger, [&said.session_id], &mut Identities::new(config, &said.cwd), &install.secret)
 }
 
-/// Delivers at a session's end, before the machine is gone.
-pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp, absorb: bool) -> Result<()> {
-    let deadline = Instant::now() + INLINE_MAX;
-    if absorb {
-        events::absorb_session(said, config, now, Patience::Worker)?;
+/// Stores a session whose files other processes read as well.
+fn absorbed(said: &Said, config: &Config, moment: Moment) -> Result<()> {
+    while events::absorb_session(said, config, moment.now, moment.patience)? == Absorbed::Overtaken {
+        if Instant::now() >= moment.deadline {
+            bail!("other processes kept reading the session's files");
+        }
     }
-    committed(said, config, now)?;
+    Ok(())
+}
+
+/// Stores and delivers at a session's end, before the machine is gone: what else holds ledger or lock is waited for.
+pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp) -> Result<()> {
+    let deadline = Instant::now() + INLINE_MAX;
     let stage = Stage::set(&said.cwd, config, false);
-    deliver_all(&stage, config, Moment { now, deadline, heal: false }).map(drop)
+    if stage.closed(config).is_some() {
+        return Ok(());
+    }
+    let moment = Moment { now, deadline, patience: Patience::Until(deadline), heal: false };
+    absorbed(said, config, moment)?;
+    committed(said, config, moment)?;
+    deliver_all(&stage, config, moment).map(drop)
 }
 
 /// Reads what is new; `None` where another sweep does.
@@ -89,7 +102,7 @@ pub(crate) fn sweep_once(
     bounds: Bounds,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Option<(Swept, Ledger)>> {
-    let Some(_lock) = sweep::lock(&config.state, "sweep.lock")? else { return Ok(None) };
+    let Some(_lock) = sweep::lock(&config.state, "sweep.lock", Patience::Worker)? else { return Ok(None) };
     let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
     let swept = sweep_into(&mut ledger, stage, config, bounds, progress)?;
     ledger.checkpoint()?;
@@ -122,25 +135,27 @@ fn sweep_into(
 /// How often a delivery looks again for what others stored meanwhile.
 const PASSES_MAX: u32 = 4;
 
-/// When a delivery runs, until when, and whether it also asks what is missing.
+/// When a delivery runs, until when, how patient it is with others, and whether it also asks what is missing.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
     pub now: Timestamp,
     pub deadline: Instant,
+    pub patience: Patience,
     pub heal: bool,
 }
 
 /// Delivers all that waits. Where another process delivers, it will see what this one stored: whoever holds the
 /// lock looks again after letting it go.
 pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
-    let mut ledger = Ledger::open(&config.state, Patience::Worker, moment.now)?;
+    let mut ledger = Ledger::open(&config.state, moment.patience, moment.now)?;
     let install = Install::load(&config.state)?;
     let mut summary = Summary::default();
     let mut outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
     // a collector that refuses every snapshot for a higher one must not keep this going
     for _ in 0..PASSES_MAX {
         let before = ledger.meta("seq")?;
-        let Some(lock) = sweep::lock(&config.state, "deliver.lock")? else { return Ok(summary) };
+        let lock = sweep::lock(&config.state, "deliver.lock", moment.patience)?;
+        let Some(lock) = lock else { return Ok(summary) };
         let terms = deliver::Terms {
             now: moment.now,
             deadline: moment.deadline,

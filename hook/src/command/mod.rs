@@ -7,7 +7,7 @@ mod sweep;
 mod totals;
 
 use crate::config::Config;
-use crate::events::{self, Ended, Said};
+use crate::events::{self, Said};
 use crate::{detach, work};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -133,9 +133,8 @@ impl Command {
             Self::SessionStart => events::start(&Said::read(std::io::stdin())?, config)?,
             Self::SessionEnd => {
                 let said = Said::read(std::io::stdin())?;
-                if let Ended::Deliver(stored) = events::end(&said, config, now)? {
-                    work::inline(&said, config, now, stored)?;
-                }
+                let end = if config.inline { work::inline } else { events::end };
+                end(&said, config, now)?;
             }
             Self::Sweep { all, json } => return sweep::run(config, now, all, json),
             Self::Totals { all, json } => totals::run(config, all, json)?,

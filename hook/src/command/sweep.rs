@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::deliver::Summary;
+use crate::ledger::Patience;
 use crate::stage::Stage;
 use crate::sweep::{Bounds, Swept};
 use crate::work::{self, DELIVERY_MAX, Moment};
@@ -26,7 +27,8 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool, json: bool) -> Res
     })?;
     bar.finish_and_clear();
     let deadline = Instant::now() + DELIVERY_MAX;
-    let summary = work::deliver_all(&stage, config, Moment { now, deadline, heal: true })?;
+    let moment = Moment { now, deadline, patience: Patience::Worker, heal: true };
+    let summary = work::deliver_all(&stage, config, moment)?;
     let swept = swept.map(|(swept, _)| swept);
     let text =
         if json { machine(swept.as_ref(), &summary) } else { person(&stage, swept.as_ref(), &summary) };

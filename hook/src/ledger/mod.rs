@@ -22,6 +22,7 @@ pub(crate) use files::{Cursor, Known, text};
 pub(crate) use folders::Folder;
 pub(crate) use reports::{Key, Waiting};
 pub(crate) use sessions::{Event, Session};
+pub(crate) use store::Stored;
 
 use crate::install::{create_state, private};
 use anyhow::{Context, Result};
@@ -30,7 +31,7 @@ use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i64 = 4;
@@ -44,10 +45,23 @@ pub(crate) enum Patience {
     Event,
     /// Somebody who waits for nothing else.
     Worker,
+    /// The last chance: nobody comes back to it.
+    Until(Instant),
+}
+
+impl Patience {
+    fn left(self) -> Duration {
+        match self {
+            Self::Event => Duration::from_millis(100),
+            Self::Worker => Duration::from_secs(20),
+            Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
+        }
+    }
 }
 
 pub(crate) struct Ledger {
     db: Connection,
+    patience: Patience,
     state: PathBuf,
     opened: Timestamp,
 }
@@ -65,7 +79,7 @@ impl Ledger {
             }
             result => result,
         }
-        .map(|db| Self { db, state: state.to_owned(), opened: now })
+        .map(|db| Self { db, patience, state: state.to_owned(), opened: now })
         .with_context(|| format!("cannot open the ledger {}", path.display()))
     }
 
@@ -80,7 +94,7 @@ impl Ledger {
         let mut db = Connection::open_in_memory()?;
         if path.exists() {
             let original = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            original.busy_timeout(Duration::from_secs(20))?;
+            original.busy_timeout(Patience::Worker.left())?;
             if version(&original).ok() == Some(VERSION) {
                 Backup::new(&original, &mut db)?.step(-1)?;
             }
@@ -88,16 +102,13 @@ impl Ledger {
         if version(&db)? != VERSION {
             create(&mut db, now.as_second())?;
         }
-        Ok(Self { db, state: state.to_owned(), opened: now })
+        Ok(Self { db, patience: Patience::Worker, state: state.to_owned(), opened: now })
     }
 
     fn try_open(path: &Path, patience: Patience, epoch: i64) -> Result<Connection> {
         private().create(true).truncate(false).open(path)?;
         let mut db = Connection::open(path)?;
-        db.busy_timeout(match patience {
-            Patience::Event => Duration::from_millis(100),
-            Patience::Worker => Duration::from_secs(20),
-        })?;
+        db.busy_timeout(patience.left())?;
         if patience == Patience::Event {
             db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             db.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -111,6 +122,7 @@ impl Ledger {
     }
 
     fn write<T>(&mut self, work: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        self.db.busy_timeout(self.patience.left())?;
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = work(&transaction)?;
         transaction.commit()?;

@@ -6,6 +6,7 @@ mod accounts;
 mod client;
 mod collector;
 mod delivery;
+mod ending;
 mod privacy;
 mod reading;
 mod routing;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 pub(crate) const ONE: &str = "00000000-0000-4000-8000-000000000001";
@@ -73,13 +73,17 @@ impl World {
 
     /// Runs the program with only the world's variables.
     pub(crate) fn hook(&self, folder: &Path, args: &[&str], stdin: &str) -> Output {
+        self.start(folder, args, stdin, Stdio::piped()).wait_with_output().unwrap()
+    }
+
+    /// The same for who does not wait for it, or does not read what it prints.
+    pub(crate) fn start(&self, folder: &Path, args: &[&str], stdin: &str, stdout: impl Into<Stdio>) -> Child {
         let mut command = self.command(env!("CARGO_BIN_EXE_cpvo-hook"));
         let command = command.current_dir(folder).args(args);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         // the program may end without reading what it is told
         child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
-        child.wait_with_output().unwrap()
+        child
     }
 
     /// A hook event, which must be silent and succeed whatever happens.
