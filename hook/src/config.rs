@@ -12,6 +12,9 @@ use meter::{Billing, Environment, Provider};
 use serde::Deserialize;
 use std::path::PathBuf;
 
+/// Where a variable's value is found: in the environment or in a file that stands for it.
+type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// `CPVO_DISABLE=1`: touch nothing.
@@ -79,12 +82,7 @@ impl Config {
             .placed(variable("CPVO_STATE_DIR")))
     }
 
-    fn from(
-        variable: &dyn Fn(&str) -> Option<String>,
-        user: UserFile,
-        managed: Option<Scope>,
-        mut faults: Vec<String>,
-    ) -> Self {
+    fn from(variable: &Lookup<'_>, user: UserFile, managed: Option<Scope>, mut faults: Vec<String>) -> Self {
         let mut environment = Terms::parse(variable, &mut faults);
         let mut own_faults = Vec::new();
         let own = Terms::parse(|name| user.get(name), &mut own_faults);
@@ -92,12 +90,8 @@ impl Config {
         let scope_max = managed.into_iter().chain(own.scope).max().unwrap_or(Scope::Repo);
         let scope_ignored = environment.scope == Some(Scope::All) && scope_max < Scope::All;
         environment.scope = environment.scope.filter(|scope| *scope < Scope::All);
-        let client = ClientEnvironment::from(variable);
-        let inline = match variable("CPVO_DELIVER").as_deref() {
-            Some("inline") => true,
-            Some("detached") => false,
-            _ => client.environment != Environment::Local,
-        };
+        let client = ClientEnvironment::from(variable, billing(variable, &mut faults));
+        let inline = inline(variable, &mut faults).unwrap_or(client.environment != Environment::Local);
         let collectors = user.collectors.as_ref().map(|list| {
             list.iter()
                 .filter_map(|url| {
@@ -186,7 +180,7 @@ impl UserFile {
 }
 
 impl ClientEnvironment {
-    fn from(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    fn from(variable: &Lookup<'_>, billing: Option<Billing>) -> Self {
         let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
         let on = |name: &str| truthy(variable(name).as_deref());
         let remote =
@@ -212,7 +206,7 @@ impl ClientEnvironment {
             () => Provider::Anthropic,
         };
         let metered = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"].into_iter().any(set);
-        let billing = match variable("CPVO_BILLING").as_deref().and_then(Billing::from_word) {
+        let billing = match billing {
             Some(billing) => billing,
             None if provider != Provider::Anthropic || metered => Billing::Api,
             None if set("CLAUDE_CODE_OAUTH_TOKEN") => Billing::Subscription,
@@ -220,6 +214,33 @@ impl ClientEnvironment {
         };
         Self { environment, provider, billing }
     }
+}
+
+/// How tokens are paid, where somebody says so.
+pub(crate) fn billing(lookup: &Lookup<'_>, faults: &mut Vec<String>) -> Option<Billing> {
+    let words = [("api", Billing::Api), ("subscription", Billing::Subscription)];
+    word(lookup, "CPVO_BILLING", &words, faults)
+}
+
+/// Whether to deliver before the session's end returns, where somebody says so.
+pub(crate) fn inline(lookup: &Lookup<'_>, faults: &mut Vec<String>) -> Option<bool> {
+    word(lookup, "CPVO_DELIVER", &[("inline", true), ("detached", false)], faults)
+}
+
+/// What one of `words` means; any other is named in `faults` and means nothing.
+fn word<T: Copy>(
+    lookup: &Lookup<'_>,
+    name: &str,
+    words: &[(&str, T)],
+    faults: &mut Vec<String>,
+) -> Option<T> {
+    let said = lookup(name).map(|said| said.trim().to_owned()).filter(|said| !said.is_empty())?;
+    let found = words.iter().find(|(word, _)| *word == said);
+    if found.is_none() {
+        let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        faults.push(format!("{name}: {said:?} must be {}; it is ignored", allowed.join(" or ")));
+    }
+    found.map(|(_, meaning)| *meaning)
 }
 
 fn user_file(path: &std::path::Path, faults: &mut Vec<String>) -> UserFile {

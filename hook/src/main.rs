@@ -54,6 +54,7 @@ use command::{Command, Program};
 use config::Config;
 use jiff::Timestamp;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -89,9 +90,13 @@ fn run(command: Command, event: bool) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that tells a person what failed")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("cpvo-hook: {error:#}");
+    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(closed) {
+        return ExitCode::SUCCESS; // the reader, such as `head`, has seen enough
+    }
+    // who does not listen need not be told
+    drop(writeln!(std::io::stderr(), "cpvo-hook: {error:#}"));
     ExitCode::FAILURE
 }
 

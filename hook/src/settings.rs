@@ -1,19 +1,21 @@
 //! Claude Code's settings files: what a repository ships for us, and what silences its hooks.
 
+use crate::config;
 use crate::terms::{Scope, Terms, scope, truthy};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A settings file is small; a larger one is not ours to read.
 const BYTES_MAX: u64 = 1 << 20;
+const SHIPPED: &str = ".claude/settings.json";
 /// A person's own settings for one checkout.
 const LOCAL: &str = ".claude/settings.local.json";
 
 /// What the settings in `folder` ask for; `None` where they neither name a collector nor turn us off.
 pub(crate) fn shipped(folder: &Path) -> Option<Terms> {
-    let mut terms = asked(&folder.join(".claude/settings.json")).unwrap_or_default();
+    let mut terms = asked(&folder.join(SHIPPED), &mut Vec::new()).unwrap_or_default();
     // a person's own file may only take away: what it names as a collector counts for nothing
-    if let Some(local) = asked(&folder.join(LOCAL)) {
+    if let Some(local) = asked(&folder.join(LOCAL), &mut Vec::new()) {
         let narrower = |asked: Option<Scope>| asked.filter(|scope| *scope < Scope::All);
         terms.scope = terms.scope.into_iter().chain(narrower(local.scope)).min();
         terms.identity = terms.identity.into_iter().chain(local.identity).min();
@@ -24,15 +26,29 @@ pub(crate) fn shipped(folder: &Path) -> Option<Terms> {
 
 /// Whether a person's own settings in `folder` turn us off there.
 pub(crate) fn turned_off(folder: &Path) -> bool {
-    asked(&folder.join(LOCAL)).is_some_and(|terms| terms.scope == Some(Scope::Off))
+    asked(&folder.join(LOCAL), &mut Vec::new()).is_some_and(|terms| terms.scope == Some(Scope::Off))
+}
+
+/// What the settings in `folder` say for us that cannot be read, each with its file.
+pub(crate) fn faults(folder: &Path) -> Vec<String> {
+    let mut faults = Vec::new();
+    for path in [SHIPPED, LOCAL].map(|name| folder.join(name)) {
+        let mut said = Vec::new();
+        asked(&path, &mut said);
+        faults.extend(said.iter().map(|fault| format!("{}: {fault}", path.display())));
+    }
+    faults
 }
 
 /// What one settings file asks for.
-fn asked(path: &Path) -> Option<Terms> {
+fn asked(path: &Path, faults: &mut Vec<String>) -> Option<Terms> {
     let settings = parse(path).ok()??;
     let variables = settings.get("env")?.as_object()?;
     let value = |name: &str| variables.get(name).and_then(Value::as_str).map(str::to_owned);
-    let mut terms = Terms::parse(value, &mut Vec::new());
+    let mut terms = Terms::parse(value, faults);
+    // these reach the hook through the environment alone
+    config::billing(&value, faults);
+    config::inline(&value, faults);
     if truthy(value("CPVO_DISABLE").as_deref()) {
         terms.scope = Some(Scope::Off);
     }
@@ -48,7 +64,7 @@ pub(crate) fn managed_scope() -> Option<Scope> {
 /// Why hooks would not run in `folder`, one sentence for each reason.
 pub(crate) fn silenced(folder: &Path, user: Option<&Path>) -> Vec<String> {
     let mut reasons = Vec::new();
-    let project = [".claude/settings.json", LOCAL].map(|name| folder.join(name));
+    let project = [SHIPPED, LOCAL].map(|name| folder.join(name));
     let user = user.map(|claude| claude.join("settings.json"));
     for path in project.into_iter().chain(user).chain([managed_path()]) {
         let settings = match parse(&path) {

@@ -67,25 +67,31 @@ impl Terms {
         });
         let since = value("CPVO_SINCE").map(|text| {
             instant(&text).unwrap_or_else(|| {
-                fault("CPVO_SINCE", "not a date like 2026-11-01; nothing is read until it is");
+                fault(
+                    "CPVO_SINCE",
+                    &format!("{text:?} is no date like 2026-11-01; nothing is read until it is"),
+                );
                 Timestamp::MAX
             })
         });
         let scope = value("CPVO_SCOPE").map(|word| {
             scope(&word).unwrap_or_else(|| {
-                fault("CPVO_SCOPE", "must be repo or off; off is assumed");
+                fault("CPVO_SCOPE", &format!("{word:?} must be repo or off; off is assumed"));
                 Scope::Off
             })
         });
         let identity = value("CPVO_IDENTITY").map(|word| {
             identity(&word).unwrap_or_else(|| {
-                fault("CPVO_IDENTITY", "must be person, pseudonym or team; nothing is sent until it is");
+                fault(
+                    "CPVO_IDENTITY",
+                    &format!("{word:?} must be person, pseudonym or team; nothing is sent until it is"),
+                );
                 Identity::Pseudonym
             })
         });
         let branches = value("CPVO_BRANCHES").map(|word| {
             branches(&word).unwrap_or_else(|| {
-                fault("CPVO_BRANCHES", "must be plain or hashed; hashed is assumed");
+                fault("CPVO_BRANCHES", &format!("{word:?} must be plain or hashed; hashed is assumed"));
                 Branches::Hashed
             })
         });

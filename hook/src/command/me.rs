@@ -75,6 +75,7 @@ fn person(spends: &Spends) -> String {
     let wide = spends.keys().map(|(_, repo, _)| repo.as_str().chars().count()).max().unwrap_or(0);
     let mut lines = Vec::new();
     for ((week, repo, branch), spend) in spends {
+        let repo = repo.as_str();
         let cost = dollars(spend).dollars();
         let unpriced =
             if spend.unpriced > 0 { format!("  {} unpriced", spend.unpriced) } else { String::new() };

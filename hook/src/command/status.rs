@@ -70,7 +70,10 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
                 .to_owned(),
         );
     }
-    if terms.address.is_none() {
+    let project = stage.checkout.as_ref().map_or(folder, |checkout| &checkout.root);
+    let below = folder.ancestors().take_while(|path| path.starts_with(project) && *path != project);
+    problems.extend(below.chain([project]).flat_map(settings::faults));
+    if terms.address.is_none() && !problems.iter().any(|problem| problem.contains("CPVO_URL")) {
         problems
             .push("no collector is named: CPVO_URL is not set, and this repository ships none".to_owned());
     }
@@ -80,7 +83,6 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
     if let Err(error) = identity::sent(&stage.developer, config, terms) {
         problems.push(format!("{error:#}"));
     }
-    let project = stage.checkout.as_ref().map_or(folder, |checkout| &checkout.root);
     let user = sweep::roots(config).pop().and_then(|projects| projects.parent().map(Path::to_owned));
     problems.extend(settings::silenced(project, user.as_deref()));
     Status {

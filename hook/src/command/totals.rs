@@ -37,10 +37,10 @@ pub(super) fn run(config: &Config, all: bool, json: bool) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "stdout is for the totals alone")]
+/// On stderr, as stdout is for the totals alone; who does not listen need not be told.
 fn tell(troubles: &[String]) {
     for trouble in troubles {
-        eprintln!("cpvo-hook: {trouble}");
+        drop(writeln!(std::io::stderr(), "cpvo-hook: {trouble}"));
     }
 }
 

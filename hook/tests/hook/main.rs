@@ -10,5 +10,6 @@ mod ending;
 mod privacy;
 mod reading;
 mod routing;
+mod shown;
 mod unchanged;
 mod world;
