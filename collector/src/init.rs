@@ -15,7 +15,8 @@ pub(crate) struct Args {}
 pub(crate) fn run(_args: &Args, options: &Options, _now: Clock) -> Result<()> {
     let file = options.config.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
     let db = database(options.db.as_deref(), &file)?;
-    let mut out = std::io::stdout().lock();
+    // said at the end: a reader that has seen enough must not leave the work half done
+    let mut out = Vec::new();
     let wrote = create(&file, &config_text(&db), 0o640)?; // may hold the password of a database
     tell(&mut out, &file, wrote)?;
     let config = Options { config: Some(file), db: None }.load()?;
@@ -31,7 +32,7 @@ pub(crate) fn run(_args: &Args, options: &Options, _now: Clock) -> Result<()> {
         "\nnext: put your teams into {}, start `cpvo serve`,\n      and run `cpvo hooks-config --repo PATH` for each repository",
         config.teams.display()
     )?;
-    Ok(())
+    Ok(std::io::stdout().write_all(&out)?)
 }
 
 /// The database as a configuration in another folder has to name it.

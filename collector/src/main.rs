@@ -19,6 +19,7 @@ mod weekly;
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What did our Claude Code spend buy that stayed shipped?
@@ -73,12 +74,12 @@ fn now() -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
-#[expect(clippy::print_stderr, reason = "the one place an error is printed")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
     if error.chain().filter_map(|cause| cause.downcast_ref()).any(closed) {
         return ExitCode::SUCCESS; // the reader, such as `head`, has seen enough
     }
-    eprintln!("cpvo: {error:#}");
+    // who does not listen need not be told
+    drop(writeln!(std::io::stderr(), "cpvo: {error:#}"));
     ExitCode::FAILURE
 }

@@ -153,7 +153,8 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
         bootstrap: wanted.bootstrap,
     };
     let notice = notice.render()? + "\n";
-    let mut said = stdout().lock();
+    // a reader that has seen enough must not leave the work half done
+    let mut said = Vec::new();
     for (folder, settings) in folders.iter().zip(&merged(folders, wanted)?) {
         let texts =
             [(&folder.script, script), (&folder.notice, Some(&*notice)), (&folder.settings, Some(settings))];
@@ -180,7 +181,7 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
         )?;
     }
     writeln!(said, "commit these files: sessions of whoever pulls them are reported from then on")?;
-    Ok(())
+    Ok(stdout().write_all(&said)?)
 }
 
 fn remove(root: &Path, folders: &[Folder]) -> Result<()> {
@@ -190,7 +191,7 @@ fn remove(root: &Path, folders: &[Folder]) -> Result<()> {
         None => Ok(None),
     });
     let stripped = stripped.collect::<Result<Vec<_>>>()?;
-    let mut said = stdout().lock();
+    let mut said = Vec::new();
     let (mut any, mut token) = (false, false);
     for (folder, settings) in folders.iter().zip(&stripped) {
         token |= merge::variable(folder.settings.text().unwrap_or_default(), "CPVO_TOKEN")?.is_some();
@@ -215,7 +216,7 @@ fn remove(root: &Path, folders: &[Folder]) -> Result<()> {
         let (settings, folder) = (settings.display(), folder.display());
         writeln!(said, "{settings} still has hooks of cpvo: `--folder {folder} --remove` takes them out")?;
     }
-    Ok(())
+    Ok(stdout().write_all(&said)?)
 }
 
 /// Whether the settings of a folder hold nothing of ours, as far as they can be read.

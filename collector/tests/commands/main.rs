@@ -13,10 +13,13 @@ use tempfile::TempDir;
 
 /// `cpvo` in `folder`, with no home and no settings but those of the test.
 fn cpvo(folder: &Path, args: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_cpvo");
-    let output =
-        Command::new(program).args(args).current_dir(folder).env_clear().env("HOME", folder).output();
-    output.expect("cpvo starts")
+    command(folder, args).output().expect("cpvo starts")
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cpvo"));
+    command.args(args).current_dir(folder).env_clear().env("HOME", folder);
+    command
 }
 
 #[track_caller]

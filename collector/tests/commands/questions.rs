@@ -1,8 +1,9 @@
 //! What admins ask: `weekly`, `prices`, `sql`, and the page that says the same.
 
-use super::{Collector, fails, get, succeeds};
+use super::{Collector, command, fails, get, succeeds};
 use serde_json::Value;
 use std::fs;
+use std::process::Stdio;
 
 #[test]
 fn an_empty_collector_says_what_comes_next() {
@@ -126,4 +127,32 @@ fn prices_need_no_collector() {
         .find(|price| price["model"] == "claude-opus-5-5" && price["kind"] == "fast");
     assert_eq!(opus.unwrap()["output"].to_string(), "40.0");
     assert!(succeeds(folder.path(), &["prices"]).contains("USD per million tokens"));
+}
+
+#[test]
+fn who_stops_reading_is_told_nothing_and_the_work_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let unread = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(folder.path(), args);
+        let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output();
+        let output = output.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
+        assert!(output.status.success(), "{args:?}");
+    };
+    unread(&["init"]);
+    for made in ["cpvo.toml", "teams.toml", "keys"] {
+        assert!(folder.path().join(made).exists(), "{made}");
+    }
+    unread(&["hooks-config", "--repo", ".", "--url", "https://cpvo.acme.example", "--token", "a.b.c"]);
+    for made in [".claude/CPVO.md", ".claude/settings.json"] {
+        assert!(folder.path().join(made).exists(), "{made}");
+    }
+    unread(&["token", "issue", "--repo", "git.example/acme/pay"]);
+    for args in
+        [&["token", "list"][..], &["weekly"], &["prices"], &["sql"], &["sql", "SELECT 1"], &["--help"]]
+    {
+        unread(args);
+    }
 }
