@@ -30,6 +30,7 @@ pub(crate) enum Manner {
 struct Shared {
     requests: Mutex<Vec<Request>>,
     manner: Mutex<Manner>,
+    version: Mutex<&'static str>,
     arrived: Condvar,
     changed: Condvar,
 }
@@ -59,6 +60,7 @@ impl Collector {
         let shared = Arc::new(Shared {
             requests: Mutex::default(),
             manner: Mutex::new(Manner::Rule(applied)),
+            version: Mutex::new("0.1.0"),
             arrived: Condvar::new(),
             changed: Condvar::new(),
         });
@@ -79,6 +81,11 @@ impl Collector {
     pub(crate) fn behave(&self, manner: Manner) {
         *self.shared.manner.lock().unwrap() = manner;
         self.shared.changed.notify_all();
+    }
+
+    /// What it calls itself from now on.
+    pub(crate) fn upgrade(&self, version: &'static str) {
+        *self.shared.version.lock().unwrap() = version;
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -154,7 +161,11 @@ fn answer(request: &Request, manner: MutexGuard<Manner>, shared: &Shared) -> Opt
         (Manner::Rule(rule), _) => results(&request.body, *rule),
         (Manner::Missing(_) | Manner::Refuses(_) | Manner::Silent, _) => results(&request.body, applied),
     };
-    Some(written("200 OK\r\ncontent-type: application/json\r\nserver: cpvo/0.1.0", &body.to_string()))
+    let head = format!(
+        "200 OK\r\ncontent-type: application/json\r\nserver: cpvo/{}",
+        shared.version.lock().unwrap()
+    );
+    Some(written(&head, &body.to_string()))
 }
 
 fn results(reports: &Value, rule: fn(&Value) -> Value) -> Value {

@@ -92,13 +92,15 @@ fn a_refused_token_stops_its_own_repositories_only() {
 
 #[test]
 fn a_pause_that_was_asked_for_is_kept() {
-    let (collector, world, pay) = stage();
-    collector.behave(raw("503 Busy\r\nretry-after: 600", ""));
-    world.sweep(&pay);
-    collector.behave(Manner::Rule(applied));
-    let said = world.sweep(&pay);
-    assert!(said["troubles"][0].as_str().unwrap().contains("pause"), "{said}");
-    assert_eq!(collector.requests().len(), 1);
+    for head in ["429 Slow", "503 Busy"] {
+        let (collector, world, pay) = stage();
+        collector.behave(raw(&format!("{head}\r\nretry-after: 600"), ""));
+        world.sweep(&pay);
+        collector.behave(Manner::Rule(applied));
+        let said = world.sweep(&pay);
+        assert!(said["troubles"][0].as_str().unwrap().contains("pause"), "{said}");
+        assert_eq!(collector.requests().len(), 1);
+    }
 }
 
 #[test]
@@ -154,6 +156,13 @@ fn what_waits_for_an_upgrade_waits_for_it() {
     collector.behave(Manner::Rule(applied));
     assert_eq!(world.sweep(&pay)["sent"], json!([]));
     assert_eq!(world.json(&pay, &["status", "--json"])["set_aside"].as_array().unwrap().len(), 2);
+    // another answer of the same version changes nothing, one of the next everything
+    world.append(ONE, &[response(ONE, "c", &pay, 1)]);
+    assert_eq!(world.sweep(&pay)["sent"].as_array().unwrap().len(), 1);
+    collector.upgrade("0.2.0");
+    world.append(ONE, &[response(ONE, "d", &pay, 1)]);
+    assert_eq!(world.sweep(&pay)["sent"].as_array().unwrap().len(), 2);
+    assert!(world.hook(&pay, &["status"], "").status.success());
 }
 
 #[test]
