@@ -3,8 +3,10 @@
 mod crash;
 mod database;
 mod delivery;
+mod detached;
 mod exactness;
 mod hook_to_table;
+mod misfortune;
 mod people;
 mod readme;
 mod real_client;

@@ -10,6 +10,7 @@ pub mod front;
 pub mod git;
 pub mod ledger;
 pub mod lot;
+pub mod machine;
 pub mod postgres;
 pub mod processes;
 pub mod program;

@@ -39,6 +39,18 @@ pub fn command(program: impl AsRef<OsStr>, home: &Path) -> Command {
     command
 }
 
+/// The same command, started by another that is given its words.
+pub fn through(starter: &[&str], program: &Command) -> Command {
+    let mut words = starter.iter();
+    let mut command = command(words.next().expect("a program to start it"), Path::new("/"));
+    command.args(words).arg(program.get_program()).args(program.get_args());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = program.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command
+}
+
 /// What a person saw of a command that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -57,6 +69,11 @@ impl From<Output> for Seen {
 }
 
 impl Seen {
+    /// Success without a word.
+    pub fn silent() -> Self {
+        Self { stdout: String::new(), stderr: String::new(), code: 0 }
+    }
+
     /// The standard output of a command that must succeed.
     #[track_caller]
     pub fn success(self) -> String {

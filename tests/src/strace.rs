@@ -1,6 +1,6 @@
 //! Faults at a chosen system call of a program that knows nothing of it: strace from outside, by its exit doors.
 
-use crate::program::{Seen, command, run_with};
+use crate::program::{Seen, run_with, through};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -62,8 +62,8 @@ impl Fault {
 #[track_caller]
 pub fn points(program: &Command, stdin: &str, folder: &Path) -> Vec<Point> {
     let log = folder.join("strace");
-    let mut strace =
-        under(program, &["-qq", "-o", &log.display().to_string(), "-e", &format!("trace={CALLS}")]);
+    let words = ["strace", "-qq", "-o", &log.display().to_string(), "-e", &format!("trace={CALLS}")];
+    let mut strace = through(&words, program);
     let seen = run_with(&mut strace, stdin.as_bytes());
     // it says so itself where the machine forbids it
     assert!(
@@ -88,26 +88,12 @@ pub fn run(program: &Command, stdin: &str, (point, fault): (&Point, Fault), fold
         Fault::Full => format!("inject={call}:error=ENOSPC:when={nth}+"),
     };
     let log = folder.join("strace");
-    let words = ["-o", &log.display().to_string(), "-e", &format!("trace={call}"), "-e", &inject];
-    let seen = run_with(&mut under(program, &words), stdin.as_bytes());
+    let words = ["strace", "-o", &log.display().to_string(), "-e", &format!("trace={call}"), "-e", &inject];
+    let seen = run_with(&mut through(&words, program), stdin.as_bytes());
     let noted = fs::read_to_string(log).expect("what strace noted");
     let met = match fault {
         Fault::Kill => noted.ends_with("+++ killed by SIGKILL +++\n"),
         Fault::Full => noted.contains("(INJECTED)"),
     };
     met.then_some(seen)
-}
-
-/// The same program, watched.
-fn under(program: &Command, args: &[&str]) -> Command {
-    let mut strace = command("strace", Path::new("/"));
-    strace.args(args).arg("--").arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => strace.env(name, value),
-            None => strace.env_remove(name),
-        };
-    }
-    strace.current_dir(program.get_current_dir().expect("a program is watched in its own folder"));
-    strace
 }
