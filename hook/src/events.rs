@@ -114,7 +114,7 @@ pub(crate) fn absorb_session(
     }
     let mut ledger = Ledger::open(&config.state, patience, now)?;
     let install = Install::load(&config.state)?;
-    let mut places = Places::new(&ledger, &install.secret)?;
+    let mut places = Places::new(ledger.folder_all()?, &install.secret);
     let event = Event {
         session: said.session_id.clone(),
         developer: Some(developer.clone()),

@@ -78,10 +78,12 @@ impl<'a> Outbox<'a> {
         if let Some(found) = self.found.get(&place) {
             return Ok(found.clone());
         }
-        let found = self.routes.of(&key.repo, ledger.session_roots(key)?).unwrap_or_else(|conflict| {
+        let terms = self.routes.of(&key.repo, ledger.session_roots(key)?);
+        let terms = terms.unwrap_or_else(|conflict| {
             self.conflicts.insert(conflict);
             None
         });
+        let found = terms.and_then(Destination::of);
         self.found.insert(place, found.clone());
         Ok(found)
     }
@@ -106,7 +108,7 @@ impl<'a> Outbox<'a> {
                 continue;
             }
             let developer = self.developer(developer.as_ref());
-            if self.scene.terms.admit(&developer) && to.terms.admit(&developer) {
+            if self.scene.admits(&to.terms, &developer) {
                 mine.push_back(waiting);
             }
         }

@@ -1,13 +1,13 @@
 //! The repository of each folder a transcript names: as it is now, else as the ledger remembers it.
 
-use crate::ledger::{Folder, Ledger};
+use crate::ledger::Folder;
 use crate::reading::Folders;
 use crate::repository::Checkouts;
 use crate::secret::Secret;
 use crate::settings;
-use anyhow::Result;
-use std::collections::HashMap;
-use std::path::Path;
+use meter::Repo;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 pub(crate) struct Places<'a> {
     checkouts: Checkouts<'a>,
@@ -18,13 +18,29 @@ pub(crate) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn new(ledger: &Ledger, secret: &'a Secret) -> Result<Self> {
-        Ok(Self {
-            checkouts: Checkouts::new(secret),
-            remembered: ledger.folder_all()?,
-            learnt: Vec::new(),
-            repos: HashMap::new(),
-        })
+    pub(crate) fn new(remembered: HashMap<String, Folder>, secret: &'a Secret) -> Self {
+        let checkouts = Checkouts::new(secret);
+        Self { checkouts, remembered, learnt: Vec::new(), repos: HashMap::new() }
+    }
+
+    /// Every checkout of each repository.
+    pub(crate) fn roots(&self) -> HashMap<Repo, Vec<PathBuf>> {
+        let mut roots: HashMap<Repo, BTreeSet<PathBuf>> = HashMap::new();
+        for Folder { repo, root } in self.remembered.values() {
+            roots.entry(repo.clone()).or_default().insert(root.clone());
+        }
+        roots.into_iter().map(|(repo, roots)| (repo, roots.into_iter().collect())).collect()
+    }
+
+    /// The checkouts of `repo` that some of `folders` lie in.
+    pub(crate) fn roots_of<'f>(
+        &self,
+        repo: &Repo,
+        folders: impl Iterator<Item = &'f String>,
+    ) -> Vec<PathBuf> {
+        let known = folders.filter_map(|folder| self.remembered.get(folder));
+        let roots = known.filter(|known| known.repo == *repo).map(|known| known.root.clone());
+        roots.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// What the ledger does not know yet.

@@ -7,7 +7,7 @@ use crate::secret::Secret;
 use crate::settings;
 use crate::terms::{Scope, Terms};
 use jiff::Timestamp;
-use meter::Repo;
+use meter::{Developer, Repo};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -41,14 +41,9 @@ impl Scene {
         Self { folder: folder.to_owned(), terms, scope, since: config.own.since, fallback }
     }
 
-    /// Whether lines of `folder` are in scope, wherever their rows would go.
-    pub(crate) fn includes(&self, folder: &Path, checkout: Option<&Checkout>) -> bool {
-        match (self.scope, checkout.and_then(|checkout| shipped_near(folder, checkout))) {
-            (Scope::Off, _) | (Scope::Repo, None) => false,
-            (Scope::Repo, Some(shipped)) if origin(&shipped) != origin(&self.terms) => false,
-            (Scope::Repo | Scope::All, Some(shipped)) => shipped.scope != Some(Scope::Off),
-            (Scope::All, None) => true,
-        }
+    /// Whether rows of this developer may go where `terms` send them.
+    pub(crate) fn admits(&self, terms: &Terms, developer: &Developer) -> bool {
+        self.terms.admit(developer) && terms.admit(developer)
     }
 }
 
@@ -70,6 +65,11 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
+    /// None where no collector is named.
+    pub(crate) fn of(terms: Terms) -> Option<Self> {
+        Some(Self { address: terms.address.clone()?, token: terms.token.clone(), terms })
+    }
+
     /// What a collector may refuse, without keeping the token itself.
     pub(crate) fn credentials(&self, secret: &Secret) -> String {
         let token = self.token.as_ref().map_or("", Token::as_str);
@@ -86,15 +86,15 @@ pub(crate) struct Routes<'a> {
     found: HashMap<(Repo, Vec<PathBuf>), Routed>,
 }
 
-/// A destination, none, or which two checkouts stand in the way of one.
-pub(crate) type Routed = Result<Option<Destination>, String>;
+/// The terms rows may be sent under, none, or which two checkouts disagree about them.
+pub(crate) type Routed = Result<Option<Terms>, String>;
 
 impl<'a> Routes<'a> {
     pub(crate) fn new(config: &'a Config, scene: &'a Scene, known: HashMap<Repo, Vec<PathBuf>>) -> Self {
         Self { config, scene, known, found: HashMap::new() }
     }
 
-    /// Where rows of `repo` go of a session that stood in its checkouts at `roots`.
+    /// What is in scope: the terms for rows of `repo` and a session that stood in its checkouts at `roots`.
     pub(crate) fn of(&mut self, repo: &Repo, roots: Vec<PathBuf>) -> Routed {
         let stand = (repo.clone(), roots);
         if let Some(found) = self.found.get(&stand) {
@@ -117,7 +117,8 @@ impl<'a> Routes<'a> {
         let off = grounds.iter().any(|ground| ground.off);
         let shipped =
             shipped.map(|terms| Terms { scope: if off { Some(Scope::Off) } else { terms.scope }, ..terms });
-        Ok(route(self.scene, shipped).filter(|destination| self.config.allows(&destination.address)))
+        let allowed = |terms: &Terms| terms.address.as_ref().is_none_or(|to| self.config.allows(to));
+        Ok(route(self.scene, shipped).filter(allowed))
     }
 
     /// The token to use under `terms`: it is replaced in one checkout before it is in the others.
@@ -161,8 +162,8 @@ fn agreed(repo: &Repo, grounds: &[Ground]) -> Result<Option<Terms>, String> {
 }
 
 /// The rule itself: `shipped` are the terms of the row's own repository.
-fn route(scene: &Scene, shipped: Option<Terms>) -> Option<Destination> {
-    let terms = match (scene.scope, shipped) {
+fn route(scene: &Scene, shipped: Option<Terms>) -> Option<Terms> {
+    Some(match (scene.scope, shipped) {
         (Scope::Off, _) | (Scope::Repo, None) => return None,
         (Scope::Repo, Some(shipped)) if origin(&shipped) != origin(&scene.terms) => return None,
         (Scope::Repo | Scope::All, Some(shipped)) if shipped.scope == Some(Scope::Off) => return None,
@@ -172,8 +173,7 @@ fn route(scene: &Scene, shipped: Option<Terms>) -> Option<Destination> {
             Terms { since, ..shipped.or(scene.terms.clone()) }
         }
         (Scope::All, None) => scene.fallback.clone(),
-    };
-    Some(Destination { address: terms.address.clone()?, token: terms.token.clone(), terms })
+    })
 }
 
 fn origin(terms: &Terms) -> Option<&str> {
@@ -202,7 +202,7 @@ mod tests {
             fallback: terms("https://rest.example"),
         };
         let found = route(&scene, shipped.map(terms));
-        let address = found.as_ref().map(|found| found.address.to_string());
+        let address = found.as_ref().and_then(|found| found.address.as_ref()).map(ToString::to_string);
         assert_eq!(address.as_deref(), expected, "{scope:?} {shipped:?}");
         if let Some(found) = found {
             assert_eq!(found.token.unwrap().as_str(), format!("token-of-{}", expected.unwrap()));

@@ -151,7 +151,7 @@ impl Batch {
 pub(crate) struct Reader<'a> {
     config: &'a Config,
     terms: &'a Terms,
-    places: Places<'a>,
+    pub places: Places<'a>,
     identities: Identities<'a>,
 }
 
@@ -160,7 +160,8 @@ impl<'a> Reader<'a> {
         Self { config, terms, places, identities: Identities::new(config, own) }
     }
 
-    fn read(
+    /// What is new in `file`; nothing of it where it may not be stored.
+    pub(crate) fn read(
         &mut self,
         file: &Transcript,
         known: Option<&Known>,

@@ -124,7 +124,7 @@ fn sweep_into(
     progress: &dyn Fn(u64, u64),
 ) -> Result<Swept> {
     let install = Install::load(&config.state)?;
-    let places = Places::new(ledger, &install.secret)?;
+    let places = Places::new(ledger.folder_all()?, &install.secret);
     let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
     let swept = sweep::run(ledger, &mut reader, bounds, progress)?;
     let mut identities = Identities::new(config, &stage.scene.folder);

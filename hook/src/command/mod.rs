@@ -137,7 +137,7 @@ impl Command {
                 end(&said, config, now)?;
             }
             Self::Sweep { all, json } => return sweep::run(config, now, all, json),
-            Self::Totals { all, json } => totals::run(config, all, json)?,
+            Self::Totals { all, json } => totals::run(config, now, all, json)?,
             Self::Preview { all } => preview::run(config, now, all)?,
             Self::Me { json } => me::run(config, now, json)?,
             Self::Status { json } => return status::run(config, now, json),

@@ -2,32 +2,44 @@
 
 use super::sweep::progress_bar;
 use crate::config::Config;
-use crate::repository::Checkouts;
+use crate::install::Install;
+use crate::ledger::{Folder, Ledger};
+use crate::places::Places;
+use crate::scope::Routes;
 use crate::secret::Secret;
 use crate::stage::Stage;
-use crate::totals::{self, ByModel, Place, Sum, Totals};
-use crate::{sweep, walk};
+use crate::sweep::{self, Reader};
+use crate::totals::{self, ByModel, Sum, Totals};
+use crate::walk::{self, Transcript};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use meter::{PriceBook, Quality};
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
 
-pub(super) fn run(config: &Config, all: bool, json: bool) -> Result<()> {
+pub(super) fn run(config: &Config, now: Timestamp, all: bool, json: bool) -> Result<()> {
     let stage = Stage::set(&crate::current_folder(), config, all);
     if let Some(reason) = stage.closed(config) {
         bail!("nothing is read: {reason}");
     }
-    let (files, mut troubles) = walk::find(&sweep::roots(config));
+    let (mut files, mut troubles) = walk::find(&sweep::roots(config));
+    files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
+    let (remembered, secret) = memory(config, now)?;
+    let scene = &stage.scene;
+    let mut reader = Reader::new(config, &scene.terms, Places::new(remembered, &secret), &scene.folder);
     let bar = progress_bar();
     bar.set_length(files.iter().map(|file| file.size).sum());
-    let mut in_scope = scope(&stage);
-    let (totals, unread) =
-        totals::read(&files, &PriceBook::embedded(), &mut in_scope, &|bytes| bar.inc(bytes));
+    let mut read = |file: &Transcript| reader.read(file, None, scene.terms.since);
+    let (histories, unread) = totals::read(&files, &mut read, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     troubles.extend(unread);
     tell(&troubles);
+    let mut routes = Routes::new(config, scene, reader.places.roots());
+    let totals = histories.total(&PriceBook::embedded(), &mut |history, repo| {
+        let roots = reader.places.roots_of(repo, history.seen.folders.iter());
+        let developer = history.seen.developer.as_ref().unwrap_or(&stage.developer);
+        routes.of(repo, roots).ok().flatten().filter(|terms| scene.admits(terms, developer))
+    });
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string(&totals)?)?;
@@ -37,31 +49,18 @@ pub(super) fn run(config: &Config, all: bool, json: bool) -> Result<()> {
     Ok(())
 }
 
+/// The repositories of folders that are gone, where a sweep has been here, and the key to name those without remote.
+fn memory(config: &Config, now: Timestamp) -> Result<(HashMap<String, Folder>, Secret)> {
+    Ok(match Ledger::open_existing(&config.state, now)? {
+        Some(ledger) => (ledger.folder_all()?, Install::load(&config.state)?.secret),
+        None => (HashMap::new(), Secret::of([0; 32])),
+    })
+}
+
 /// On stderr, as stdout is for the totals alone; who does not listen need not be told.
 fn tell(troubles: &[String]) {
     for trouble in troubles {
         drop(writeln!(std::io::stderr(), "cpvo-hook: {trouble}"));
-    }
-}
-
-/// Whether a line counts: each folder is looked at once.
-fn scope(stage: &Stage) -> impl FnMut(Place<'_>) -> bool {
-    // no name is kept, so none need be hashed with a key of its own
-    let secret = Secret::of([0; 32]);
-    let since = stage.scene.terms.since.unwrap_or(Timestamp::MIN);
-    let mut known: HashMap<String, bool> = HashMap::new();
-    move |Place { folder, at }| {
-        let folder = folder.unwrap_or_default();
-        if at < since {
-            return false;
-        }
-        if let Some(known) = known.get(folder) {
-            return *known;
-        }
-        let mut checkouts = Checkouts::new(&secret);
-        let includes = stage.scene.includes(Path::new(folder), checkouts.of(Path::new(folder)));
-        known.insert(folder.to_owned(), includes);
-        includes
     }
 }
 

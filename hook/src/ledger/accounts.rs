@@ -32,7 +32,9 @@ pub(crate) struct Account {
 /// Keeps the account a reading found. While there is one, each new line may move what it explains.
 pub(super) fn keep(db: &Connection, reading: &Reading, changes: &mut Changes) -> Result<()> {
     let session = reading.session.as_str();
-    if let Some((at, state)) = &reading.cost_state {
+    if let Some((at, state)) = &reading.cost_state
+        && (reading.from > 0 || !has_newer(db, session, *at)?)
+    {
         db.prepare_cached("DELETE FROM account WHERE session = ?1")?.execute([session])?;
         let mut insert = db.prepare_cached(
             "INSERT OR REPLACE INTO account (session, model, input, output, cache_read, cache_write_5m,
@@ -60,6 +62,12 @@ pub(super) fn keep(db: &Connection, reading: &Reading, changes: &mut Changes) ->
         changes.session(session);
     }
     Ok(())
+}
+
+/// Whether a fuller copy of the file was read before.
+fn has_newer(db: &Connection, session: &str, at: Timestamp) -> Result<bool> {
+    let mut select = db.prepare_cached("SELECT 1 FROM account WHERE session = ?1 AND at > ?2")?;
+    Ok(select.exists(params![session, at.as_millisecond()])?)
 }
 
 impl Ledger {

@@ -1,20 +1,24 @@
 //! Totals straight from the transcripts: every line in scope read afresh, nothing stored, nothing sent.
 //!
-//! It shares the reading and the rules with the ledger and nothing else, so that either checks the other.
+//! It shares the readings and the rules with the ledger and nothing else: it adds up in memory, at once and whole,
+//! what the ledger keeps in tables, in parts and for ever, so that either checks the other.
 
 use crate::fold::{self, Record, ResponseKey};
-use crate::lines;
+use crate::ledger::text;
 use crate::overhead;
-use crate::transcript::{CostState, Kind, Line, Parsed};
+use crate::reading::{Held, Place, Reading, Seen, Share};
+use crate::terms::Terms;
+use crate::transcript::CostState;
 use crate::walk::Transcript;
+use anyhow::Result;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter::{Agent, Branch, Hour, Model, PriceBook, Quality, Row, RowKey, SessionId, Tokens};
+use meter::{Agent, Branch, Hour, Model, PriceBook, Quality, Repo, Row, RowKey, SessionId, Tokens, Week};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
+use std::path::Path;
 
 /// What many responses come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -46,260 +50,260 @@ pub(crate) struct Totals {
     pub(crate) quality: Quality,
 }
 
-/// A folder and a time: what decides whether a line is in scope.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) folder: Option<&'a str>,
-    pub(crate) at: Timestamp,
-}
-
 /// Reads `files`. Also gives what could not be read.
 pub(crate) fn read(
     files: &[Transcript],
-    book: &PriceBook,
-    in_scope: &mut dyn FnMut(Place<'_>) -> bool,
+    reader: &mut dyn FnMut(&Transcript) -> Result<Option<Reading>>,
     progress: &dyn Fn(u64),
-) -> (Totals, Vec<String>) {
-    let (mut adding, mut troubles) = (Adding::default(), Vec::new());
+) -> (Histories, Vec<String>) {
+    let (mut histories, mut troubles) = (Histories::default(), Vec::new());
     for file in files {
-        let mut reading = Reading::of(file);
-        let mut take = |parsed| adding.take(&mut reading, parsed, in_scope);
-        let read = File::open(&file.path).and_then(|mut opened| lines::read(&mut opened, 0, &mut take));
-        if let Err(error) = read {
-            troubles.push(format!("cannot read {}: {error}", file.path.display()));
+        match reader(file) {
+            Ok(Some(reading)) => histories.add(&name(&file.path), reading),
+            Ok(None) => {}
+            Err(error) => troubles.push(format!("{error:#}")),
         }
-        adding.close(reading);
         progress(file.size);
     }
-    (adding.finish(book), troubles)
+    (histories, troubles)
 }
 
-/// Adds up lines, whatever the order of their files.
+/// What outlives a move, and copies have in common.
+fn name(path: &Path) -> String {
+    text(path.file_name().unwrap_or_default().as_ref())
+}
+
+/// What transcripts say, whatever the order of their files.
 #[derive(Default)]
-struct Adding {
-    responses: HashMap<ResponseKey, Found>,
-    /// The sessions that hold a response, where they are several.
+pub(crate) struct Histories {
+    responses: HashMap<ResponseKey, Held>,
+    /// Sessions that hold a response beside its owner, or of which one is it.
     holders: HashMap<ResponseKey, BTreeSet<SessionId>>,
-    sessions: BTreeMap<SessionId, Facts>,
-    quality: Quality,
+    sessions: BTreeMap<SessionId, History>,
 }
 
-/// A response as it counts so far.
-struct Found {
-    record: Record,
-    in_scope: bool,
-    session: SessionId,
-    /// A line says that the session is the one that asked.
-    named: bool,
-}
-
-/// What the lines of a session say beside its responses.
+/// What the files of a session say beside its responses.
 #[derive(Default)]
-struct Facts {
-    /// In scope.
-    own_lines: u64,
-    out_of_scope: bool,
-    oldest: Option<Timestamp>,
-    latest: Option<Timestamp>,
-    responded: Option<Timestamp>,
+pub(crate) struct History {
+    pub(crate) seen: Seen,
+    /// Lines before the earliest that is read were left out.
+    cut: bool,
     account: Option<(Timestamp, CostState)>,
-    forked: bool,
-    interruptions: u64,
-    compactions: u64,
-    unmetered: u64,
-    asked: HashSet<String>,
-    answered: HashSet<String>,
+    /// By repository as lines have it, week, and name of the file.
+    shares: BTreeMap<(String, Week), BTreeMap<String, Share>>,
+    asked: BTreeMap<(String, Week), BTreeSet<String>>,
 }
 
-/// Where the reading of a file stands, and what its own lines said so far.
-struct Reading {
-    session: Option<SessionId>,
-    at: Timestamp,
-    folder: Option<String>,
-    facts: Facts,
+/// The terms under which rows of a session in a repository may be sent, if they may.
+pub(crate) type Scope<'a> = dyn FnMut(&History, &Repo) -> Option<Terms> + 'a;
+
+/// A response of the session it counts for.
+struct Owned {
+    held: Held,
+    /// Several sessions hold it, and no line says whose it is.
+    adopted: bool,
 }
 
-impl Reading {
-    /// Lines before the first with a time count when the file was written.
-    fn of(file: &Transcript) -> Self {
-        let at = Timestamp::from_nanosecond(file.modified.into()).unwrap_or_default();
-        Self { session: file.session.clone(), at, folder: None, facts: Facts::default() }
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place { folder: self.folder.as_deref(), at: self.at }
-    }
-}
-
-impl Adding {
-    fn take(&mut self, reading: &mut Reading, parsed: Parsed, in_scope: &mut dyn FnMut(Place<'_>) -> bool) {
-        let Parsed::Line(line) = parsed else {
-            if in_scope(reading.place()) {
-                self.quality.lines += 1;
-                self.quality.malformed += 1;
-            }
-            return;
-        };
-        reading.at = line.at.unwrap_or(reading.at);
-        if line.cwd.is_some() {
-            reading.folder.clone_from(&line.cwd);
+impl Histories {
+    /// Adds what a file of that name says.
+    fn add(&mut self, name: &str, reading: Reading) {
+        for (session, seen) in reading.sessions {
+            self.sessions.entry(session).or_default().see(seen);
         }
-        if reading.session.is_none() {
-            reading.session.clone_from(&line.session);
+        for (key, held) in reading.responses {
+            self.hold(key, held);
         }
-        let inside = in_scope(reading.place());
-        // without any session's name a line belongs to nobody
-        let Some(own) = &reading.session else { return };
-        let asked_by = line.origin.as_ref().or(line.session.as_ref()).unwrap_or(own);
-        if asked_by == own {
-            let own = own.clone();
-            self.quality.lines += u64::from(inside);
-            self.own_line(reading, line, own, inside);
-            return;
+        for (Place { session, repo, week }, share) in reading.shares {
+            let shares = self.sessions.entry(session).or_default().shares.entry((repo, week)).or_default();
+            // of copies in several places the fullest counts
+            join(shares.entry(name.to_owned()).or_default(), &share, u64::max);
         }
-        reading.facts.forked = true;
-        if let Kind::Response(response) = line.kind {
-            let key = fold::key(&response, asked_by);
-            let record = Record::of(*response, reading.at);
-            self.hold(key, Found { record, in_scope: inside, session: asked_by.clone(), named: true });
+        for (id, Place { session, repo, week }) in reading.asked {
+            self.sessions.entry(session).or_default().asked.entry((repo, week)).or_default().insert(id);
+        }
+        let history = self.sessions.entry(reading.session).or_default();
+        history.cut |= reading.cut;
+        if let Some(account) = reading.cost_state
+            && history.account.as_ref().is_none_or(|(at, _)| *at <= account.0)
+        {
+            history.account = Some(account);
         }
     }
 
-    fn own_line(&mut self, reading: &mut Reading, line: Line, session: SessionId, inside: bool) {
-        let facts = &mut reading.facts;
-        facts.own_lines += u64::from(inside);
-        facts.out_of_scope |= !inside;
-        facts.oldest = facts.oldest.into_iter().chain(line.at).min();
-        facts.latest = facts.latest.into_iter().chain(line.at).max();
-        match line.kind {
-            Kind::Response(response) => {
-                facts.answered.extend(response.request_ref.clone());
-                let key = fold::key(&response, &session);
-                let record = Record::of(*response, reading.at);
-                self.hold(key, Found { record, in_scope: inside, session, named: false });
-            }
-            Kind::Unmetered { request_ref } => {
-                facts.answered.extend(request_ref);
-                facts.unmetered += 1;
-            }
-            Kind::Synthetic => {
-                facts.interruptions += 1;
-                self.quality.synthetic += u64::from(inside);
-            }
-            Kind::Interrupted { .. } => facts.interruptions += 1,
-            Kind::Request { id } => facts.asked.extend([id]),
-            Kind::Compaction => facts.compactions += 1,
-            Kind::CostState(account) => {
-                let at = facts.latest.map_or(reading.at, |latest| latest.max(reading.at));
-                facts.account = Some((at, *account));
-            }
-            Kind::Turn
-            | Kind::ToolResult(_)
-            | Kind::ApiError
-            | Kind::PullRequestLink { .. }
-            | Kind::Other => {}
-        }
-    }
-
-    fn hold(&mut self, key: ResponseKey, new: Found) {
+    fn hold(&mut self, key: ResponseKey, new: Held) {
         let Some(old) = self.responses.get_mut(&key) else {
             self.responses.insert(key, new);
             return;
         };
+        let (one, other) = (old.place.session.clone(), new.place.session.clone());
+        let owner = match (old.named, new.named) {
+            (true, true) => one.clone().min(other.clone()),
+            (false, true) => other.clone(),
+            _ => one.clone(),
+        };
+        if one != other {
+            let unnamed = [(one, old.named), (other, new.named)].into_iter().filter(|(_, named)| !named);
+            self.holders.entry(key).or_default().extend(unnamed.map(|(session, _)| session));
+        }
+        let named = old.named || new.named;
         if fold::wins(&old.record, &new.record) {
-            (old.record, old.in_scope) = (new.record, new.in_scope);
+            *old = new;
         }
-        match (old.named, new.named) {
-            (true, false) => {}
-            (false, true) => (old.session, old.named) = (new.session, true),
-            (true, true) => old.session = old.session.clone().min(new.session),
-            (false, false) if old.session == new.session => {}
-            (false, false) => self.holders.entry(key).or_default().extend([old.session.clone(), new.session]),
-        }
+        (old.place.session, old.named) = (owner, named);
     }
 
-    /// Ends a file.
-    fn close(&mut self, reading: Reading) {
-        let (Some(session), new) = (reading.session, reading.facts) else { return };
-        let facts = self.sessions.entry(session).or_default();
-        facts.own_lines += new.own_lines;
-        facts.out_of_scope |= new.out_of_scope;
-        facts.oldest = facts.oldest.into_iter().chain(new.oldest).min();
-        facts.latest = facts.latest.into_iter().chain(new.latest).max();
-        if new.account.as_ref().map(|(at, _)| at) > facts.account.as_ref().map(|(at, _)| at) {
-            facts.account = new.account;
-        }
-        facts.forked |= new.forked;
-        facts.interruptions += new.interruptions;
-        facts.compactions += new.compactions;
-        facts.unmetered += new.unmetered;
-        facts.asked.extend(new.asked);
-        facts.answered.extend(new.answered);
-    }
-
-    fn finish(mut self, book: &PriceBook) -> Totals {
-        let mut totals = Totals { quality: self.quality, ..Totals::default() };
-        let mut rows: HashMap<SessionId, Vec<Row>> = HashMap::new();
-        for (key, found) in self.responses {
-            let holders = self.holders.get(&key).filter(|_| !found.named);
-            let session = match holders {
-                Some(holders) => oldest(holders, &self.sessions).unwrap_or(found.session),
-                None => found.session,
-            };
-            let facts = self.sessions.entry(session.clone()).or_default();
-            facts.out_of_scope |= !found.in_scope;
-            facts.responded = facts.responded.max(Some(found.record.at));
-            facts.interruptions += u64::from(!found.record.finished);
-            if found.in_scope {
-                totals.quality.adopted += u64::from(holders.is_some());
-                totals.quality.interrupted += u64::from(!found.record.finished);
-                totals.add(&session, &found.record);
-                rows.entry(session).or_default().extend(items(found.record));
+    /// Adds up what is in scope.
+    pub(crate) fn total(mut self, book: &PriceBook, scope: &mut Scope<'_>) -> Totals {
+        let mut owned: BTreeMap<SessionId, Vec<Owned>> = BTreeMap::new();
+        for (key, mut held) in std::mem::take(&mut self.responses) {
+            let holders = self.holders.remove(&key).unwrap_or_default();
+            let adopted = !held.named && !holders.is_empty();
+            if let Some(owner) = oldest(&holders, &self.sessions).filter(|_| adopted) {
+                held.place.session = owner;
             }
-        }
-        for (session, facts) in &self.sessions {
-            let rows = rows.remove(session).unwrap_or_default();
-            if facts.own_lines > 0 {
-                totals.add_session(facts, &rows, book);
+            // the accounts of the others may count what this one owns
+            for holder in holders.iter().filter(|holder| **holder != held.place.session) {
+                self.sessions.entry(holder.clone()).or_default().seen.forked = true;
             }
+            owned.entry(held.place.session.clone()).or_default().push(Owned { held, adopted });
         }
-        let owning = totals
-            .by_session
-            .keys()
-            .filter(|session| self.sessions.get(session).is_none_or(Facts::is_outside));
-        totals.sessions += owning.count();
+        let mut totals = Totals::default();
+        for (session, history) in &self.sessions {
+            let responses = owned.remove(session).unwrap_or_default();
+            let tally = Tally::of(history, &responses, scope);
+            let counted = totals.add_parts(&tally);
+            let responded = totals.add_responses(session, &tally, &responses);
+            totals.sessions += usize::from(counted || responded);
+            totals.add_overhead(&tally, &responses, book);
+        }
         totals
     }
 }
 
 /// Whose a response is that several sessions hold and no line names.
-fn oldest(holders: &BTreeSet<SessionId>, sessions: &BTreeMap<SessionId, Facts>) -> Option<SessionId> {
-    let aged = |session: &SessionId| (session.clone(), sessions.get(session).and_then(|facts| facts.oldest));
+fn oldest(holders: &BTreeSet<SessionId>, sessions: &BTreeMap<SessionId, History>) -> Option<SessionId> {
+    let aged = |session: &SessionId| {
+        (session.clone(), sessions.get(session).and_then(|history| history.seen.own_at))
+    };
     fold::owner(&holders.iter().map(aged).collect::<Vec<_>>())
 }
 
-/// A response as the client's account would hold it.
-fn items(record: Record) -> impl Iterator<Item = Row> {
-    let Record { at, model, speed, geo, workflow, slices, .. } = record;
-    slices.into_iter().map(move |(band, tokens)| {
-        let (hour, branch, model, workflow) =
-            (Hour::of(at), Branch::default(), model.clone(), workflow.clone());
-        let key = RowKey { hour, branch, model, agent: Agent::Main, workflow, speed, geo, band };
-        Row { key, requests: 1, tokens }
-    })
+/// Joins what two files say, as far as totals need it.
+fn join(share: &mut Share, other: &Share, count: fn(u64, u64) -> u64) {
+    share.started = share.started.into_iter().chain(other.started).min();
+    share.ended = share.ended.max(other.ended);
+    let counts = [
+        (&mut share.quality.lines, other.quality.lines),
+        (&mut share.quality.malformed, other.quality.malformed),
+        (&mut share.quality.synthetic, other.quality.synthetic),
+        (&mut share.quality.unknown_usage, other.quality.unknown_usage),
+        (&mut share.shape.compactions, other.shape.compactions),
+        (&mut share.interruptions, other.interruptions),
+    ];
+    for (one, other) in counts {
+        *one = count(*one, other);
+    }
 }
 
-impl Facts {
-    fn is_outside(&self) -> bool {
-        self.own_lines == 0
+impl History {
+    fn see(&mut self, new: Seen) {
+        let Seen { own_at, forked, start, folders, developer, .. } = &mut self.seen;
+        *own_at = own_at.iter().copied().chain(new.own_at).min();
+        *forked |= new.forked;
+        if new.start.as_ref().is_some_and(|new| start.as_ref().is_none_or(|old| new.at < old.at)) {
+            *start = new.start;
+        }
+        folders.extend(new.folders);
+        *developer = new.developer.or(developer.take());
     }
 
-    fn unknown_usage(&self) -> u64 {
-        self.unmetered + self.asked.difference(&self.answered).count() as u64
+    /// The repository of a line that names none, too.
+    fn repo(&self, raw: &str) -> Repo {
+        let start = self.seen.start.as_ref().map_or("", |start| start.repo.as_str());
+        let named = [raw, start].into_iter().find(|name| !name.is_empty());
+        named.and_then(|name| name.parse().ok()).unwrap_or_else(Repo::none)
+    }
+}
+
+/// What a session's report of a repository and week says beside responses.
+#[derive(Default)]
+struct Part {
+    share: Share,
+    unanswered: u64,
+}
+
+/// A session by the reports it would be told in.
+struct Tally<'a> {
+    history: &'a History,
+    /// By repository as lines have it.
+    terms: BTreeMap<&'a str, Option<Terms>>,
+    parts: BTreeMap<(&'a str, Week), Part>,
+}
+
+impl<'a> Tally<'a> {
+    fn of(history: &'a History, responses: &'a [Owned], scope: &mut Scope<'_>) -> Self {
+        let mut parts: BTreeMap<(&str, Week), Part> = BTreeMap::new();
+        for ((repo, week), shares) in &history.shares {
+            let part = parts.entry((repo, *week)).or_default();
+            for share in shares.values() {
+                join(&mut part.share, share, u64::saturating_add);
+            }
+        }
+        for ((repo, week), asked) in &history.asked {
+            parts.entry((repo, *week)).or_default().unanswered += asked.len() as u64;
+        }
+        for Owned { held, .. } in responses {
+            parts.entry((&held.place.repo, held.place.week)).or_default();
+        }
+        let mut terms = BTreeMap::new();
+        for (repo, _) in parts.keys() {
+            terms.entry(*repo).or_insert_with(|| scope(history, &history.repo(repo)));
+        }
+        Self { history, terms, parts }
+    }
+
+    /// The terms for rows of that repository, where they reach back to `at`.
+    fn terms(&self, repo: &str, at: Timestamp) -> Option<&Terms> {
+        let terms = self.terms.get(repo)?.as_ref();
+        terms.filter(|terms| terms.since.is_none_or(|since| at >= since))
+    }
+
+    /// The repository and week of the last line.
+    fn last(&self) -> Option<(&'a str, Timestamp)> {
+        let ended = self.parts.iter().filter_map(|((repo, _), part)| Some((*repo, part.share.ended?)));
+        ended.max_by_key(|(repo, at)| (*at, std::cmp::Reverse(*repo)))
     }
 }
 
 impl Totals {
+    /// Whether any line counts.
+    fn add_parts(&mut self, tally: &Tally<'_>) -> bool {
+        let mut counted = false;
+        for ((repo, _), Part { share, unanswered }) in &tally.parts {
+            // counts are kept by week: one that ends in scope is left whole
+            let Some(_) = share.ended.and_then(|at| tally.terms(repo, at)) else { continue };
+            counted |= share.quality.lines > 0;
+            self.quality.lines += share.quality.lines;
+            self.quality.malformed += share.quality.malformed;
+            self.quality.synthetic += share.quality.synthetic;
+            self.quality.unknown_usage += share.quality.unknown_usage + unanswered;
+        }
+        counted
+    }
+
+    /// Whether any response counts.
+    fn add_responses(&mut self, session: &SessionId, tally: &Tally<'_>, responses: &[Owned]) -> bool {
+        let before = self.by_session.len();
+        for Owned { held: Held { place, record, .. }, adopted } in responses {
+            if tally.terms(&place.repo, record.at).is_some() {
+                self.quality.adopted += u64::from(*adopted);
+                self.quality.interrupted += u64::from(!record.finished);
+                self.add(session, record);
+            }
+        }
+        self.by_session.len() > before
+    }
+
     fn add(&mut self, session: &SessionId, record: &Record) {
         let sum = Sum { requests: 1, tokens: record.tokens() };
         let day = record.at.to_zoned(TimeZone::UTC).date();
@@ -313,30 +317,51 @@ impl Totals {
         }
     }
 
-    fn add_session(&mut self, facts: &Facts, responses: &[Row], book: &PriceBook) {
-        self.sessions += 1;
-        self.quality.unknown_usage += facts.unknown_usage();
+    /// Adds what only the client's account of the session has, or that it cannot be told.
+    fn add_overhead(&mut self, tally: &Tally<'_>, responses: &[Owned], book: &PriceBook) {
+        let Some((repo, last_at)) = tally.last() else { return };
+        let Some(to) = tally.terms(repo, last_at) else { return };
+        let History { seen, cut, account, .. } = tally.history;
+        let mut all = Part::default();
+        for part in tally.parts.values() {
+            join(&mut all.share, &part.share, u64::saturating_add);
+            all.unanswered += part.unanswered;
+        }
+        let begun = all.share.started.unwrap_or(last_at);
+        let unfinished = responses.iter().filter(|owned| !owned.held.record.finished).count() as u64;
+        let responded = responses.iter().map(|owned| owned.held.record.at).max();
         let session = overhead::Session {
-            account: facts.account.as_ref().map(|(_, account)| account),
-            responses,
-            hour: Hour::of(facts.latest.unwrap_or_default()),
-            whole: !facts.out_of_scope,
-            interruptions: facts.interruptions,
-            unknown_usage: facts.unknown_usage(),
-            forked: facts.forked,
-            stale: facts.account.as_ref().is_some_and(|(at, _)| facts.responded > Some(*at)),
-            compactions: facts.compactions,
+            account: account.as_ref().map(|(_, account)| account),
+            responses: &responses.iter().flat_map(|owned| items(&owned.held.record)).collect::<Vec<_>>(),
+            hour: Hour::of(last_at),
+            whole: !cut && tally.terms.keys().all(|repo| tally.terms(repo, begun) == Some(to)),
+            interruptions: all.share.interruptions + unfinished,
+            unknown_usage: all.share.quality.unknown_usage + all.unanswered,
+            forked: seen.forked,
+            stale: account.as_ref().is_some_and(|(at, _)| responded > Some(*at)),
+            compactions: all.share.shape.compactions,
         };
         match overhead::rows(&session, book) {
             Ok(rows) => {
-                for row in rows {
-                    *self.overhead.entry(row.key.model).or_default() +=
-                        Sum { requests: row.requests, tokens: row.tokens };
+                for Row { key, requests, tokens } in rows {
+                    *self.overhead.entry(key.model).or_default() += Sum { requests, tokens };
                 }
             }
             Err(_) => self.quality.unitemised += 1,
         }
     }
+}
+
+/// A response as the client's account would hold it.
+fn items(record: &Record) -> impl Iterator<Item = Row> {
+    let Record { at, model, speed, geo, workflow, slices, .. } = record;
+    slices.iter().map(move |(band, tokens)| {
+        let (hour, branch, model, workflow) =
+            (Hour::of(*at), Branch::default(), model.clone(), workflow.clone());
+        let (speed, geo, band) = (*speed, *geo, *band);
+        let key = RowKey { hour, branch, model, agent: Agent::Main, workflow, speed, geo, band };
+        Row { key, requests: 1, tokens: *tokens }
+    })
 }
 
 #[cfg(test)]

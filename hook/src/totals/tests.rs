@@ -1,7 +1,8 @@
 //! Small histories made by hand, beside what they come to.
 
 use super::*;
-use crate::transcript::Parser;
+use crate::absorb;
+use crate::reading::Folders;
 use crate::walk;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -58,8 +59,17 @@ fn with(mut line: Value, key: &str, value: Value) -> Value {
     line
 }
 
-/// Files by path below the root, written, found and read.
-fn totals_of(files: &[(String, Vec<Value>)], in_scope: &mut dyn FnMut(Place<'_>) -> bool) -> Totals {
+/// A folder is a repository of that name.
+struct Named;
+
+impl Folders for Named {
+    fn repo(&mut self, folder: &str) -> String {
+        format!("git.example/acme/{}", folder.rsplit('/').next().unwrap())
+    }
+}
+
+/// Files by path below the root, written and read in their order.
+fn histories_of(files: &[(String, Vec<Value>)]) -> Histories {
     let home = tempfile::tempdir().unwrap();
     for (path, lines) in files {
         let path = home.path().join(path);
@@ -67,10 +77,16 @@ fn totals_of(files: &[(String, Vec<Value>)], in_scope: &mut dyn FnMut(Place<'_>)
         let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         fs::write(path, text + "\n").unwrap();
     }
-    let (found, _) = walk::find(&[home.path().to_owned()]);
-    let (totals, troubles) = read(&found, &PriceBook::embedded(), in_scope, &|_| {});
+    let (mut found, _) = walk::find(&[home.path().canonicalize().unwrap()]);
+    let place = |file: &Transcript| files.iter().position(|(path, _)| file.path.ends_with(path));
+    found.sort_by_key(place);
+    let (histories, troubles) = read(&found, &mut |file| absorb::read(file, None, None, &mut Named), &|_| {});
     assert_eq!(troubles, Vec::<String>::new());
-    totals
+    histories
+}
+
+fn totals_of(files: &[(String, Vec<Value>)]) -> Totals {
+    histories_of(files).total(&PriceBook::embedded(), &mut |_, _| Some(Terms::default()))
 }
 
 fn main_file(session: char, lines: Vec<Value>) -> (String, Vec<Value>) {
@@ -80,7 +96,7 @@ fn main_file(session: char, lines: Vec<Value>) -> (String, Vec<Value>) {
 /// Outputs of the responses each session must own.
 #[track_caller]
 fn check(files: &[(String, Vec<Value>)], expected: &[(char, &[u64])]) -> Totals {
-    let totals = totals_of(files, &mut |_| true);
+    let totals = totals_of(files);
     let by_session: BTreeMap<SessionId, ByModel> = expected
         .iter()
         .map(|(session, outputs)| {
@@ -199,26 +215,53 @@ fn a_line_without_time_or_folder_has_the_last_one() {
     let mut bare = said('a', "msg_2", 0, 20);
     (bare["timestamp"], bare["cwd"]) = (json!(null), json!(null));
     let there = with(said('a', "msg_1", 0, 10), "cwd", json!("/there"));
-    let files = [main_file('a', vec![there, bare.clone()])];
     let mut seen = Vec::new();
-    let totals = totals_of(&files, &mut |place| {
-        seen.push((place.folder.map(PathBuf::from), place.at));
-        true
+    let histories = histories_of(&[main_file('a', vec![there, bare])]);
+    let totals = histories.total(&PriceBook::embedded(), &mut |_, repo| {
+        seen.push(repo.to_string());
+        Some(Terms::default())
     });
-    assert!(seen.len() == 2 && seen[0] == seen[1] && totals.by_day.len() == 1, "{seen:?}");
+    assert_eq!((seen, totals.by_day.len()), (vec!["git.example/acme/there".to_owned()], 1));
 }
 
 #[test]
 fn what_is_out_of_scope_is_not_there() {
     let elsewhere = |line: Value| with(line, "cwd", json!("/private"));
-    let lines = vec![said('a', "msg_1", 0, 10), elsewhere(said('a', "msg_2", 1, 20))];
+    let early = said('a', "msg_0", -60, 5);
+    let lines = vec![early, said('a', "msg_1", 0, 10), elsewhere(said('a', "msg_2", 1, 20))];
     let other = vec![elsewhere(said('b', "msg_3", 2, 30)), json!("not an object")];
-    let totals = totals_of(&[main_file('a', lines), main_file('b', other)], &mut |place| {
-        place.folder == Some("/src/pay")
+    let since = Timestamp::from_second(1_795_305_600).ok();
+    let histories = histories_of(&[main_file('a', lines), main_file('b', other)]);
+    let totals = histories.total(&PriceBook::embedded(), &mut |_, repo| {
+        (repo.as_str() == "git.example/acme/pay").then(|| Terms { since, ..Terms::default() })
     });
     assert_eq!(totals.by_model, [(OPUS.parse().unwrap(), sum(&[10]))].into());
-    assert_eq!(totals.quality, Quality { lines: 1, ..Quality::default() });
+    assert_eq!(totals.quality, Quality { lines: 2, ..Quality::default() }, "lines count by week");
     assert_eq!((totals.sessions, totals.by_session.len()), (1, 1));
+}
+
+#[test]
+fn copies_of_a_file_count_their_lines_once() {
+    let lines = vec![said('a', "msg_1", 0, 10), json!([1]), said('a', "msg_2", 1, 20)];
+    let copy = |folder: &str, lines: &[Value]| (format!("{folder}/{}.jsonl", id('a')), lines.to_vec());
+    let once = check(&[copy("p", &lines)], &[('a', &[10, 20])]);
+    let again = check(&[copy("p", &lines[..2]), copy("q", &lines), copy("r", &lines)], &[('a', &[10, 20])]);
+    assert_eq!(again, once);
+}
+
+#[test]
+fn what_holds_a_copy_explains_nothing() {
+    let line = said('a', "msg_1", 0, 10);
+    // the account of the one who copied counts what the other owns
+    let account = with(account(90, "0.0040400000000000002"), "sessionId", json!(id('b')));
+    let copies = main_file('b', vec![copied(&line, 'b', None), said('b', "msg_2", 9, 10), account]);
+    let named = main_file('c', vec![copied(&line, 'c', Some('a'))]);
+    for files in [vec![copies.clone(), main_file('a', vec![line])], vec![copies, named]] {
+        let forwards = totals_of(&files);
+        let backwards = totals_of(&files.iter().rev().cloned().collect::<Vec<_>>());
+        assert_eq!((forwards.overhead.len(), forwards.quality.unitemised), (0, 1));
+        assert_eq!(forwards, backwards);
+    }
 }
 
 /// 0.0018 of output at 20 dollars per million, beside `said` with output 10.
@@ -254,7 +297,7 @@ fn quality_says_what_is_known_of_the_numbers() {
     impossible["message"]["usage"]["input_tokens"] = json!(-1);
     let request = |name: &str| json!({"type": "api-request", "sessionId": id('a'), "id": name});
     let lines =
-        vec![request("r1"), request("r2"), answered, cut, unmetered, synthetic, impossible, json!([1])];
+        vec![cut, request("r1"), request("r2"), answered, unmetered, synthetic, impossible, json!([1])];
     let totals = check(&[main_file('a', lines)], &[('a', &[10, 1])]);
     let expected = Quality {
         lines: 8,
@@ -291,27 +334,16 @@ fn an_unreadable_file_is_said_and_passed() {
         session: None,
         subagent: false,
     };
-    let (totals, troubles) = read(&[gone], &PriceBook::embedded(), &mut |_| true, &|_| {});
-    assert_eq!((totals, troubles.len()), (Totals::default(), 1));
+    let (histories, troubles) =
+        read(&[gone], &mut |file| absorb::read(file, None, None, &mut Named), &|_| {});
+    assert_eq!((histories.sessions.len(), troubles.len()), (0, 1));
 }
 
 fn add(files: &[(char, Vec<Value>)]) -> Totals {
-    let mut adding = Adding::default();
-    for (session, lines) in files {
-        let mut reading = Reading {
-            session: id(*session).parse().ok(),
-            at: Timestamp::UNIX_EPOCH,
-            folder: None,
-            facts: Facts::default(),
-        };
-        let mut parser = Parser::new();
-        for line in lines {
-            parser.feed(line.to_string().as_bytes());
-            adding.take(&mut reading, parser.finish(), &mut |_| true);
-        }
-        adding.close(reading);
-    }
-    Totals { quality: Quality::default(), ..adding.finish(&PriceBook::embedded()) }
+    let place = |(index, (session, lines)): (usize, &(char, Vec<Value>))| {
+        (format!("{index}/{}.jsonl", id(*session)), lines.clone())
+    };
+    totals_of(&files.iter().enumerate().map(place).collect::<Vec<_>>())
 }
 
 proptest! {

@@ -33,7 +33,7 @@ fn what_only_the_client_s_account_counts_is_a_row_of_its_own() {
 }
 
 /// What only the client's account counts: 100 input and 50 output tokens beside the response of `a`.
-fn account(session: &str) -> Value {
+pub(crate) fn account(session: &str) -> Value {
     json!({"type": "cost-state", "sessionId": session, "totalCostUSD": 0.00158, "hasUnknownModelCost": false,
         "modelUsage": {"claude-opus-5-5": {"inputTokens": 110, "outputTokens": 57, "cacheReadInputTokens": 0,
             "cacheCreationInputTokens": 0, "webSearchRequests": 0, "costUSD": 0.00158}}})

@@ -11,5 +11,6 @@ mod privacy;
 mod reading;
 mod routing;
 mod shown;
+mod totals;
 mod unchanged;
 mod world;

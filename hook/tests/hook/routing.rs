@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const THREE: &str = "00000000-0000-4000-8000-000000000003";
 
 /// Another folder that says it is a checkout of `pay`.
-fn claim(world: &World, pay: &Path, name: &str, variables: &Value) -> PathBuf {
+pub(crate) fn claim(world: &World, pay: &Path, name: &str, variables: &Value) -> PathBuf {
     let folder = world.repository(name, None);
     let origin = world.git(pay, &["remote", "get-url", "origin"]);
     world.git(&folder, &["remote", "set-url", "origin", &origin]);
