@@ -171,7 +171,12 @@ impl<'a> Reader<'a> {
         let last = reading.cursor.cwd.clone().map(PathBuf::from);
         // a working tree that was removed names nobody
         let folders = reading.folders.iter().map(PathBuf::from).chain(last.clone());
-        let folder = folders.rev().find(|folder| folder.is_dir()).or(last);
+        let folder = folders.rev().find(|folder| folder.is_dir());
+        if folder.is_none() && reading.from > 0 {
+            // whoever the lines before were claimed for
+            return Ok(Some(reading));
+        }
+        let folder = folder.or(last);
         let developer = self.identities.claimed(folder.as_deref());
         if !self.terms.admit(&developer) {
             return Ok(Some(reading.skip()));

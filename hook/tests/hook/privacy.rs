@@ -42,6 +42,24 @@ fn a_session_of_a_foreign_identity_is_neither_stored_nor_sent() {
 }
 
 #[test]
+fn whose_a_session_is_outlives_its_folders() {
+    let (collector, world) = (Collector::start(), World::new());
+    let pay = world.repository("pay", Some(&collector.url()));
+    let tree = world.repository("tree", Some(&collector.url()));
+    world.git(&tree, &["config", "user.email", "bob@acme.example"]);
+    world.write(ONE, &[response(ONE, "a", &tree, 7)]);
+    world.sweep(&tree);
+    std::fs::remove_dir_all(&tree).unwrap();
+    // another checkout of it speaks now
+    world.git(&pay, &["remote", "set-url", "origin", "git@git.example:acme/tree.git"]);
+    world.append(ONE, &[response(ONE, "b", &tree, 5), response(ONE, "c", &pay.join("gone/too"), 1)]);
+    world.sweep(&pay);
+    let developers: Vec<Value> =
+        collector.reports().iter().map(|report| report["developer"]["email"].clone()).collect();
+    assert_eq!(developers, [json!("bob@acme.example"), json!("bob@acme.example")]);
+}
+
+#[test]
 fn no_repository_can_widen_the_scope() {
     let (collector, world) = (Collector::start(), World::new());
     let pay = world.repository("pay", None);
