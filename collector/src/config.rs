@@ -1,6 +1,7 @@
 //! `cpvo.toml` and the flags over it, read once into [`Config`]; paths are relative to the file.
 
-use anyhow::{Context, Result, anyhow, bail};
+use crate::source::Source;
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use std::fmt;
 use std::fs;
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub keys: PathBuf,
     /// The folder of the `cpvo-hook` binaries that `--bootstrap` downloads: `<target>/cpvo-hook`.
     pub hooks_dir: PathBuf,
+    /// Where changes are read from.
+    pub sources: Vec<Source>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,8 @@ struct File {
     #[serde(default = "keys_default")]
     keys: PathBuf,
     hooks_dir: Option<PathBuf>,
+    #[serde(default)]
+    source: Vec<Source>,
 }
 
 fn listen_default() -> SocketAddr {
@@ -131,6 +136,16 @@ fn parse(text: &str, folder: &Path) -> Result<Config> {
         Database::Postgres(_) => folder,
     };
     let hooks_dir = file.hooks_dir.map_or_else(|| beside.join("hooks"), |path| folder.join(path));
+    let mut sources = file.source;
+    for (index, source) in sources.iter_mut().enumerate() {
+        source.path = folder.join(&source.path);
+        ensure!(!source.repo.is_none(), "source {}: repo must be host/owner/name", index + 1);
+    }
+    let mut repos: Vec<_> = sources.iter().map(|source| &source.repo).collect();
+    repos.sort();
+    if let Some([repo, _]) = repos.array_windows().find(|[one, next]| one == next) {
+        bail!("two sources have the repo {repo}");
+    }
     Ok(Config {
         listen: file.listen,
         url: file.url,
@@ -138,6 +153,7 @@ fn parse(text: &str, folder: &Path) -> Result<Config> {
         keys: folder.join(file.keys),
         hooks_dir,
         db,
+        sources,
     })
 }
 
@@ -174,6 +190,18 @@ mod tests {
         assert_eq!(config.teams, Path::new("/srv/teams.toml"));
         assert_eq!(config.hooks_dir, Path::new("/etc/cpvo/data/hooks"));
         assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
+    }
+
+    #[test]
+    fn sources_are_named_once() {
+        let source = "[[source]]\nkind = 'clone'\nrepo = 'github.com/acme/pay'\npath = '../pay'\n";
+        let config = parse(source, Path::new("/etc/cpvo")).unwrap();
+        assert_eq!(config.sources[0].path, Path::new("/etc/cpvo/../pay"));
+        let error = |text: &str| format!("{:#}", parse(text, Path::new("")).unwrap_err());
+        assert!(error(&source.repeat(2)).contains("two sources have the repo github.com/acme/pay"));
+        assert!(error(&source.replace("clone", "svn")).contains("svn"));
+        assert!(error(&source.replace("github.com/acme/pay", "none")).contains("source 1: repo"));
+        assert!(error(&(source.to_owned() + "colour = 'red'")).contains("colour"));
     }
 
     #[test]

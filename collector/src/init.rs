@@ -72,7 +72,11 @@ fn config_text(db: &str) -> String {
          # url = \"https://cpvo.acme.example\"  # how developers reach it, where that is not `listen`\n\
          db = {db}\n\
          teams = \"teams.toml\"\n\
-         keys = \"keys\"\n"
+         keys = \"keys\"\n\
+         # [[source]]                           # where changes are read from\n\
+         # kind = \"clone\"\n\
+         # repo = \"github.com/acme/pay\"\n\
+         # path = \"../pay\"\n"
     )
 }
 

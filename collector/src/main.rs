@@ -1,10 +1,12 @@
 //! `cpvo`: the collector and its admin commands. One call per command; the one place that prints an error.
 
+mod changes;
 mod chart;
 mod config;
 mod hooks_config;
 mod http;
 mod init;
+mod judge;
 mod keys;
 mod listing;
 mod page;
@@ -12,8 +14,10 @@ mod people;
 mod platforms;
 mod prices;
 mod serve;
+mod source;
 mod sql;
 mod store;
+mod sync;
 mod token;
 mod weekly;
 
@@ -44,6 +48,12 @@ enum Command {
     HooksConfig(hooks_config::Args),
     /// Spend of each team and week
     Weekly(weekly::Args),
+    /// Read what landed from the sources of cpvo.toml
+    Sync(sync::Args),
+    /// Judge what became of each change
+    Judge(judge::Args),
+    /// Every change and what became of it
+    Changes(changes::Args),
     /// The dated price book
     Prices(prices::Args),
     /// Ask the database a question
@@ -58,6 +68,9 @@ fn main() -> ExitCode {
         Command::Token(args) => token::run(args, &options, now),
         Command::HooksConfig(args) => hooks_config::run(args, &options, now),
         Command::Weekly(args) => weekly::run(args, &options, now),
+        Command::Sync(args) => sync::run(&args, &options, now),
+        Command::Judge(args) => judge::run(&args, &options, now),
+        Command::Changes(args) => changes::run(args, &options, now),
         Command::Prices(args) => prices::run(args, &options, now),
         Command::Sql(args) => sql::run(args, &options, now),
     };

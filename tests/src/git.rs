@@ -33,6 +33,22 @@ impl Repository {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// The same for a commit that was made at `at`, also where there is nothing to commit but the message.
+    #[track_caller]
+    pub fn commit_at(&self, at: &str, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git_at(at, &["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Runs git in the work tree as if it were `at`.
+    #[track_caller]
+    pub fn git_at(&self, at: &str, args: &[&str]) -> String {
+        let mut git = command("git", &self.home);
+        git.env("GIT_AUTHOR_DATE", at).env("GIT_COMMITTER_DATE", at);
+        run(git.args(args).current_dir(&self.path)).success().trim_end().to_owned()
+    }
+
     /// Runs git in the work tree.
     #[track_caller]
     pub fn git(&self, args: &[&str]) -> String {

@@ -3,6 +3,7 @@
 use super::UNASSIGNED;
 use super::timeline::{Stay, Wish, all_time};
 use anyhow::{Result, bail, ensure};
+use meter::outcome::Policy;
 use meter::{Email, Hour, Repo, Text};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -49,6 +50,8 @@ pub(crate) struct Team {
     pub merged_into: Option<String>,
     /// With the globs of the team's part, one a line; empty: all of it.
     pub repositories: Vec<(Repo, String)>,
+    /// What its changes are judged by at first.
+    pub policy: Policy,
 }
 
 type Name = Text<64>;
@@ -71,9 +74,9 @@ struct TeamTable {
     until: Option<Day>,
     business_unit: Option<Name>,
     product: Option<Name>,
-    // seeds of the team's policy: checked here, stored with the judging of outcomes
-    window_days: Option<Spanned<i64>>,
-    hotfix_hours: Option<Spanned<i64>>,
+    window_days: Option<u32>,
+    hotfix_hours: Option<u32>,
+    // checked here; no source tells a release or a deployment yet, and no rule is wider
     #[serde(rename = "strictness")]
     _strictness: Option<Strictness>,
     #[serde(rename = "ship")]
@@ -231,11 +234,13 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         "{:?} cannot be the id of a team",
         id.as_str()
     );
-    let within = |value: &Option<Spanned<i64>>, max| {
-        value.as_ref().is_none_or(|value| (1..=max).contains(value.get_ref()))
+    let policy = Policy::default();
+    let policy = Policy {
+        window_days: table.window_days.unwrap_or(policy.window_days),
+        hotfix_hours: table.hotfix_hours.unwrap_or(policy.hotfix_hours),
     };
-    ensure!(within(&table.window_days, 90), "window_days of {id} must be 1 to 90");
-    ensure!(within(&table.hotfix_hours, 24 * 90), "hotfix_hours of {id} must be 1 to 2160");
+    ensure!((1..=90).contains(&policy.window_days), "window_days of {id} must be 1 to 90");
+    ensure!((1..=24 * 90).contains(&policy.hotfix_hours), "hotfix_hours of {id} must be 1 to 2160");
     ensure!(
         table.merged_into.is_none() || table.until.is_some(),
         "merged_into of {id} needs until: its first day in the other team"
@@ -255,6 +260,7 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         until: table.until.map(|day| day.0),
         merged_into: table.merged_into.map(Into::into),
         repositories: table.repositories.into_iter().map(repository).collect(),
+        policy,
     };
     Ok((team, table.members))
 }

@@ -7,7 +7,10 @@ use super::db::{Db, values};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-const MIGRATIONS: &[(&str, &str)] = &[("0001_spend", include_str!("../../migrations/0001_spend.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_spend", include_str!("../../migrations/0001_spend.sql")),
+    ("0002_outcomes", include_str!("../../migrations/0002_outcomes.sql")),
+];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (
     version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)";
@@ -94,6 +97,9 @@ mod tests {
             "spend",
             "team_week",
             "unassigned",
+            "change",
+            "disqualification",
+            "policy",
         ] {
             assert!(catalogue.iter().any(|(known, _)| *known == name), "{name}");
         }
@@ -112,7 +118,7 @@ mod tests {
                     start.join().unwrap();
                 }
             });
-            assert_eq!(rows(&mut home.open(), "SELECT version FROM migration"), ["1"]);
+            assert_eq!(rows(&mut home.open(), "SELECT version FROM migration ORDER BY version"), ["1", "2"]);
         }
     }
 

@@ -7,11 +7,15 @@
 //! the one writer, so a new collector may start before the old one has drained.
 
 pub(crate) mod audit;
+pub(crate) mod change;
 pub(crate) mod db;
+pub(crate) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod migrate;
+pub(crate) mod outcome;
 pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod price;
 pub(crate) mod session;
 pub(crate) mod sum;

@@ -2,6 +2,7 @@
 
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
+use super::policy::policy_seed;
 use super::sum::{CostBasis, Sum, SumChange};
 use crate::people::file::{Team, Teams};
 use crate::people::timeline::{Stay, revise, team_at};
@@ -115,6 +116,7 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<bool> {
     for former in &team.formerly {
         changed |= team_rename(db, former, &team.id, now)?;
     }
+    policy_seed(db, &team.id, team.policy, now)?;
     db.execute("DELETE FROM team_repository WHERE team = $1", &values![&team.id])?;
     for (repo, paths) in &team.repositories {
         db.execute(
@@ -140,6 +142,8 @@ fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<bo
     db.execute("UPDATE team_member SET team = $2 WHERE team = $1", &names)?;
     db.execute("DELETE FROM team_repository WHERE team = $1", &names[..1])?;
     db.execute("UPDATE team SET merged_into = $2 WHERE merged_into = $1", &names)?;
+    db.execute("UPDATE policy SET team = $2 WHERE team = $1", &names)?;
+    db.execute("UPDATE change SET team = $2 WHERE team = $1", &names)?;
     db.execute("DELETE FROM team WHERE team = $1", &names[..1])?;
     sums.store(db)?;
     let detail = format!("was {former}");

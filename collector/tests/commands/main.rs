@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod hooks_config;
+mod outcomes;
 mod questions;
 
 use std::io::{BufRead, BufReader};

@@ -12,7 +12,7 @@ const NOBODY: u32 = 65534;
 /// A group that neither the server's user nor `nobody` has by itself.
 const READERS: u32 = 64000;
 
-const RELATIONS: [&str; 12] = [
+const RELATIONS: [&str; 19] = [
     "session",
     "usage",
     "developer",
@@ -25,6 +25,13 @@ const RELATIONS: [&str; 12] = [
     "spend",
     "team_week",
     "unassigned",
+    "source",
+    "change",
+    "change_commit",
+    "change_file",
+    "revert",
+    "disqualification",
+    "policy",
 ];
 
 fn sqlite(mut command: Command, db: &Path, query: &str) -> String {

@@ -380,6 +380,8 @@ mod tests {
     fn a_bot_quotes_what_others_reverted() {
         let mut changes = history(&[(0, "Add x (#1)"), (1, "Bump y (#2)\n\nReverts #1")]);
         changes[1].is_excluded = true;
-        assert!(judge(&changes).reverts.is_empty());
+        let judged = judge(&changes);
+        assert!(judged.reverts.is_empty());
+        assert_eq!(judged.state(&changes, 1, Policy::default(), at(10_000)), State::Excluded);
     }
 }

@@ -1,0 +1,121 @@
+//! `cpvo changes`: every change with what became of it and by what evidence.
+
+use crate::config::{Clock, Options};
+use crate::listing::{Cell, Format, Listing};
+use crate::store::change::source_list;
+use crate::store::db::{Access, Db};
+use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
+use crate::store::outcome::{Stored, change_list};
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+use meter::Repo;
+use serde::Serialize;
+use std::io::{Write, stdout};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One repository [default: all]
+    #[arg(long, value_name = "REPO")]
+    repo: Option<Repo>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// A change as JSON has it; a state is `null` until the first `cpvo judge`.
+#[derive(Serialize)]
+struct Change {
+    repo: Repo,
+    number: Option<u64>,
+    sha: String,
+    title: String,
+    merged_at: Timestamp,
+    shipped_at: Timestamp,
+    team: Option<String>,
+    state: Option<String>,
+    excluded_as: Option<String>,
+    policy_id: Option<i64>,
+    disqualifications: Vec<Disqualification>,
+    /// Whatever the window.
+    reverts: Vec<Reversal>,
+}
+
+pub(crate) fn run(Args { repo, format }: Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    config.db.ensure_there()?;
+    let mut db = crate::store::open(&config.db, Access::Read, now())?;
+    let changes = db.snapshot(|db| {
+        let known = source_list(db)?;
+        if let Some(repo) = repo.as_ref().filter(|repo| !known.contains(repo)) {
+            let known: Vec<&str> = known.iter().map(Repo::as_str).collect();
+            bail!("no changes of {repo} were read; there are those of: {}", known.join(", "));
+        }
+        let mut all = Vec::new();
+        for one in known.into_iter().filter(|one| repo.as_ref().is_none_or(|repo| repo == one)) {
+            all.extend(changes(db, &one)?);
+        }
+        Ok(all)
+    })?;
+    let text = match format {
+        Format::Json => serde_json::to_string_pretty(&changes)? + "\n",
+        format => listing(&changes).render(format)?,
+    };
+    Ok(stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Those of one repository, in the order of landing.
+fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
+    let mut disqualifications = disqualification_list(db, repo)?;
+    let mut reverts = reversal_list(db, repo)?;
+    let change = |Stored { sha, number, title, merged_at, shipped_at, judgement, .. }: Stored| {
+        let judgement =
+            judgement.map(|judged| (judged.team, judged.state, judged.excluded_as, judged.policy_id));
+        let (team, state, excluded_as, policy_id) = match judgement {
+            Some((team, state, excluded_as, policy_id)) => {
+                (Some(team), Some(state), excluded_as, Some(policy_id))
+            }
+            None => (None, None, None, None),
+        };
+        Change {
+            repo: repo.clone(),
+            number,
+            title,
+            merged_at,
+            shipped_at,
+            team,
+            state,
+            excluded_as,
+            policy_id,
+            disqualifications: disqualifications.remove(&sha).unwrap_or_default(),
+            reverts: reverts.remove(&sha).unwrap_or_default(),
+            sha,
+        }
+    };
+    Ok(change_list(db, repo, Timestamp::MAX)?.into_iter().map(change).collect())
+}
+
+/// The same for people and spreadsheets: one line a change, the newest first.
+fn listing(changes: &[Change]) -> Listing {
+    let columns = ["repo", "change", "merged_at", "team", "state", "because", "title"];
+    let text = |text: Option<&String>| text.map_or(Cell::Null, Cell::text);
+    let named = |number: Option<u64>, sha: &str| match number {
+        Some(number) => format!("#{number}"),
+        None => sha.chars().take(10).collect(),
+    };
+    let row = |change: &Change| {
+        let because = change
+            .disqualifications
+            .iter()
+            .map(|one| format!("{} by {} ({})", one.kind, named(one.by_number, &one.by_sha), one.rule));
+        let because: Vec<String> = because.chain(change.excluded_as.clone()).collect();
+        vec![
+            Cell::text(change.repo.as_str()),
+            Cell::Text(named(change.number, &change.sha)),
+            Cell::text(change.merged_at.to_string()),
+            text(change.team.as_ref()),
+            text(change.state.as_ref()),
+            Cell::Text(because.join(", ")),
+            Cell::text(&change.title),
+        ]
+    };
+    Listing::new(&columns, changes.iter().rev().map(row).collect())
+}

@@ -1,0 +1,137 @@
+//! `cpvo judge`: what became of each change. The rules are `meter::outcome`; this hands them what is stored.
+
+use crate::config::{Clock, Options};
+use crate::people::file::parse;
+use crate::store::change::source_list;
+use crate::store::db::{Access, Db};
+use crate::store::outcome::{
+    Found, Judgement, Stored, change_commits, change_files, change_judge, change_list, judging_begin,
+    owners_find, revert_add,
+};
+use crate::store::people::teams_apply;
+use crate::store::policy::policy_list;
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use meter::Repo;
+use meter::outcome::{Change, Nature, State, Tally, branch_words, judge, words};
+use std::fs;
+use std::io::{Write, stdout};
+
+/// Authors of whose changes nobody is the author. Coding agents are not among them: somebody asked for theirs.
+const BOTS: [&str; 7] =
+    ["dependabot", "renovate", "renovate-bot", "greenkeeper", "pyup-bot", "snyk-bot", "depfu"];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The instant whose states are told, such as 2026-11-22T00:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+}
+
+pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    config.db.ensure_there()?;
+    let mut db = crate::store::open(&config.db, Access::Write, now())?;
+    let teams =
+        fs::read_to_string(&config.teams).map_err(anyhow::Error::from).and_then(|text| Ok(parse(&text)?));
+    let teams = teams.with_context(|| format!("could not take in {}", config.teams.display()))?;
+    db.transaction(|db| teams_apply(db, &teams, now()))?;
+    let at = args.at.unwrap_or_else(now);
+    for repo in source_list(&mut db)? {
+        let states = db.transaction(|db| judge_repo(db, &repo, at))?;
+        let excluded = states.iter().filter(|state| **state == State::Excluded).count();
+        let Tally { verified, disqualified, pending } = Tally::of(states);
+        writeln!(
+            stdout().lock(),
+            "{repo}: {verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
+        )?;
+    }
+    Ok(())
+}
+
+/// Judges all changes of a repository that landed by `at`, in one transaction.
+pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<State>> {
+    let stored = change_list(db, repo, at)?;
+    let mut commits = change_commits(db, repo)?;
+    let mut files = change_files(db, repo)?;
+    let changes: Vec<Change> = stored
+        .iter()
+        .map(|one| {
+            let files = files.remove(&one.sha).unwrap_or_default();
+            change(repo, one, commits.remove(&one.sha).unwrap_or_default(), files)
+        })
+        .collect();
+    let judged = judge(&changes);
+    let (owners, policies) = (owners_find(db, repo)?, policy_list(db)?);
+    judging_begin(db, repo, at)?;
+    let mut states = Vec::with_capacity(stored.len());
+    for (index, one) in stored.iter().enumerate() {
+        let team = owners.team_of(db, one)?;
+        let held = policies.of(&team);
+        let state = judged.state(&changes, index, held.policy, at);
+        let judgement = Judgement {
+            team,
+            policy_id: held.id,
+            state: state.as_str().to_owned(),
+            excluded_as: excluded_as(one, judged.natures[index]).map(str::to_owned),
+        };
+        if one.judgement.as_ref() != Some(&judgement) {
+            change_judge(db, repo, &one.sha, &judgement)?;
+        }
+        for revert in judged.of(index) {
+            let in_window = changes[revert.by].merged_at < held.policy.window_ends(one.shipped_at);
+            revert_add(db, repo, &Found { target: one, by: &stored[revert.by], revert, in_window })?;
+        }
+        states.push(state);
+    }
+    Ok(states)
+}
+
+fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<String>) -> Change {
+    let landing = commits.iter().find(|(sha, _)| *sha == one.sha).map_or("", |(_, message)| message);
+    let subject = landing.lines().next().unwrap_or_default().to_owned();
+    let mut said = words(landing, repo);
+    if !subject.starts_with(&one.title) {
+        // a merge: the title stands in its body
+        let of_title = words(&one.title, repo);
+        said.is_repair |= of_title.is_repair;
+        said.mentions.extend(of_title.mentions);
+    }
+    let button = one.head_branch.as_deref().and_then(branch_words);
+    said.is_repair |= button.is_some();
+    said.mentions.extend(button);
+    let members: Vec<_> =
+        commits.iter().filter(|(sha, _)| *sha != one.sha).map(|(_, message)| words(message, repo)).collect();
+    said.is_repair |= !members.is_empty() && members.iter().all(|member| member.is_repair);
+    said.mentions.extend(members.into_iter().flat_map(|member| member.mentions));
+    Change {
+        sha: one.sha.clone(),
+        number: one.number,
+        title: one.title.clone(),
+        subject,
+        merged_at: one.merged_at,
+        shipped_at: one.shipped_at,
+        commits: commits.into_iter().map(|(sha, _)| sha).collect(),
+        files: files.into_iter().collect(),
+        mentions: said.mentions,
+        is_repair: said.is_repair,
+        is_excluded: excluded_as(one, Nature::Change).is_some(),
+    }
+}
+
+/// Why a change is no attempt at an outcome.
+fn excluded_as(one: &Stored, nature: Nature) -> Option<&'static str> {
+    let brought_up_to_date = |title: &str| {
+        title.starts_with("Merge remote-tracking branch ")
+            || title.starts_with("Merge branch '") && title.contains("' of ")
+    };
+    let name = one.author.split('@').next().unwrap_or_default();
+    let name = name.rsplit('+').next().unwrap_or_default();
+    if BOTS.contains(&name.trim_end_matches("[bot]")) || one.author == "bot@renovateapp.com" {
+        Some("dependencies")
+    } else if brought_up_to_date(&one.title) {
+        Some("sync")
+    } else {
+        (nature == Nature::Revert).then_some("revert")
+    }
+}

@@ -1,0 +1,194 @@
+//! A local clone as a source: what landed on its tracked branch, read by one streamed `git log`.
+//!
+//! A clone that lacks a part of its history would give wrong counts; it is refused, with what to do about it.
+
+use super::git::{Fields, Git};
+use super::{Commit, Landed, Source};
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::{HashMap, HashSet};
+
+/// The first version with `--diff-merges`, reversed first-parent walks and everything else that is asked here.
+const GIT_MIN: (u32, u32) = (2, 37);
+/// A merge that brings more commits in imports a history of its own, whose words are about other numbers.
+const MEMBERS_MAX: usize = 200;
+const FIELDS: &str = "%H%x00%P%x00%ct%x00%ae%x00%B";
+
+/// The part of a clone's history that is to be read.
+pub(crate) struct History {
+    git: Git,
+    /// The tracked branch, without what it lies in.
+    pub branch: String,
+    /// Its newest commit.
+    pub tip: String,
+    /// The newest commit that was read before; `None` where all of it is to be read.
+    pub after: Option<String>,
+}
+
+/// Opens the clone to read what came after `cursor`, the branch and commit of the last time.
+pub(crate) fn open(source: &Source, cursor: Option<(&str, &str)>) -> Result<History> {
+    let git = Git { path: source.path.clone() };
+    let history = || -> Result<History> {
+        guard(&git)?;
+        let (branch, tip) = tracked(&git, source.branch.as_deref())?;
+        let known = cursor.filter(|(of, _)| *of == branch).map(|(_, commit)| commit.to_owned());
+        // a branch that was rewritten is read anew
+        let after = known.filter(|commit| git.ask(&["merge-base", "--is-ancestor", commit, &tip]).is_ok());
+        Ok(History { git, branch, tip, after })
+    };
+    history().with_context(|| format!("the clone of {} in {}", source.repo, source.path.display()))
+}
+
+fn guard(git: &Git) -> Result<()> {
+    ensure!(git.path.is_dir(), "there is no such folder: name the clone by `path` in cpvo.toml");
+    let version = git.ask(&["version"])?;
+    let mut numbers = version.split([' ', '.']).filter_map(|part| part.parse().ok());
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    ensure!(found >= GIT_MIN, "git {}.{} or newer is needed, this is {version}", GIT_MIN.0, GIT_MIN.1);
+    let above = git.ask(&["rev-parse", "--show-cdup"])?;
+    ensure!(above.is_empty(), "this is a folder inside a repository: name its top folder");
+    ensure!(
+        git.ask(&["rev-parse", "--is-shallow-repository"])? == "false",
+        "it is shallow, older changes are missing: run `git fetch --unshallow` there"
+    );
+    let filters = git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"]);
+    for filter in filters.iter().flat_map(|filters| filters.lines()) {
+        let filter = filter.split_once(' ').map_or("", |(_, filter)| filter);
+        ensure!(
+            filter.starts_with("blob:"),
+            "it is a partial clone without trees ({filter}): clone it anew, with --filter=blob:none or none"
+        );
+    }
+    Ok(())
+}
+
+/// The tracked branch and its newest commit. What the remote has goes before a branch of the same name here:
+/// that is what others got.
+fn tracked(git: &Git, asked: Option<&str>) -> Result<(String, String)> {
+    let symbolic = |name| git.ask_if(&["symbolic-ref", "--quiet", name]);
+    let name = if let Some(branch) = asked {
+        branch.to_owned()
+    } else {
+        let reference = symbolic("refs/remotes/origin/HEAD").or_else(|| symbolic("HEAD"));
+        let reference = reference.context("its HEAD is detached: name the tracked branch by `branch`")?;
+        let name = reference.strip_prefix("refs/remotes/origin/");
+        name.or_else(|| reference.strip_prefix("refs/heads/")).unwrap_or(&reference).to_owned()
+    };
+    for folder in ["refs/remotes/origin", "refs/heads"] {
+        let commit = format!("{folder}/{name}^{{commit}}");
+        if let Some(tip) = git.ask_if(&["rev-parse", "--verify", "--quiet", &commit]) {
+            return Ok((name, tip));
+        }
+    }
+    bail!("it has no branch {name:?} with a commit: fetch it, or name the tracked branch by `branch`")
+}
+
+impl History {
+    fn range(&self) -> String {
+        self.after.as_ref().map_or_else(|| self.tip.clone(), |after| format!("{after}..{}", self.tip))
+    }
+
+    /// How many commits are to be read.
+    pub(crate) fn count(&self) -> Result<u64> {
+        let count = self.git.ask(&["rev-list", "--count", "--first-parent", &self.range()])?;
+        count.parse().with_context(|| format!("git counts {count:?} commits"))
+    }
+
+    /// Hands over what landed, oldest first.
+    pub(crate) fn read(&self, mut each: impl FnMut(Landed) -> Result<()>) -> Result<()> {
+        let mut merged = Merged::read(&self.git, &self.range())?;
+        let format = format!("--format=%x01{FIELDS}%x00");
+        let range = self.range();
+        let mut log = self.git.fields(&[
+            "log",
+            "--first-parent",
+            "--reverse",
+            "-z",
+            "--no-renames",
+            "--name-status",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-show-signature",
+            "--no-color",
+            &format,
+            &range,
+            "--",
+        ])?;
+        let mut start = log.next()?;
+        while let Some(sha) = start {
+            let commit = commit(&mut log, &sha)?;
+            ensure!(log.expect()?.is_empty(), "git log has another form than was asked for");
+            let mut files = Vec::new();
+            start = loop {
+                // a status and a file take turns, so that no file name is taken for the next commit
+                match log.next()? {
+                    Some(status) if !status.starts_with('\x01') => files.push(log.expect()?),
+                    next => break next,
+                }
+            };
+            let members = merged.members(&commit);
+            each(Landed { commit, members, files })?;
+        }
+        Ok(())
+    }
+}
+
+fn commit(log: &mut Fields, sha: &str) -> Result<Commit> {
+    let rest = [log.expect()?, log.expect()?, log.expect()?, log.expect()?];
+    let [parents, seconds, author, message] = rest.each_ref().map(String::as_str);
+    Commit::parse([sha.trim_start_matches('\x01'), parents, seconds, author, message])
+}
+
+/// The commits that merges bring, each with its place in time.
+#[derive(Default)]
+struct Merged(HashMap<String, (usize, Commit)>);
+
+impl Merged {
+    /// Reads nothing where the tracked branch has no merges.
+    fn read(git: &Git, range: &str) -> Result<Self> {
+        let mut merged = Self::default();
+        if git.ask(&["rev-list", "--first-parent", "--merges", "--max-count=1", range])?.is_empty() {
+            return Ok(merged);
+        }
+        let landed = git.ask(&["rev-list", "--first-parent", range])?;
+        let landed: HashSet<&str> = landed.lines().collect();
+        let format = format!("--format=tformat:{FIELDS}");
+        let mut log = git.fields(&[
+            "log",
+            "--topo-order",
+            "--reverse",
+            "-z",
+            "--no-show-signature",
+            "--no-color",
+            &format,
+            range,
+            "--",
+        ])?;
+        while let Some(sha) = log.next()? {
+            let commit = commit(&mut log, &sha)?;
+            if !landed.contains(commit.sha.as_str()) {
+                merged.0.insert(commit.sha.clone(), (merged.0.len(), commit));
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Takes out what `landing` brought and no merge before it.
+    fn members(&mut self, landing: &Commit) -> Vec<Commit> {
+        let mut open: Vec<String> = landing.parents.iter().skip(1).cloned().collect();
+        let mut members = Vec::new();
+        while let Some(sha) = open.pop() {
+            if let Some((place, commit)) = self.0.remove(&sha) {
+                open.extend(commit.parents.iter().cloned());
+                members.push((place, commit));
+            }
+        }
+        members.sort_by_key(|(place, _)| *place);
+        let mut members: Vec<Commit> = members.into_iter().map(|(_, commit)| commit).collect();
+        if members.len() > MEMBERS_MAX {
+            for member in &mut members {
+                member.message.clear();
+            }
+        }
+        members
+    }
+}

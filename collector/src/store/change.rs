@@ -1,0 +1,116 @@
+//! What landed, as sources read it: changes with their commits and files, and how far each source was read.
+
+use super::db::{Db, values};
+use crate::source::{Commit, Landed};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::Repo;
+use meter::outcome::Landing;
+
+/// Bytes of a message that are kept; no reference to another change comes later.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// Where a source was read to.
+pub(crate) struct Cursor<'a> {
+    pub kind: &'a str,
+    pub branch: &'a str,
+    pub commit: &'a str,
+}
+
+/// Branch and newest commit of the last sync.
+pub(crate) fn source_cursor(db: &mut Db, repo: &Repo) -> Result<Option<(String, String)>> {
+    let rows = db.query("SELECT branch, cursor FROM source WHERE repo = $1", &values![repo.as_str()])?;
+    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timestamp) -> Result<()> {
+    db.execute(
+        "INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (repo) DO UPDATE SET kind = excluded.kind, branch = excluded.branch,
+            cursor = excluded.cursor, synced_at = excluded.synced_at",
+        &values![repo.as_str(), cursor.kind, cursor.branch, cursor.commit, now.to_string()],
+    )?;
+    Ok(())
+}
+
+/// Every repository that changes were read from.
+pub(crate) fn source_list(db: &mut Db) -> Result<Vec<Repo>> {
+    let rows = db.query("SELECT repo FROM source", &[])?;
+    let mut repos = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<Repo>>>()?;
+    repos.sort();
+    Ok(repos)
+}
+
+/// Forgets what was read of a repository, whose history is to be read anew.
+pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
+    for table in ["disqualification", "revert", "change_file", "change_commit", "change", "source"] {
+        db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
+    }
+    Ok(())
+}
+
+pub(crate) fn change_count(db: &mut Db, repo: &Repo) -> Result<i64> {
+    db.query_one("SELECT COUNT(*) FROM change WHERE repo = $1", &values![repo.as_str()])?.get(0)
+}
+
+/// Stores what landed, in this order after what is stored. A request that lands in several commits is one change.
+pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed]) -> Result<()> {
+    let newest = "SELECT COALESCE(MAX(landed), 0) FROM change WHERE repo = $1";
+    let mut place: i64 = db.query_one(newest, &values![repo.as_str()])?.get(0)?;
+    for landed in page {
+        let landing = Landing::of(&landed.commit.message);
+        let sha = if let Some(sha) = known(db, repo, landing.number)? {
+            sha
+        } else {
+            place += 1;
+            put(db, repo, landed, &landing, place)?;
+            landed.commit.sha.clone()
+        };
+        for commit in landed.members.iter().chain([&landed.commit]) {
+            db.execute(
+                "INSERT INTO change_commit (repo, sha, change_sha, message) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT DO NOTHING",
+                &values![repo.as_str(), &commit.sha, &sha, message(commit)],
+            )?;
+        }
+        for path in &landed.files {
+            db.execute(
+                "INSERT INTO change_file (repo, change_sha, path) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                &values![repo.as_str(), &sha, path],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn known(db: &mut Db, repo: &Repo, number: Option<u64>) -> Result<Option<String>> {
+    let Some(number) = number else { return Ok(None) };
+    let rows =
+        db.query("SELECT sha FROM change WHERE repo = $1 AND number = $2", &values![repo.as_str(), number])?;
+    rows.first().map(|row| row.get(0)).transpose()
+}
+
+fn put(db: &mut Db, repo: &Repo, landed: &Landed, landing: &Landing, place: i64) -> Result<()> {
+    let first = landed.members.first().unwrap_or(&landed.commit);
+    let merged_at = landed.commit.committed_at.to_string();
+    db.execute(
+        "INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merged_at, shipped_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        &values![
+            repo.as_str(),
+            &landed.commit.sha,
+            place,
+            landing.number,
+            &landing.title,
+            landing.branch.as_ref(),
+            &first.author,
+            merged_at
+        ],
+    )?;
+    Ok(())
+}
+
+fn message(commit: &Commit) -> &str {
+    let end = commit.message.floor_char_boundary(MESSAGE_BYTES_MAX);
+    &commit.message[..end]
+}

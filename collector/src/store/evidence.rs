@@ -1,0 +1,78 @@
+//! What disqualified a change and what was done to it, as it is shown.
+
+use super::db::{Db, Row, values};
+use anyhow::Result;
+use meter::Repo;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Why a change is no verified outcome.
+#[derive(Debug, Serialize)]
+pub(crate) struct Disqualification {
+    pub kind: String,
+    pub rule: String,
+    pub by_number: Option<u64>,
+    pub by_sha: String,
+    pub at: String,
+}
+
+/// A change that took it back or brought it again.
+#[derive(Debug, Serialize)]
+pub(crate) struct Reversal {
+    pub by_number: Option<u64>,
+    pub by_sha: String,
+    pub rule: String,
+    pub at: String,
+    pub kind: String,
+    pub partial: bool,
+    pub in_window: bool,
+}
+
+pub(crate) fn disqualification_list(
+    db: &mut Db,
+    repo: &Repo,
+) -> Result<BTreeMap<String, Vec<Disqualification>>> {
+    let rows = db.query(
+        "SELECT d.sha, d.kind, d.rule, c.number, d.by_sha, d.happened_at
+         FROM disqualification AS d JOIN change AS c ON c.repo = d.repo AND c.sha = d.by_sha
+         WHERE d.repo = $1 ORDER BY c.landed",
+        &values![repo.as_str()],
+    )?;
+    by_change(&rows, |row| {
+        Ok(Disqualification {
+            kind: row.get(1)?,
+            rule: row.get(2)?,
+            by_number: row.get(3)?,
+            by_sha: row.get(4)?,
+            at: row.get(5)?,
+        })
+    })
+}
+
+pub(crate) fn reversal_list(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<Reversal>>> {
+    let rows = db.query(
+        "SELECT r.sha, c.number, r.by_sha, r.rule, r.reverted_at, r.kind, r.partial, r.in_window
+         FROM revert AS r JOIN change AS c ON c.repo = r.repo AND c.sha = r.by_sha
+         WHERE r.repo = $1 ORDER BY c.landed",
+        &values![repo.as_str()],
+    )?;
+    by_change(&rows, |row| {
+        Ok(Reversal {
+            by_number: row.get(1)?,
+            by_sha: row.get(2)?,
+            rule: row.get(3)?,
+            at: row.get(4)?,
+            kind: row.get(5)?,
+            partial: row.get(6)?,
+            in_window: row.get(7)?,
+        })
+    })
+}
+
+fn by_change<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T>) -> Result<BTreeMap<String, Vec<T>>> {
+    let mut changes: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for row in rows {
+        changes.entry(row.get(0)?).or_default().push(read(row)?);
+    }
+    Ok(changes)
+}

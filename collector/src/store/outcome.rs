@@ -1,0 +1,168 @@
+//! What became of the changes: read for the judge, written by it, listed for whoever asks.
+
+use super::db::{Db, Row, Value, values};
+use super::people::person_find;
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::outcome::{Kind, Revert};
+use meter::{Developer, Hour, Repo};
+use std::collections::BTreeMap;
+
+/// A change as it was read, with what it was judged to be.
+pub(crate) struct Stored {
+    pub sha: String,
+    pub number: Option<u64>,
+    pub title: String,
+    pub head_branch: Option<String>,
+    pub author: String,
+    pub merged_at: Timestamp,
+    pub shipped_at: Timestamp,
+    pub judgement: Option<Judgement>,
+}
+
+/// What a change was judged to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub team: String,
+    pub policy_id: i64,
+    pub state: String,
+    pub excluded_as: Option<String>,
+}
+
+/// The changes of a repository that landed by `at`, in the order of landing.
+pub(crate) fn change_list(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<Stored>> {
+    let rows = db.query(
+        "SELECT sha, number, title, head_branch, author, merged_at, shipped_at, team, policy_id, state, excluded_as
+         FROM change WHERE repo = $1 AND merged_at <= $2 ORDER BY landed",
+        &values![repo.as_str(), at.to_string()],
+    )?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<Stored> {
+    let judgement = match (row.get(7)?, row.get(8)?, row.get(9)?) {
+        (Some(team), Some(policy_id), Some(state)) => {
+            Some(Judgement { team, policy_id, state, excluded_as: row.get(10)? })
+        }
+        _ => None,
+    };
+    Ok(Stored {
+        sha: row.get(0)?,
+        number: row.get(1)?,
+        title: row.get(2)?,
+        head_branch: row.get(3)?,
+        author: row.get(4)?,
+        merged_at: row.parse(5)?,
+        shipped_at: row.parse(6)?,
+        judgement,
+    })
+}
+
+/// A text of each change by the change's sha: its commits with their messages, or its files.
+pub(crate) fn change_commits(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<(String, String)>>> {
+    let sql = "SELECT change_sha, sha, message FROM change_commit WHERE repo = $1";
+    let mut commits: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for row in db.query(sql, &values![repo.as_str()])? {
+        commits.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
+    }
+    Ok(commits)
+}
+
+pub(crate) fn change_files(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in
+        db.query("SELECT change_sha, path FROM change_file WHERE repo = $1", &values![repo.as_str()])?
+    {
+        files.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(files)
+}
+
+/// Who a repository belongs to.
+pub(crate) struct Owners {
+    /// Teams that own all of it, with the hour they ended.
+    teams: Vec<(String, Option<String>)>,
+}
+
+pub(crate) fn owners_find(db: &mut Db, repo: &Repo) -> Result<Owners> {
+    let rows = db.query(
+        "SELECT t.team, t.ended_at FROM team_repository AS r JOIN team AS t ON t.team = r.team
+         WHERE r.repo = $1 AND r.paths = ''",
+        &values![repo.as_str()],
+    )?;
+    let teams = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    Ok(Owners { teams })
+}
+
+impl Owners {
+    /// The one team that owned the repository when the change landed, else the author's.
+    pub(crate) fn team_of(&self, db: &mut Db, change: &Stored) -> Result<String> {
+        let hour = Hour::of(change.merged_at);
+        let then = hour.to_string();
+        let mut owners = self
+            .teams
+            .iter()
+            .filter(|(_, ended_at)| ended_at.as_ref().is_none_or(|ended_at| *ended_at > then));
+        if let (Some((team, _)), None) = (owners.next(), owners.next()) {
+            return Ok(team.clone());
+        }
+        let author = change.author.parse().ok().map(Developer::Email);
+        let person = author.map(|author| person_find(db, &author)).transpose()?.unwrap_or_default();
+        Ok(person.team_at(hour).to_owned())
+    }
+}
+
+/// Stores what a change was judged to be.
+pub(crate) fn change_judge(db: &mut Db, repo: &Repo, sha: &str, judgement: &Judgement) -> Result<()> {
+    let Judgement { team, policy_id, state, excluded_as } = judgement;
+    db.execute(
+        "UPDATE change SET team = $3, policy_id = $4, state = $5, excluded_as = $6 WHERE repo = $1 AND sha = $2",
+        &values![repo.as_str(), sha, team, *policy_id, state, excluded_as.as_ref()],
+    )?;
+    Ok(())
+}
+
+/// Begins a judging: what landed after `at` has no state, and no change is taken back yet.
+pub(crate) fn judging_begin(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<()> {
+    let key = values![repo.as_str()];
+    db.execute("DELETE FROM disqualification WHERE repo = $1", &key)?;
+    db.execute("DELETE FROM revert WHERE repo = $1", &key)?;
+    let row = values![repo.as_str(), at.to_string()];
+    db.execute(
+        "UPDATE change SET team = NULL, policy_id = NULL, state = NULL, excluded_as = NULL
+         WHERE repo = $1 AND merged_at > $2 AND state IS NOT NULL",
+        &row,
+    )?;
+    db.execute("UPDATE source SET judged_at = $2 WHERE repo = $1", &row)?;
+    Ok(())
+}
+
+/// One change that took another back or brought it again.
+pub(crate) struct Found<'a> {
+    pub target: &'a Stored,
+    pub by: &'a Stored,
+    pub revert: &'a Revert,
+    pub in_window: bool,
+}
+
+/// Stores it; within the window it disqualifies.
+pub(crate) fn revert_add(db: &mut Db, repo: &Repo, found: &Found) -> Result<()> {
+    let Found { target, by, revert, in_window } = found;
+    let (rule, at) = (revert.rule.as_str(), by.merged_at.to_string());
+    let mut row: Vec<Value> =
+        values![repo.as_str(), &target.sha, &by.sha, rule, revert.kind.as_str(), revert.partial].into();
+    row.extend(values![*in_window, &at]);
+    db.execute(
+        "INSERT INTO revert (repo, sha, by_sha, rule, kind, partial, in_window, reverted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &row,
+    )?;
+    if *in_window && revert.kind == Kind::Revert {
+        db.execute(
+            "INSERT INTO disqualification (repo, sha, kind, rule, by_sha, happened_at)
+             VALUES ($1, $2, 'revert', $3, $4, $5)",
+            &values![repo.as_str(), &target.sha, rule, &by.sha, &at],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! What became of changes: `sync`, `judge` and `changes` on a repository made with real git.
+
+use super::{fails, succeeds};
+use serde_json::{Value, json};
+use std::fs;
+use tempfile::TempDir;
+use tests::git::Repository;
+
+/// A collector's folder whose cpvo.toml names a clone, and the clone.
+fn clone() -> (TempDir, Repository) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".gitconfig"), "[user]\n\tname = Ana\n\temail = ana@acme.example\n")
+        .unwrap();
+    succeeds(folder.path(), &["init"]);
+    let settings = fs::read_to_string(folder.path().join("cpvo.toml")).unwrap();
+    let source =
+        "\n[[source]]\nkind = \"clone\"\nrepo = \"github.com/acme/pay\"\npath = \"pay\"\nbranch = \"main\"\n";
+    fs::write(folder.path().join("cpvo.toml"), settings + source).unwrap();
+    let home = folder.path();
+    let repository = Repository::create(&home.join("pay"), home, "https://github.com/acme/pay.git");
+    (folder, repository)
+}
+
+#[test]
+fn a_revert_is_told_with_its_evidence() {
+    let (folder, repository) = clone();
+    let cpvo = |args: &[&str]| succeeds(folder.path(), args);
+    let first = repository.git(&["rev-parse", "HEAD"]);
+    let added = repository.commit_at("2026-10-05T12:00:00Z", "Add x (#1)");
+    let reverted = repository.commit_at("2026-10-07T12:00:00Z", "Revert \"Add x (#1)\" (#2)");
+    assert_eq!(
+        cpvo(&["sync"]),
+        "github.com/acme/pay: 3 commits landed since the last time, 3 changes in all\n"
+    );
+    assert_eq!(
+        cpvo(&["sync"]),
+        "github.com/acme/pay: 0 commits landed since the last time, 3 changes in all\n"
+    );
+    let changes = || -> Vec<Value> {
+        serde_json::from_str(&cpvo(&["changes", "--repo", "github.com/acme/pay", "--format", "json"]))
+            .unwrap()
+    };
+    assert_eq!(changes()[1]["state"], Value::Null, "nothing was judged yet");
+    let told = "github.com/acme/pay: 0 verified, 1 disqualified, 1 pending, 1 excluded\n";
+    assert_eq!(cpvo(&["judge"]), told);
+    let changes = changes();
+    assert_eq!([&changes[0]["sha"], &changes[0]["state"]], [&json!(first), &json!("pending")]);
+    let expected = json!({
+        "repo": "github.com/acme/pay", "number": 1, "sha": added, "title": "Add x",
+        "merged_at": "2026-10-05T12:00:00Z", "shipped_at": "2026-10-05T12:00:00Z",
+        "team": "team-ana", "state": "disqualified", "excluded_as": null, "policy_id": 2,
+        "disqualifications": [
+            {"kind": "revert", "rule": "number", "by_number": 2, "by_sha": reverted, "at": "2026-10-07T12:00:00Z"},
+        ],
+        "reverts": [{
+            "by_number": 2, "by_sha": reverted, "rule": "number", "at": "2026-10-07T12:00:00Z", "kind": "revert",
+            "partial": false, "in_window": true,
+        }],
+    });
+    assert_eq!(changes[1], expected);
+    assert_eq!([&changes[2]["state"], &changes[2]["excluded_as"]], ["excluded", "revert"]);
+    let csv = cpvo(&["changes", "--format", "csv"]);
+    let line =
+        "github.com/acme/pay,#1,2026-10-05T12:00:00Z,team-ana,disqualified,revert by #2 (number),Add x\n";
+    assert!(csv.contains(line), "{csv}");
+    let then = cpvo(&["judge", "--at", "2026-10-06T00:00:00Z"]);
+    assert_eq!(then, "github.com/acme/pay: 0 verified, 0 disqualified, 1 pending, 0 excluded\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let (folder, _) = clone();
+    let error = fails(folder.path(), &["sync", "github.com/acme/web"]);
+    assert!(error.contains("no source \"github.com/acme/web\"; there are: github.com/acme/pay"), "{error}");
+    succeeds(folder.path(), &["sync"]);
+    let error = fails(folder.path(), &["changes", "--repo", "github.com/acme/web"]);
+    assert!(error.contains("those of: github.com/acme/pay"), "{error}");
+    fs::remove_dir_all(folder.path().join("pay")).unwrap();
+    let error = fails(folder.path(), &["sync"]);
+    assert!(error.contains("the clone of github.com/acme/pay in pay: there is no such folder"), "{error}");
+    fs::write(folder.path().join("teams.toml"), "[[team]]\n").unwrap();
+    let error = fails(folder.path(), &["judge"]);
+    assert!(error.contains("teams.toml") && error.contains("a team needs an id"), "{error}");
+    let bare = tempfile::tempdir().unwrap();
+    succeeds(bare.path(), &["init"]);
+    assert!(fails(bare.path(), &["sync"]).contains("names no [[source]]"));
+}
