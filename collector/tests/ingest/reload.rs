@@ -43,14 +43,19 @@ fn an_edit_counts_and_a_broken_one_keeps_the_last_good_map() {
 #[test]
 fn what_cannot_be_read_counts_once() {
     let server = Server::start();
-    let teams = server.collector.folder.join("teams.toml");
-    fs::write(&teams, b"\xff").unwrap();
+    // replaced, as an editor does: a file that is written anew is empty for a moment, which can be read
+    let edit = || {
+        let new = server.collector.folder.join("teams.toml.new");
+        fs::write(&new, b"\xff").unwrap();
+        fs::rename(new, server.collector.folder.join("teams.toml")).unwrap();
+    };
+    edit();
     let refused = || server.get("/metrics").1.contains("cpvo_teams_refused_total 1\n");
     until("the refusal to be counted", || refused().then_some(()));
     // neither our reading it nor an edit that changes nothing is another refusal
     let mut looks = 0;
     until("fifty looks at the count", || {
-        fs::write(&teams, b"\xff").unwrap();
+        edit();
         assert!(refused(), "{}", server.collector.log());
         looks += 1;
         (looks == 50).then_some(())
