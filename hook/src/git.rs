@@ -9,11 +9,11 @@ use std::process::{Child, Command, Stdio};
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
 /// A question under way.
-struct Asked(Option<Child>);
+pub(crate) struct Asked(Option<Child>);
 
 impl Asked {
     /// What git printed; `None` where it failed or is not there.
-    fn answer(self) -> Option<String> {
+    pub(crate) fn answer(self) -> Option<String> {
         String::from_utf8(self.bytes()?).ok()
     }
 
@@ -34,8 +34,8 @@ fn ask(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>, stdin: 
 }
 
 /// The email git would commit with in `folder`.
-pub(crate) fn email(folder: &Path) -> Option<String> {
-    ask(folder, ["config", "user.email"], Stdio::null()).answer()
+pub(crate) fn email(folder: &Path) -> Asked {
+    ask(folder, ["config", "user.email"], Stdio::null())
 }
 
 /// Name and first URL of each remote.

@@ -1,7 +1,7 @@
 //! Who a session is claimed for, and how much of that leaves the machine.
 
 use crate::config::Config;
-use crate::git;
+use crate::git::{self, Asked};
 use crate::repository::nearest;
 use crate::terms::{Identity, Terms};
 use anyhow::{Context, Result, bail};
@@ -15,11 +15,20 @@ pub(crate) struct Identities<'a> {
     /// The hook's own folder: what counts where a session's folder names nobody.
     own: PathBuf,
     emails: HashMap<PathBuf, Option<Email>>,
+    /// What git was asked and has not yet been heard.
+    asked: HashMap<PathBuf, Asked>,
 }
 
 impl<'a> Identities<'a> {
     pub(crate) fn new(config: &'a Config, own: &Path) -> Self {
-        Self { config, own: own.to_owned(), emails: HashMap::new() }
+        Self { config, own: own.to_owned(), emails: HashMap::new(), asked: HashMap::new() }
+    }
+
+    /// Has git look for whom [`Self::claimed`] will name, while other work is done.
+    pub(crate) fn ask(&mut self, folder: &Path) {
+        if let Some(folder) = nearest(folder).filter(|_| self.named().is_none()) {
+            self.asked.insert(folder.to_owned(), git::email(folder));
+        }
     }
 
     /// The developer whose session last stood in `folder`.
@@ -43,7 +52,8 @@ impl<'a> Identities<'a> {
         if let Some(email) = self.emails.get(folder) {
             return email.clone();
         }
-        let email = git::email(folder).and_then(|text| text.trim().parse().ok());
+        let asked = self.asked.remove(folder).unwrap_or_else(|| git::email(folder));
+        let email = asked.answer().and_then(|text| text.trim().parse().ok());
         self.emails.insert(folder.to_owned(), email.clone());
         email
     }

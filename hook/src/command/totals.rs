@@ -3,7 +3,7 @@
 use super::sweep::progress_bar;
 use crate::config::Config;
 use crate::install::Install;
-use crate::ledger::{Folder, Ledger};
+use crate::ledger::{Folder, Ledger, Patience};
 use crate::places::Places;
 use crate::scope::Routes;
 use crate::secret::Secret;
@@ -51,7 +51,7 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool, json: bool) -> Res
 
 /// The repositories of folders that are gone, where a sweep has been here, and the key to name those without remote.
 fn memory(config: &Config, now: Timestamp) -> Result<(HashMap<String, Folder>, Secret)> {
-    Ok(match Ledger::open_existing(&config.state, now)? {
+    Ok(match Ledger::open_existing(&config.state, Patience::Worker, now)? {
         Some(ledger) => (ledger.folder_all()?, Install::load(&config.state)?.secret),
         None => (HashMap::new(), Secret::of([0; 32])),
     })
