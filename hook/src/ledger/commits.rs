@@ -2,6 +2,7 @@
 
 use super::reports::{Changes, touch};
 use super::{Ledger, instant};
+use crate::reading::Place;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{Branch, Developer, Repo, SessionId, Sha, Week};
@@ -70,7 +71,8 @@ impl Ledger {
             for MadeCommit { repo, sha, branch, at } in commits {
                 let values = params![id, repo.as_str(), sha.as_str(), branch.as_str(), at.as_millisecond()];
                 if insert.execute(values)? > 0 {
-                    changes.raw(id.to_owned(), repo.to_string(), Week::of(*at).to_string());
+                    let (session, repo) = (trail.session.clone(), repo.to_string());
+                    changes.place(&Place { session, repo, week: Week::of(*at) });
                 }
             }
             let mut delete = db

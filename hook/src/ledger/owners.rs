@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 pub(super) fn settle(db: &Connection, run: i64, changes: &mut Changes) -> Result<()> {
     for (key, mut holders) in contended(db)? {
         let Some(old) = recorded(db, &key)?.filter(|old| old.run == run) else { continue };
-        holders.push(old.session.clone());
+        holders.push(old.held.place.session.to_string());
         let candidates =
             holders.iter().map(|session| Ok((session.parse::<SessionId>()?, own_at(db, session)?)));
         let Some(owner) = fold::owner(&candidates.collect::<Result<Vec<_>>>()?) else { continue };
         for holder in holders.iter().filter(|holder| *holder != owner.as_str()) {
             forked(db, holder, changes)?;
         }
-        adopt(db, &key, old, owner.as_str(), changes)?;
+        adopt(db, &key, old, &owner, changes)?;
     }
     db.execute("DELETE FROM contender", [])?;
     Ok(())

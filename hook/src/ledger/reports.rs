@@ -31,19 +31,16 @@ pub(crate) struct Waiting {
 /// What a transaction changed, before it is known which repository lines without one belong to.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Session, repository ('' for none of its own), week.
-    raw: BTreeSet<(String, String, String)>,
+    places: BTreeSet<Place>,
     /// Sessions of which every report changed.
     whole: BTreeSet<String>,
 }
 
 impl Changes {
     pub(super) fn place(&mut self, place: &Place) {
-        self.raw(place.session.to_string(), place.repo.clone(), place.week.to_string());
-    }
-
-    pub(super) fn raw(&mut self, session: String, repo: String, week: String) {
-        self.raw.insert((session, repo, week));
+        if !self.places.contains(place) {
+            self.places.insert(place.clone());
+        }
     }
 
     pub(super) fn session(&mut self, session: &str) {
@@ -51,9 +48,15 @@ impl Changes {
     }
 }
 
+/// The place in the first three columns.
+pub(super) fn place(row: &Row) -> Result<Place> {
+    let (session, repo, week): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(Place { session: session.parse()?, repo, week: week.parse()? })
+}
+
 /// Gives every changed report a new snapshot number.
 pub(super) fn touch(db: &Connection, changes: &Changes) -> Result<()> {
-    if changes.raw.is_empty() && changes.whole.is_empty() {
+    if changes.places.is_empty() && changes.whole.is_empty() {
         return Ok(());
     }
     let seq = meta_number(db, "seq")? + 1;
@@ -63,34 +66,34 @@ pub(super) fn touch(db: &Connection, changes: &Changes) -> Result<()> {
          VALUES (?1, coalesce(nullif(?2, ''), (SELECT nullif(start_repo, '') FROM session WHERE id = ?1), 'none'), ?3, ?4)
          ON CONFLICT (session, repo, week) DO UPDATE SET seq = excluded.seq",
     )?;
-    for (session, repo, week) in &changes.raw {
-        upsert.execute((session, repo, week, seq))?;
+    for Place { session, repo, week } in &changes.places {
+        upsert.execute((session.as_str(), repo, week.to_string(), seq))?;
     }
     let mut whole = db.prepare_cached("UPDATE report SET seq = ?2 WHERE session = ?1")?;
     for session in &changes.whole {
         whole.execute((session, seq))?;
-        for (repo, week) in places(db, session)? {
-            upsert.execute((session, repo, week, seq))?;
+        for week in homeless(db, session)? {
+            upsert.execute((session, "", week, seq))?;
         }
     }
     Ok(())
 }
 
-/// Where a session's lines and responses lie.
-fn places(db: &Connection, session: &str) -> Result<BTreeSet<(String, String)>> {
-    let mut shares = db.prepare_cached("SELECT DISTINCT repo, week FROM share WHERE session = ?1")?;
-    let mut places: BTreeSet<(String, String)> =
-        shares.query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+/// The weeks of a session's lines and responses without a repository of their own: the report they belong to may
+/// be another one than before.
+fn homeless(db: &Connection, session: &str) -> Result<BTreeSet<String>> {
+    let mut shares = db.prepare_cached("SELECT DISTINCT week FROM share WHERE session = ?1 AND repo = ''")?;
+    let mut weeks: BTreeSet<String> =
+        shares.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut responses = db.prepare_cached(
-        "SELECT DISTINCT slot.repo, response.at / 3600000 FROM slot JOIN response ON response.slot = slot.id
-         WHERE slot.session = ?1",
+        "SELECT DISTINCT response.at / 3600000 FROM slot JOIN response ON response.slot = slot.id
+         WHERE slot.session = ?1 AND slot.repo = ''",
     )?;
-    let mut rows = responses.query([session])?;
-    while let Some(row) = rows.next()? {
-        let hour: i64 = row.get(1)?;
-        places.insert((row.get(0)?, Week::of(super::instant(hour * 3_600_000)).to_string()));
+    let hours = responses.query_map([session], |row| row.get::<_, i64>(0))?;
+    for hour in hours {
+        weeks.insert(Week::of(super::instant(hour? * 3_600_000)).to_string());
     }
-    Ok(places)
+    Ok(weeks)
 }
 
 impl Ledger {

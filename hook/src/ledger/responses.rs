@@ -3,9 +3,9 @@
 use super::instant;
 use super::reports::Changes;
 use crate::fold::{self, Record, ResponseKey};
-use crate::reading::Held;
+use crate::reading::{Held, Place};
 use anyhow::{Context, Result};
-use meter::{Agent, Band, Branch, Geo, Speed, Tokens, Week};
+use meter::{Agent, Band, Geo, SessionId, Speed, Tokens, Week};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
@@ -14,18 +14,17 @@ const NAMED: i64 = -1;
 
 /// A response as the ledger has it.
 pub(super) struct Recorded {
-    pub session: String,
+    pub held: Held,
     pub run: i64,
     adopted: bool,
-    repo: String,
-    branch: Branch,
-    agent: Agent,
-    record: Record,
 }
 
 /// The slots met in one transaction: most responses share one with their neighbours.
 #[derive(Default)]
-pub(super) struct Slots(HashMap<String, i64>);
+pub(super) struct Slots {
+    ids: HashMap<String, i64>,
+    name: String,
+}
 
 /// Adds a response, or what a better record of it says. Its owner never changes here.
 pub(super) fn response(
@@ -35,43 +34,31 @@ pub(super) fn response(
     (run, slots): (i64, &mut Slots),
     changes: &mut Changes,
 ) -> Result<()> {
-    let session = held.place.session.as_str();
-    let new = Recorded {
-        session: session.to_owned(),
-        run: if held.named { NAMED } else { run },
-        adopted: false,
-        repo: held.place.repo.clone(),
-        branch: held.branch.clone(),
-        agent: held.agent,
-        record: held.record.clone(),
-    };
-    if insert(db, key, &new, slots)? {
-        changed(&new, changes);
+    let met = if held.named { NAMED } else { run };
+    if insert(db, key, held, (met, false), slots)? {
+        changes.place(&held.place);
         return Ok(());
     }
     let Some(old) = recorded(db, key)? else { return Ok(()) };
-    if old.run == run && old.session != session && held.named {
+    let (session, owner) = (&held.place.session, old.held.place.session.clone());
+    if old.run == run && owner != *session && held.named {
         // the line that names the owner may come after one that does not
-        forked(db, &old.session, changes)?;
+        forked(db, owner.as_str(), changes)?;
         reassign(db, key, Recorded { run: NAMED, ..old }, session, changes)?;
         return response(db, key, held, (run, slots), changes);
     }
-    if old.run == run && old.session != session {
+    if old.run == run && owner != *session {
         let mut insert =
             db.prepare_cached("INSERT OR IGNORE INTO contender (key, session) VALUES (?1, ?2)")?;
-        insert.execute(params![key.as_bytes(), session])?;
-    } else if old.session != session && !held.named {
-        forked(db, session, changes)?;
+        insert.execute(params![key.as_bytes(), session.as_str()])?;
+    } else if owner != *session && !held.named {
+        forked(db, session.as_str(), changes)?;
     }
-    if fold::wins(&old.record, &new.record) {
-        changed(&old, changes);
-        replace(
-            db,
-            key,
-            &Recorded { session: old.session, run: old.run, adopted: old.adopted, ..new },
-            slots,
-            changes,
-        )?;
+    if fold::wins(&old.held.record, &held.record) {
+        changes.place(&old.held.place);
+        let place = Place { session: owner, ..held.place.clone() };
+        let new = Recorded { held: Held { place, ..held.clone() }, ..old };
+        replace(db, key, &new, slots, changes)?;
     }
     Ok(())
 }
@@ -90,7 +77,7 @@ pub(super) fn adopt(
     db: &Connection,
     key: &ResponseKey,
     old: Recorded,
-    owner: &str,
+    owner: &SessionId,
     changes: &mut Changes,
 ) -> Result<()> {
     reassign(db, key, Recorded { adopted: true, ..old }, owner, changes)
@@ -99,12 +86,13 @@ pub(super) fn adopt(
 fn reassign(
     db: &Connection,
     key: &ResponseKey,
-    old: Recorded,
-    owner: &str,
+    mut response: Recorded,
+    owner: &SessionId,
     changes: &mut Changes,
 ) -> Result<()> {
-    changed(&old, changes);
-    replace(db, key, &Recorded { session: owner.to_owned(), ..old }, &mut Slots::default(), changes)
+    changes.place(&response.held.place);
+    response.held.place.session = owner.clone();
+    replace(db, key, &response, &mut Slots::default(), changes)
 }
 
 fn replace(
@@ -115,8 +103,8 @@ fn replace(
     changes: &mut Changes,
 ) -> Result<()> {
     db.prepare_cached("DELETE FROM response WHERE key = ?1")?.execute([key.as_bytes()])?;
-    insert(db, key, new, slots)?;
-    changed(new, changes);
+    insert(db, key, &new.held, (new.run, new.adopted), slots)?;
+    changes.place(&new.held.place);
     Ok(())
 }
 
@@ -142,43 +130,47 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
         };
         let slice = (Band::from_word(&text(11)?).context(bad)?, tokens);
         if let Some(recorded) = &mut recorded {
-            recorded.record.slices.push(slice);
+            recorded.held.record.slices.push(slice);
             continue;
         }
-        recorded = Some(Recorded {
-            session: text(0)?,
-            run: row.get(1)?,
-            adopted: row.get(18)?,
-            repo: text(2)?,
-            branch: text(3)?.parse()?,
-            agent: Agent::from_word(&text(4)?).context(bad)?,
-            record: Record {
-                at: instant(row.get(5)?),
-                finished: row.get(6)?,
-                model: text(7)?.parse()?,
-                speed: Speed::from_word(&text(8)?).context(bad)?,
-                geo: Geo::from_word(&text(9)?).context(bad)?,
-                workflow: text(10)?.parse()?,
-                slices: vec![slice],
-            },
-        });
+        let at = instant(row.get(5)?);
+        let place = Place { session: text(0)?.parse()?, repo: text(2)?, week: Week::of(at) };
+        let record = Record {
+            at,
+            finished: row.get(6)?,
+            model: text(7)?.parse()?,
+            speed: Speed::from_word(&text(8)?).context(bad)?,
+            geo: Geo::from_word(&text(9)?).context(bad)?,
+            workflow: text(10)?.parse()?,
+            slices: vec![slice],
+        };
+        let (run, adopted) = (row.get(1)?, row.get(18)?);
+        let agent = Agent::from_word(&text(4)?).context(bad)?;
+        let held = Held { place, branch: text(3)?.parse()?, agent, named: run == NAMED, record };
+        recorded = Some(Recorded { held, run, adopted });
     }
     Ok(recorded)
 }
 
 /// Whether the response was new.
-fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, slots: &mut Slots) -> Result<bool> {
+fn insert(
+    db: &Connection,
+    key: &ResponseKey,
+    held: &Held,
+    (run, adopted): (i64, bool),
+    slots: &mut Slots,
+) -> Result<bool> {
     let mut insert = db.prepare_cached(
         "INSERT INTO response (key, part, slot, at, requests, input, output, cache_read, cache_write_5m,
              cache_write_1h, web_search, finished, run, adopted)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
     )?;
-    for (part, (band, tokens)) in new.record.slices.iter().enumerate() {
+    for (part, (band, tokens)) in held.record.slices.iter().enumerate() {
         let inserted = insert.execute(params![
             key.as_bytes(),
             i64::try_from(part)?,
-            slots.id(db, new, *band)?,
-            new.record.at.as_millisecond(),
+            slots.id(db, held, *band)?,
+            held.record.at.as_millisecond(),
             i64::from(part == 0),
             tokens.input.cast_signed(),
             tokens.output.cast_signed(),
@@ -186,9 +178,9 @@ fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, slots: &mut Slots)
             tokens.cache_write_5m.cast_signed(),
             tokens.cache_write_1h.cast_signed(),
             tokens.web_search.cast_signed(),
-            new.record.finished,
-            new.run,
-            new.adopted,
+            held.record.finished,
+            run,
+            adopted,
         ])?;
         if inserted == 0 {
             return Ok(false);
@@ -197,28 +189,28 @@ fn insert(db: &Connection, key: &ResponseKey, new: &Recorded, slots: &mut Slots)
     Ok(true)
 }
 
-fn changed(recorded: &Recorded, changes: &mut Changes) {
-    changes.raw(recorded.session.clone(), recorded.repo.clone(), Week::of(recorded.record.at).to_string());
-}
-
 impl Slots {
     /// The row of what responses share.
-    fn id(&mut self, db: &Connection, new: &Recorded, band: Band) -> Result<i64> {
-        let record = &new.record;
+    fn id(&mut self, db: &Connection, held: &Held, band: Band) -> Result<i64> {
+        let Held { place, record, .. } = held;
         let values: [&str; 9] = [
-            &new.session,
-            &new.repo,
-            new.branch.as_str(),
+            place.session.as_str(),
+            &place.repo,
+            held.branch.as_str(),
             record.model.as_str(),
-            new.agent.as_str(),
+            held.agent.as_str(),
             record.workflow.as_str(),
             record.speed.as_str(),
             record.geo.as_str(),
             band.as_str(),
         ];
-        // no value holds a control character
-        let name = values.join("\n");
-        if let Some(id) = self.0.get(&name) {
+        self.name.clear();
+        for value in values {
+            self.name.push_str(value);
+            // no value holds a control character
+            self.name.push('\n');
+        }
+        if let Some(id) = self.ids.get(&self.name) {
             return Ok(*id);
         }
         let mut upsert = db.prepare_cached(
@@ -227,7 +219,7 @@ impl Slots {
              ON CONFLICT DO UPDATE SET band = excluded.band RETURNING id",
         )?;
         let id = upsert.query_row(values, |row| row.get(0))?;
-        self.0.insert(name, id);
+        self.ids.insert(self.name.clone(), id);
         Ok(id)
     }
 }

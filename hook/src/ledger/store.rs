@@ -1,7 +1,7 @@
 //! Storing what was read of a transcript: responses, statistics, and which reports that changes.
 
 use super::files::{self, Known};
-use super::reports::{Changes, touch};
+use super::reports::{Changes, place, touch};
 use super::responses::{Slots, response};
 use super::{Event, Folder, Ledger, accounts, folders, meta_number, meta_set, owners, sessions};
 use crate::reading::{Place, Reading, Share};
@@ -73,7 +73,10 @@ fn store(
         share_add(db, file, place, share)?;
         changes.place(place);
     }
-    for (key, held) in &reading.responses {
+    // in the order of the table: each of its pages is written to once
+    let mut responses: Vec<_> = reading.responses.iter().collect();
+    responses.sort_unstable_by_key(|(key, _)| *key);
+    for (key, held) in responses {
         response(db, key, held, (run, slots), changes)?;
     }
     requests(db, file, reading, changes)?;
@@ -93,7 +96,7 @@ fn forget(db: &Connection, file: i64, changes: &mut Changes) -> Result<()> {
             db.prepare(&format!("DELETE FROM {table} WHERE file = ?1 RETURNING session, repo, week"))?;
         let mut rows = delete.query([file])?;
         while let Some(row) = rows.next()? {
-            changes.raw(row.get(0)?, row.get(1)?, row.get(2)?);
+            changes.place(&place(row)?);
         }
     }
     db.prepare_cached("DELETE FROM cut WHERE file = ?1")?.execute([file])?;
@@ -157,7 +160,7 @@ fn requests(db: &Connection, file: i64, reading: &Reading, changes: &mut Changes
     for id in &reading.answered {
         let mut rows = delete.query(params![file, id])?;
         while let Some(row) = rows.next()? {
-            changes.raw(row.get(0)?, row.get(1)?, row.get(2)?);
+            changes.place(&place(row)?);
         }
     }
     Ok(())
