@@ -14,6 +14,7 @@ pub mod machine;
 pub mod postgres;
 pub mod processes;
 pub mod program;
+pub mod sink;
 pub mod strace;
 pub mod terminal;
 pub mod transcript;

@@ -59,7 +59,7 @@ impl Process {
         PathBuf::from(format!("/proc/{}/{name}", self.pid))
     }
 
-    fn runs(&self, program: &str) -> bool {
+    pub fn runs(&self, program: &str) -> bool {
         fs::read_link(self.path("exe")).is_ok_and(|path| path.ends_with(program))
     }
 

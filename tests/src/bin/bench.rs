@@ -1,7 +1,8 @@
 //! What the hooks cost a session, beside a process that only starts and fsyncs once, in the same run.
 //!
 //! `bench CPVO_HOOK` plays a laptop with 2,300 transcripts and ends a 1 MB session fifty times. Each turn runs the
-//! no-op, the end and the start one after the other, so that a busy machine is busy for all of them.
+//! no-op, the start, the end and a sweep that finds one changed transcript, one after the other, so that a busy
+//! machine is busy for all of them. Reports go to a collector in this process, so that nothing waits for the network.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -10,7 +11,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tests::processes;
 use tests::program::run;
+use tests::sink::sink;
 
 const TRANSCRIPTS: u64 = 2_300;
 const RUNS: u64 = 50;
@@ -18,6 +21,7 @@ const SESSION_BYTES: usize = 1 << 20;
 /// What the design allows above the no-op.
 const END_MS_MAX: f64 = 15.0;
 const START_MS_MAX: f64 = 5.0;
+const SWEEP_MS_MAX: f64 = 25.0;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -38,16 +42,17 @@ fn no_op(path: &str) -> Result<()> {
 
 struct Laptop {
     hook: PathBuf,
+    url: String,
     folder: tempfile::TempDir,
 }
 
 impl Laptop {
     fn new(hook: PathBuf) -> Result<Self> {
-        let laptop = Self { hook, folder: tempfile::Builder::new().prefix("cpvo-bench-").tempdir()? };
+        let url = sink()?;
+        let laptop = Self { hook, url, folder: tempfile::Builder::new().prefix("cpvo-bench-").tempdir()? };
         let repo = laptop.repo();
         fs::create_dir_all(repo.join(".claude"))?;
-        // nothing listens there: a delivery ends at once
-        let settings = json!({"env": {"CPVO_URL": "http://127.0.0.1:9", "CPVO_TOKEN": "none"}});
+        let settings = json!({"env": {"CPVO_URL": &laptop.url, "CPVO_TOKEN": "none"}});
         fs::write(repo.join(".claude/settings.json"), settings.to_string())?;
         let git = |arguments: &[&str]| run(Command::new("git").args(arguments).current_dir(&repo)).success();
         git(&["init", "-q", "-b", "main"]);
@@ -56,7 +61,7 @@ impl Laptop {
         for session in 0..TRANSCRIPTS - RUNS {
             laptop.write_session(session, 4_000)?;
         }
-        run(&mut laptop.command(&["sweep"]));
+        run(&mut laptop.command(&["sweep"])).success();
         Ok(laptop)
     }
 
@@ -73,29 +78,37 @@ impl Laptop {
     fn write_session(&self, session: u64, bytes: usize) -> Result<()> {
         let path = self.transcript(session);
         fs::create_dir_all(path.parent().context("a transcript lies in a folder")?)?;
-        let mut text = String::new();
-        let mut turn = 0;
+        let (mut text, mut turn) = (String::new(), 0);
         while text.len() < bytes {
-            let usage = json!({
-                "input_tokens": 10, "output_tokens": 200, "cache_read_input_tokens": 20_000 + turn,
-                "cache_creation_input_tokens": 500, "speed": "standard",
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 500},
-            });
-            let line = json!({
-                "parentUuid": null, "isSidechain": false, "type": "assistant", "sessionId": id(session),
-                "uuid": format!("{session}-{turn}"), "requestId": format!("req_{session}_{turn}"),
-                "timestamp": "2026-11-18T10:00:00.000Z", "cwd": self.repo(), "gitBranch": "main", "version": "2.1.330",
-                "message": {
-                    "id": format!("msg_{session:08}{turn:08}"), "type": "message", "role": "assistant",
-                    "model": "claude-opus-5-5", "content": [{"type": "text", "text": "x".repeat(1_000)}],
-                    "stop_reason": "end_turn", "usage": usage,
-                },
-            });
-            text += &line.to_string();
-            text.push('\n');
+            text += &self.response(session, turn);
             turn += 1;
         }
         Ok(fs::write(path, text)?)
+    }
+
+    /// The session goes on by one response.
+    fn append(&self, session: u64, turn: usize) -> Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).open(self.transcript(session))?;
+        Ok(file.write_all(self.response(session, turn).as_bytes())?)
+    }
+
+    fn response(&self, session: u64, turn: usize) -> String {
+        let usage = json!({
+            "input_tokens": 10, "output_tokens": 200, "cache_read_input_tokens": 20_000 + turn,
+            "cache_creation_input_tokens": 500, "speed": "standard",
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 500},
+        });
+        let line = json!({
+            "parentUuid": null, "isSidechain": false, "type": "assistant", "sessionId": id(session),
+            "uuid": format!("{session}-{turn}"), "requestId": format!("req_{session}_{turn}"),
+            "timestamp": "2026-11-18T10:00:00.000Z", "cwd": self.repo(), "gitBranch": "main", "version": "2.1.330",
+            "message": {
+                "id": format!("msg_{session:08}{turn:08}"), "type": "message", "role": "assistant",
+                "model": "claude-opus-5-5", "content": [{"type": "text", "text": "x".repeat(1_000)}],
+                "stop_reason": "end_turn", "usage": usage,
+            },
+        });
+        format!("{line}\n")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -106,7 +119,7 @@ impl Laptop {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.folder.path().join("home"))
             .env("CPVO_STATE_DIR", self.folder.path().join("state"))
-            .env("CPVO_URL", "http://127.0.0.1:9")
+            .env("CPVO_URL", &self.url)
             .env("CPVO_TOKEN", "none")
             .current_dir(self.repo());
         command
@@ -118,27 +131,14 @@ impl Laptop {
             "hook_event_name": event, "reason": "other", "source": "startup",
         });
         let took = timed(&mut self.command(&[event]), &input.to_string())?;
-        self.settle();
+        // the detached work is not measured with the next event
+        processes::await_end(self.folder.path());
         Ok(took)
     }
 
-    /// Waits until the detached work of an event has ended, so that it is not measured with the next.
-    fn settle(&self) {
-        let mark = self.folder.path().display().to_string();
-        tests::wait::until("the detached work to end", || {
-            let running = fs::read_dir("/proc").into_iter().flatten().flatten();
-            let texts = running.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-            let ours = format!("{}\0work", self.hook.display());
-            let busy = |text: Vec<u8>| {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                text.starts_with(&ours) && text.contains(&mark)
-            };
-            (!texts.into_iter().any(busy)).then_some(())
-        });
-    }
-
     fn report(&self) -> Result<()> {
-        let (mut nothing, mut ends, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut nothing, mut starts, mut ends, mut sweeps) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let this = std::env::current_exe()?;
         for session in TRANSCRIPTS - RUNS..TRANSCRIPTS {
             self.write_session(session, SESSION_BYTES)?;
@@ -146,20 +146,26 @@ impl Laptop {
             nothing.push(timed(Command::new(&this).arg("no-op").arg(file), "")?);
             ends.push(self.event("session-end", session)?);
             starts.push(self.event("session-start", session)?);
+            self.append(session - RUNS, 99)?;
+            sweeps.push(timed(&mut self.command(&["sweep"]), "")?);
         }
         let size = fs::metadata(&self.hook)?.len();
         say(&format!("cpvo-hook: {size} bytes ({:.2} MiB)", mib(size)));
         say(&format!("{TRANSCRIPTS} transcripts, a session of 1 MB, {RUNS} turns; milliseconds"));
-        say("                 median      max   above the no-op   bar");
+        say("                         median      max   above the no-op   bar");
         let base = median(&mut nothing);
         for (name, mut times, bar) in [
             ("no-op", nothing, None),
-            ("session-end", ends, Some(END_MS_MAX)),
             ("session-start", starts, Some(START_MS_MAX)),
+            ("session-end", ends, Some(END_MS_MAX)),
+            ("sweep, one changed", sweeps, Some(SWEEP_MS_MAX)),
         ] {
             let (middle, most) = (median(&mut times), ms(*times.last().context("no runs")?));
-            let above = bar.map_or(String::new(), |bar| format!("{:>15.2}   {bar:.0}", middle - base));
-            say(&format!("{name:<14} {middle:>8.2} {most:>8.2} {above}"));
+            let above = bar.map_or(String::new(), |bar| {
+                let above = middle - base;
+                format!("{above:>15.2}   {bar:>3.0} ({:.0} % of it)", above / bar * 100.0)
+            });
+            say(&format!("{name:<20} {middle:>10.2} {most:>8.2} {above}"));
         }
         Ok(())
     }

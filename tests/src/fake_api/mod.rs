@@ -14,7 +14,8 @@ use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use wire::{Events, Request, answer};
+use wire::Events;
+pub(crate) use wire::{Request, answer};
 
 /// One response the API sent, or began to send.
 #[derive(Debug, Clone)]
