@@ -10,6 +10,7 @@ use ureq::http::Uri;
 pub(crate) struct Address {
     /// `scheme://host[:port]`; what outbox, rank and acknowledgements are kept by.
     origin: String,
+    host: String,
     /// The path before `/v1`, without a slash at its end.
     path: String,
 }
@@ -17,6 +18,19 @@ pub(crate) struct Address {
 impl Address {
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
     }
 
     pub(crate) fn join(&self, route: &str) -> String {
@@ -50,7 +64,7 @@ impl FromStr for Address {
         let usual = if scheme == "https" { 443 } else { 80 };
         let port = authority.port_u16().filter(|port| *port != usual).map(|port| format!(":{port}"));
         let origin = format!("{scheme}://{host}{}", port.unwrap_or_default());
-        Ok(Self { origin, path: uri.path().trim_end_matches('/').to_owned() })
+        Ok(Self { origin, host, path: uri.path().trim_end_matches('/').to_owned() })
     }
 }
 

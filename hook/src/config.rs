@@ -4,6 +4,7 @@
 //! what the user's file and the organisation's managed settings allow.
 
 use crate::collector::Address;
+use crate::network::Network;
 use crate::settings;
 use crate::terms::{Branches, Identity, Scope, Terms, truthy};
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Where a variable's value is found: in the environment or in a file that stands for it.
-type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     pub client: ClientEnvironment,
     /// Deliver before the session's end returns: the machine may not outlive it.
     pub inline: bool,
+    pub network: Network,
     pub state: PathBuf,
     pub home: Option<PathBuf>,
     pub claude_config_dir: Option<String>,
@@ -111,6 +113,7 @@ impl Config {
             os_user: variable("USER").or_else(|| variable("USERNAME")).or_else(|| variable("LOGNAME")),
             client,
             inline,
+            network: Network::read(variable),
             state: PathBuf::new(),
             home: None,
             claude_config_dir: variable("CLAUDE_CONFIG_DIR"),

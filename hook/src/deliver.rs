@@ -1,6 +1,7 @@
 //! Delivery: offers what waits to each collector until nothing does, the time is up, or it says no.
 
 use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome, Refusal, Waiting};
+use crate::network::Network;
 use crate::outbox::{Batch, Offer, Outbox, versions};
 use crate::post::{Line, Reply};
 use crate::report::PARSER;
@@ -29,6 +30,7 @@ pub(crate) struct Terms<'a> {
     pub now: Timestamp,
     pub deadline: Instant,
     pub secret: &'a Secret,
+    pub network: &'a Network,
     /// Also ask each collector what it lacks.
     pub heal: bool,
 }
@@ -55,7 +57,7 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
         let mut run = Run {
             terms,
             to: &to,
-            line: Line::new(&to, terms.deadline),
+            line: Line::new(terms.network, &to, terms.deadline),
             collector,
             offers: HashMap::new(),
             queue: VecDeque::new(),

@@ -31,6 +31,7 @@ mod json;
 mod ledger;
 mod lines;
 mod log;
+mod network;
 mod outbox;
 mod overhead;
 mod places;

@@ -1,6 +1,7 @@
 //! One request to a collector, with a deadline, and what its answer means for the delivery.
 
 use crate::collector::Token;
+use crate::network::Network;
 use crate::scope::Destination;
 use meter::Answer;
 use serde::Deserialize;
@@ -29,7 +30,8 @@ pub(crate) enum Reply<T> {
 
 /// A connection to one collector that is kept for the whole delivery.
 pub(crate) struct Line<'a> {
-    agent: Agent,
+    network: &'a Network,
+    agent: Option<Agent>,
     to: &'a Destination,
     deadline: Instant,
     /// What the collector calls itself, from its last answer.
@@ -37,14 +39,9 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(crate) fn new(to: &'a Destination, deadline: Instant) -> Self {
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("cpvo-hook/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        Self { agent, to, deadline, version: String::new() }
+    /// Opens nothing yet: there may be nothing to say.
+    pub(crate) fn new(network: &'a Network, to: &'a Destination, deadline: Instant) -> Self {
+        Self { network, agent: None, to, deadline, version: String::new() }
     }
 
     /// Sends a batch of reports, already written as a JSON array.
@@ -79,8 +76,14 @@ impl<'a> Line<'a> {
         if left.is_zero() {
             return Reply::Failed("no time left".to_owned());
         }
-        let mut request = self
-            .agent
+        let agent = match &mut self.agent {
+            Some(agent) => agent,
+            none => match self.network.agent(&self.to.address) {
+                Ok(agent) => none.insert(agent),
+                Err(error) => return Reply::Failed(format!("{error:#}")),
+            },
+        };
+        let mut request = agent
             .post(self.to.address.join(route))
             .config()
             .timeout_global(Some(left.min(REQUEST_MAX)))

@@ -160,6 +160,7 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
             now: moment.now,
             deadline: moment.deadline,
             secret: &install.secret,
+            network: &config.network,
             heal: moment.heal,
         };
         let more = deliver::run(&mut ledger, &mut outbox, terms)?;

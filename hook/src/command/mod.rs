@@ -41,7 +41,8 @@ Environment (a repository's .claude/settings.json sets the first four in its `en
   CPVO_BILLING      api or subscription
   CPVO_DELIVER      inline: deliver before a session's end returns
   CPVO_STATE_DIR    where the ledger and the log are kept
-  CPVO_DISABLE=1    do nothing at all";
+  CPVO_DISABLE=1    do nothing at all
+  HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE (certificates to believe instead of the platform's) as everywhere";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

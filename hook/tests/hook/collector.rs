@@ -1,7 +1,10 @@
 //! The other end of the wire: a socket that keeps what it is sent and answers as a story asks.
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -55,6 +58,32 @@ pub(crate) fn applied(_: &Value) -> Value {
 
 impl Collector {
     pub(crate) fn start() -> Self {
+        Self::serving(std::convert::identity)
+    }
+
+    /// The same behind TLS, for `name`, and the certificate of who vouches for it.
+    pub(crate) fn start_https(name: &str) -> (Self, String) {
+        let issuer = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = params.self_signed(&issuer).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new([name.to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&key, &Issuer::new(params, issuer)).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config =
+            config.unwrap().with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key).unwrap();
+        let config = Arc::new(config);
+        let encrypted = move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            StreamOwned::new(connection, stream)
+        };
+        (Self::serving(encrypted), root.pem())
+    }
+
+    fn serving<S: Read + Write>(wrap: impl Fn(TcpStream) -> S + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -64,11 +93,11 @@ impl Collector {
             arrived: Condvar::new(),
             changed: Condvar::new(),
         });
-        let served = Arc::clone(&shared);
+        let (served, wrap) = (Arc::clone(&shared), Arc::new(wrap));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let served = Arc::clone(&served);
-                std::thread::spawn(move || serve(&stream, &served));
+                let (served, wrap) = (Arc::clone(&served), Arc::clone(&wrap));
+                std::thread::spawn(move || serve(wrap(stream), &served));
             }
         });
         Self { address, shared }
@@ -110,7 +139,7 @@ impl Collector {
     }
 }
 
-fn serve(stream: &TcpStream, shared: &Shared) {
+fn serve(stream: impl Read + Write, shared: &Shared) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = receive(&mut reader) {
         // the manner is fixed before anybody can know of the request
@@ -118,7 +147,7 @@ fn serve(stream: &TcpStream, shared: &Shared) {
         shared.requests.lock().unwrap().push(request.clone());
         shared.arrived.notify_all();
         let Some(answer) = answer(&request, manner, shared) else { return };
-        if (&*stream).write_all(answer.as_bytes()).is_err() {
+        if reader.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }
     }

@@ -7,6 +7,7 @@ mod client;
 mod collector;
 mod delivery;
 mod ending;
+mod network;
 mod privacy;
 mod reading;
 mod routing;
