@@ -2,14 +2,15 @@
 
 use crate::ledger::{Collector, Delivery, Key, Ledger, Outcome, Refusal, Waiting};
 use crate::network::Network;
-use crate::outbox::{Batch, Offer, Outbox, versions};
+use crate::outbox::{Batch, Offer, Outbox};
 use crate::post::{Line, Reply};
 use crate::report::PARSER;
 use crate::scope::Destination;
 use crate::secret::Secret;
+use crate::verdict::{self, Verdict};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{Answer, REPORTS_MAX, Rank, Retry, Status};
+use meter::{Answer, REPORTS_MAX, Rank};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -121,7 +122,7 @@ impl Run<'_> {
                 self.queue.clear();
             }
             match reply {
-                Reply::Taken(answers) if fits(&batch, &answers) => {
+                Reply::Taken(answers) if verdict::fits(&batch, &answers) => {
                     attempts = 0;
                     self.record(ledger, &batch, answers, summary)?;
                 }
@@ -195,7 +196,7 @@ impl Run<'_> {
         for (offer, answer) in batch.iter().zip(answers) {
             let Offer { key, seq, digest, .. } = offer;
             *self.offers.entry(key.clone()).or_default() += 1;
-            match self.judge(answer, offer) {
+            match verdict::judge(answer, offer, &self.collector, self.terms.now) {
                 Verdict::Keep(outcome, note) => {
                     match outcome {
                         Outcome::Done => {
@@ -220,48 +221,6 @@ impl Run<'_> {
             self.queue.clear();
         }
         Ok(())
-    }
-
-    fn judge(&self, answer: Answer, offer: &Offer) -> Verdict {
-        let said = answer.fault.as_ref().map(|fault| fault.message.clone()).unwrap_or_default();
-        match (answer.status, answer.fault, answer.stored_rank) {
-            (Status::Applied | Status::Same, _, _) => Verdict::Keep(Outcome::Done, String::new()),
-            (Status::Stale, _, Some(stored)) => self.overtake(stored, offer),
-            (Status::Stale, _, None) => Verdict::Keep(Outcome::Later, "stale without a rank".to_owned()),
-            (Status::Held, _, _) => Verdict::Keep(Outcome::Held, said),
-            (Status::Rejected, Some(fault), _) => match fault.retry {
-                Retry::Never => Verdict::Keep(Outcome::Refused, said),
-                Retry::Later => Verdict::Keep(Outcome::Later, said),
-                Retry::AfterUpgrade => Verdict::Keep(Outcome::Upgrade, versions(&self.collector) + &said),
-            },
-            (Status::Rejected, None, _) => {
-                Verdict::Keep(Outcome::Later, "rejected without a reason".to_owned())
-            }
-        }
-    }
-
-    /// A higher rank is stored: this ledger outranks it, unless what is stored is fuller or read by newer rules.
-    fn overtake(&self, stored: Rank, offer: &Offer) -> Verdict {
-        let own = Rank { parser: PARSER, epoch: self.collector.epoch, seq: offer.seq };
-        match () {
-            () if offer.partial || stored < own => Verdict::Keep(Outcome::Done, String::new()),
-            () if stored.parser > own.parser => {
-                let note = format!("{}a newer hook has sent this session", versions(&self.collector));
-                Verdict::Keep(Outcome::Upgrade, note)
-            }
-            () if stored.epoch == own.epoch => Verdict::Raise(stored.seq),
-            // outbidding it would lead to where no epoch is left for any ledger
-            () if stored.epoch > self.epoch_max() => {
-                let note = format!("stored under epoch {}, which lies in the future", stored.epoch);
-                Verdict::Keep(Outcome::Later, note)
-            }
-            () => Verdict::Epoch(stored.epoch),
-        }
-    }
-
-    /// Epochs are births of ledgers: a clock may be a day ahead.
-    fn epoch_max(&self) -> u64 {
-        u64::try_from(self.terms.now.as_second()).unwrap_or_default() + 86_400
     }
 
     /// Has the collector name what it lacks, and sends that.
@@ -357,23 +316,4 @@ impl Run<'_> {
         std::thread::sleep(pause);
         true
     }
-}
-
-enum Verdict {
-    Keep(Outcome, String),
-    /// The stored snapshot is of another ledger, born then.
-    Epoch(u64),
-    /// The stored snapshot of this ledger has that number.
-    Raise(u64),
-}
-
-/// Whether the answers are about the reports that were sent, in their order.
-fn fits(batch: &[Offer], answers: &[Answer]) -> bool {
-    let about = |(Offer { key, .. }, answer): (&Offer, &Answer)| {
-        let same = |said: &Option<String>, sent: &str| said.as_deref().is_none_or(|said| said == sent);
-        same(&answer.session_id, key.session.as_str())
-            && same(&answer.repo, key.repo.as_str())
-            && same(&answer.week, &key.week.to_string())
-    };
-    batch.len() == answers.len() && batch.iter().zip(answers).all(about)
 }

@@ -47,6 +47,7 @@ mod sweep;
 mod terms;
 mod totals;
 mod transcript;
+mod verdict;
 mod walk;
 mod work;
 
