@@ -20,6 +20,10 @@ const MISSING_SECONDS: i64 = 3600;
 /// Attempts of one delivery to reach a collector, the pause growing between them.
 const ATTEMPTS_MAX: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(1500);
+/// Deliveries that may fail in a row before the next one waits, how long it does then, and at most.
+const FAILURES_FREE: i64 = 3;
+const BACKOFF: Duration = Duration::from_mins(1);
+const BACKOFF_MAX: Duration = Duration::from_mins(30);
 /// What brings a delivery back whose credentials were refused.
 pub(crate) const UNTIL_CHANGED: &str = "nothing is sent until CPVO_URL or CPVO_TOKEN changes";
 /// A collector that answers the same report over and over is not asked a fourth time in one delivery.
@@ -32,6 +36,8 @@ pub(crate) struct Terms<'a> {
     pub deadline: Instant,
     pub secret: &'a Secret,
     pub network: &'a Network,
+    /// Somebody asked for it: waits that nobody imposed do not count.
+    pub asked: bool,
     /// Also ask each collector what it lacks.
     pub heal: bool,
 }
@@ -154,9 +160,15 @@ impl Run<'_> {
         if let Some(refusal) = ledger.refusal(&self.collector.origin, &credentials)? {
             return Ok(Some(format!("{}; {UNTIL_CHANGED}", refusal.words)));
         }
-        let seconds = self.collector.retry_at - self.terms.now.as_second();
+        let Collector { failures, failure, retry_at, .. } = &self.collector;
+        let seconds = retry_at - self.terms.now.as_second();
         let wait = (1..=3600).contains(&seconds);
-        Ok(wait.then(|| format!("asked for a pause of {seconds} more seconds")))
+        Ok(match failures {
+            0 => wait.then(|| format!("asked for a pause of {seconds} more seconds")),
+            _ if self.terms.asked => None,
+            _ => wait
+                .then(|| format!("{failures} deliveries failed ({failure}): the next in {seconds} seconds")),
+        })
     }
 
     /// The next reports to offer, and their JSON. What waits is looked up once, and again where the ledger moved on.
@@ -291,12 +303,19 @@ impl Run<'_> {
 
     fn wait(&mut self, ledger: &mut Ledger, wait: Duration) -> Result<String> {
         let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+        self.collector.failures = 0;
         self.collector.retry_at = self.terms.now.as_second().saturating_add(seconds);
-        self.fail(ledger, &format!("asked for a pause of {seconds} seconds"))
+        self.note_failure(ledger, &format!("asked for a pause of {seconds} seconds"))
     }
 
     fn fail(&mut self, ledger: &mut Ledger, words: &str) -> Result<String> {
         self.collector.failures += 1;
+        let wait = jittered(backoff(self.collector.failures)).as_secs();
+        self.collector.retry_at = self.terms.now.as_second().saturating_add_unsigned(wait);
+        self.note_failure(ledger, words)
+    }
+
+    fn note_failure(&mut self, ledger: &mut Ledger, words: &str) -> Result<String> {
         self.collector.failure_at = self.terms.now.as_second();
         words.clone_into(&mut self.collector.failure);
         // after a failure it is worth asking what arrived all the same
@@ -305,15 +324,58 @@ impl Run<'_> {
         Ok(words.to_owned())
     }
 
-    /// Waits before the next attempt, not as long as anybody else; `false` where no time is left for it.
+    /// Waits before the next attempt; `false` where no time is left for it.
     fn pause(&self, attempts: u32) -> bool {
-        let jitter = crate::secret::random::<1>().map_or(128, |[byte]| byte);
-        let pause = PAUSE * attempts * (128 + u32::from(jitter)) / 256;
+        let pause = jittered(PAUSE * attempts);
         let left = self.terms.deadline.saturating_duration_since(Instant::now());
         if pause >= left {
             return false;
         }
         std::thread::sleep(pause);
         true
+    }
+}
+
+/// How long no delivery is begun after so many that failed in a row. The first ones cost nothing: a collector that
+/// is started again gets what waits at the next start.
+fn backoff(failures: i64) -> Duration {
+    match failures - FAILURES_FREE {
+        ..0 => Duration::ZERO,
+        doublings => (BACKOFF * (1 << doublings.min(8))).min(BACKOFF_MAX),
+    }
+}
+
+/// Between half of it and half as much again: not as long as anybody else.
+fn jittered(pause: Duration) -> Duration {
+    let jitter = crate::secret::random::<1>().map_or(128, |[byte]| byte);
+    pause * (128 + u32::from(jitter)) / 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(failures: i64, minutes: u64) {
+        assert_eq!(backoff(failures), Duration::from_mins(minutes), "after {failures} failures");
+    }
+
+    #[test]
+    fn a_collector_that_keeps_failing_is_asked_ever_more_rarely() {
+        check(0, 0);
+        check(2, 0);
+        check(3, 1);
+        check(4, 2);
+        check(7, 16);
+        check(8, 30);
+        check(i64::MAX, 30);
+    }
+
+    #[test]
+    fn jitter_takes_or_adds_at_most_half() {
+        let pause = Duration::from_mins(1);
+        for _ in 0..100 {
+            assert!((pause / 2..pause * 3 / 2).contains(&jittered(pause)));
+        }
     }
 }

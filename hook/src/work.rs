@@ -30,7 +30,7 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
     }
     detach::yield_to_others();
     let deadline = Instant::now() + DELIVERY_MAX;
-    let moment = Moment { now, deadline, patience: Patience::Worker, heal: false };
+    let moment = Moment { now, deadline, patience: Patience::Worker, asked: false, heal: false };
     match work.job.as_str() {
         "sweep" => {
             started(&said, &stage, config, now)?;
@@ -88,7 +88,7 @@ pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp) -> Result<()>
     if stage.closed(config).is_some() {
         return Ok(());
     }
-    let moment = Moment { now, deadline, patience: Patience::Until(deadline), heal: false };
+    let moment = Moment { now, deadline, patience: Patience::Until(deadline), asked: false, heal: false };
     absorbed(said, config, moment)?;
     committed(said, config, moment)?;
     deliver_all(&stage, config, moment).map(drop)
@@ -141,6 +141,8 @@ pub(crate) struct Moment {
     pub now: Timestamp,
     pub deadline: Instant,
     pub patience: Patience,
+    /// A person asked for it.
+    pub asked: bool,
     pub heal: bool,
 }
 
@@ -161,6 +163,7 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
             deadline: moment.deadline,
             secret: &install.secret,
             network: &config.network,
+            asked: moment.asked,
             heal: moment.heal,
         };
         let more = deliver::run(&mut ledger, &mut outbox, terms)?;

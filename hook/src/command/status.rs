@@ -48,7 +48,7 @@ pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<ExitCod
     if status.closed.is_none()
         && let Some(ledger) = Ledger::open_existing(&config.state, Patience::Worker, now)?
     {
-        delivery(&mut status, &stage, config, &ledger)?;
+        delivery(&mut status, &stage, config, &ledger, now)?;
     }
     let stuck = !status.problems.is_empty() || !status.held.is_empty() || !status.set_aside.is_empty();
     let mut out = std::io::stdout().lock();
@@ -109,7 +109,13 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
 }
 
 /// What became of the deliveries.
-fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger) -> Result<()> {
+fn delivery(
+    status: &mut Status,
+    stage: &Stage,
+    config: &Config,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<()> {
     let install = Install::load(&config.state)?;
     let mut outbox = Outbox::new(config, &stage.scene, &install, ledger)?;
     for to in outbox.destinations(ledger)? {
@@ -121,7 +127,7 @@ fn delivery(status: &mut Status, stage: &Stage, config: &Config, ledger: &Ledger
         if !waiting.is_empty() {
             let repos: BTreeSet<&str> = waiting.iter().map(|waiting| waiting.key.repo.as_str()).collect();
             let refused = refusal.map(|refusal| refused(&collector, repos, &refusal));
-            status.problems.extend(refused.or_else(|| failure(&collector)));
+            status.problems.extend(refused.or_else(|| failure(&collector, now)));
         }
         for trouble in ledger.delivery_troubled(&collector.origin)? {
             if !outbox.goes(ledger, &trouble.key, &to)? {
@@ -149,10 +155,12 @@ fn refused(collector: &Collector, repos: BTreeSet<&str>, refusal: &Refusal) -> S
     format!("{origin} refused the token of {repos}{}: {words}; {UNTIL_CHANGED}", since(refusal.at))
 }
 
-fn failure(collector: &Collector) -> Option<String> {
-    let Collector { origin, failure, failure_at, .. } = collector;
-    let said = || format!("{origin}: the last delivery failed{}: {failure}", since(*failure_at));
-    (collector.failures > 0).then(said)
+fn failure(collector: &Collector, now: Timestamp) -> Option<String> {
+    let Collector { origin, failure, failure_at, retry_at, .. } = collector;
+    let next = instant(*retry_at).filter(|at| *at > now);
+    let again = next.map(|at| format!("; tried again from {at:.0} on")).unwrap_or_default();
+    let said = || format!("{origin}: the last delivery failed{}: {failure}{again}", since(*failure_at));
+    (collector.failures > 0 || next.is_some()).then(said)
 }
 
 fn since(seconds: i64) -> String {

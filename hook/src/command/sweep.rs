@@ -27,7 +27,7 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool, json: bool) -> Res
     })?;
     bar.finish_and_clear();
     let deadline = Instant::now() + DELIVERY_MAX;
-    let moment = Moment { now, deadline, patience: Patience::Worker, heal: true };
+    let moment = Moment { now, deadline, patience: Patience::Worker, asked: true, heal: true };
     let summary = work::deliver_all(&stage, config, moment)?;
     let swept = swept.map(|(swept, _)| swept);
     let text =

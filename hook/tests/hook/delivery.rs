@@ -104,6 +104,32 @@ fn a_pause_that_was_asked_for_is_kept() {
 }
 
 #[test]
+fn a_collector_that_keeps_failing_is_left_alone_for_a_while() {
+    let (collector, world, pay) = stage();
+    // the next start's work, in the foreground, and the requests that were ever made
+    let deliver = || {
+        world.hook(&pay, &["work", "sweep", "--session", ONE, "--folder", pay.to_str().unwrap()], "");
+        collector.requests().iter().filter(|request| request.path == "/v1/reports").count()
+    };
+    // a failure that is not tried again at once
+    collector.behave(raw("200 OK", "{\"results\":[]}"));
+    for _ in 0..5 {
+        deliver();
+    }
+    assert_eq!(deliver(), 3);
+    let status = world.json(&pay, &["status", "--json"]);
+    assert!(status["problems"][0].as_str().unwrap().contains("; tried again from "), "{status}");
+    // who asks is not kept waiting
+    world.sweep(&pay);
+    collector.behave(Manner::Rule(applied));
+    assert_eq!(deliver(), 4);
+    let ledger = rusqlite::Connection::open(world.state().join("ledger.db")).unwrap();
+    ledger.execute("UPDATE collector SET retry_at = retry_at - 1800", []).unwrap();
+    assert_eq!(deliver(), 5);
+    assert!(world.hook(&pay, &["status"], "").status.success());
+}
+
+#[test]
 fn a_request_that_is_too_large_is_halved() {
     let (collector, world, pay) = stage();
     collector.behave(raw("413 Too Large", ""));
