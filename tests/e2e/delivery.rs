@@ -5,14 +5,18 @@ use tests::front::Weather;
 use tests::transcript::{Transcript, tokens};
 use tests::wait::until;
 
+fn transcript(world: &World) -> Transcript {
+    Transcript::begin(&world.home, &world.repo.path)
+}
+
 fn ended(world: &World, output: u64) {
-    let mut session = Transcript::begin(&world.home, &world.repo.path);
+    let mut session = transcript(world);
     session.response(tokens(output));
     world.session_ends(&session);
 }
 
 fn started(world: &World) {
-    world.session_starts(&Transcript::begin(&world.home, &world.repo.path));
+    world.session_starts(&transcript(world));
 }
 
 /// Reports the hook says it has not yet delivered.
@@ -56,6 +60,32 @@ fn garbage_for_an_answer_loses_nothing() {
     front.turn(Weather::Fair);
     started(&world);
     world.await_stored(&[tokens(1)]);
+}
+
+#[test]
+fn a_collector_restored_from_an_old_backup_is_healed() {
+    let mut world = World::equipped();
+    let (mut long, mut short) = (transcript(&world), transcript(&world));
+    long.response(tokens(1));
+    short.response(tokens(2));
+    world.session_ends(&long);
+    world.session_ends(&short);
+    world.await_stored(&[tokens(1), tokens(2)]);
+    let backup = world.folder().join("backup");
+    world.collector.as_mut().unwrap().back_up(&backup);
+
+    // one session goes on, one is new, one is as the backup has it
+    long.response(tokens(4));
+    world.session_ends(&long);
+    ended(&world, 8);
+    let before = world.await_stored(&[tokens(1), tokens(2), tokens(4), tokens(8)]);
+    until("every answer", || (waiting(&world) == 0).then_some(()));
+    world.collector.as_mut().unwrap().restore(&backup);
+    world.await_stored(&[tokens(1), tokens(2)]);
+
+    world.hook(&world.repo.path, &["sweep"]).success();
+    let after = world.await_stored(&[tokens(1), tokens(2), tokens(4), tokens(8)]);
+    assert_eq!(before.to_string(), after.to_string());
 }
 
 #[test]

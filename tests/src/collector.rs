@@ -85,6 +85,26 @@ impl Collector {
         self.running = None;
     }
 
+    /// Copies the database as it is, with the server stopped meanwhile.
+    #[track_caller]
+    pub fn back_up(&mut self, to: &Path) {
+        self.stop();
+        fs::create_dir(to).expect("a folder for the backup");
+        copy_database(&self.folder, to);
+        self.serve();
+    }
+
+    /// Puts the database back as it was.
+    #[track_caller]
+    pub fn restore(&mut self, from: &Path) {
+        self.stop();
+        for file in database_files(&self.folder) {
+            fs::remove_file(file).expect("the database removed");
+        }
+        copy_database(from, &self.folder);
+        self.serve();
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.listen)
     }
@@ -121,5 +141,20 @@ impl Collector {
             "" => Vec::new(),
             rows => serde_json::from_str(rows).unwrap_or_else(|error| panic!("{query}: {error}: {rows}")),
         }
+    }
+}
+
+/// A SQLite database with what belongs to it.
+fn database_files(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).expect("a folder").flatten().map(|file| file.path());
+    files
+        .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("cpvo.db")))
+        .collect()
+}
+
+#[track_caller]
+fn copy_database(from: &Path, to: &Path) {
+    for file in database_files(from) {
+        fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("a copy of the database");
     }
 }
