@@ -1,6 +1,6 @@
 //! Reading one transcript from where the ledger left off.
 
-use crate::ledger::{Cursor, Known, Ledger};
+use crate::ledger::{Cursor, Known, Ledger, Look};
 use crate::lines;
 use crate::reading::{Folders, Reading};
 use crate::walk::Transcript;
@@ -12,12 +12,18 @@ use std::io::{Read, Seek, SeekFrom};
 /// How much of a file's beginning tells it from another.
 const HEAD_BYTES: u64 = 1024;
 
-/// Whether the file changed since `known` was written.
-pub(crate) fn is_new(file: &Transcript, known: Option<&Known>) -> bool {
-    known.is_none_or(|Known { cursor, .. }| {
-        (cursor.device, cursor.inode, cursor.size, cursor.modified)
-            != (file.device, file.inode, file.size, file.modified)
-    })
+/// Whether the file changed since it looked like `known`.
+pub(crate) fn is_new(file: &Transcript, known: Option<Look>) -> bool {
+    let Transcript { device, inode, size, modified, .. } = *file;
+    known != Some(Look { device, inode, size, modified })
+}
+
+/// How far the file was read, where it lies or where it lay before.
+pub(crate) fn known(ledger: &Ledger, file: &Transcript) -> Result<Option<Known>> {
+    match ledger.file(&file.path)? {
+        Some(known) => Ok(Some(known)),
+        None => moved(ledger, file),
+    }
 }
 
 /// Reads what is new in `file`; `None` where no session can be told.
@@ -81,7 +87,7 @@ fn head(file: &mut File, bytes: u64) -> Result<u64> {
 }
 
 /// The cursor of a file that moved: of the same name and beginning, and no longer where it was.
-pub(crate) fn moved(ledger: &Ledger, file: &Transcript) -> Result<Option<Known>> {
+fn moved(ledger: &Ledger, file: &Transcript) -> Result<Option<Known>> {
     let Some(candidates) = Some(ledger.file_named(&file.path)?).filter(|candidates| !candidates.is_empty())
     else {
         return Ok(None);

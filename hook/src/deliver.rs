@@ -12,6 +12,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use meter::{Answer, REPORTS_MAX, Rank};
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const MISSING_MAX: usize = 4096;
@@ -79,7 +80,7 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
 }
 
 /// The collectors to ask what they lack: decided before any is asked, as one may be asked with several tokens.
-fn due(ledger: &Ledger, all: &[Destination], terms: Terms) -> Result<BTreeSet<String>> {
+fn due(ledger: &Ledger, all: &[Rc<Destination>], terms: Terms) -> Result<BTreeSet<String>> {
     let mut due = BTreeSet::new();
     for to in all {
         let asked_at = ledger.collector(to.address.origin())?.asked_at;
@@ -242,12 +243,8 @@ impl Run<'_> {
         outbox: &mut Outbox,
         summary: &mut Summary,
     ) -> Result<Option<String>> {
-        let mut done = Vec::new();
-        for (key, seq) in ledger.delivery_done(&self.collector.origin)? {
-            if outbox.goes(ledger, &key, self.to)? {
-                done.push((key, seq));
-            }
-        }
+        let mut done = ledger.delivery_done(&self.collector.origin)?;
+        done.retain(|(key, _)| outbox.goes(key, self.to));
         for keys in done.chunks(MISSING_MAX) {
             let asked: Vec<_> = keys.iter().map(|(key, seq)| {
                 let rank = Rank { parser: PARSER, epoch: self.collector.epoch, seq: *seq };

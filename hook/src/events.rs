@@ -150,11 +150,8 @@ fn session_read(
 ) -> Result<Vec<(Option<Known>, Reading)>> {
     let mut readings = Vec::new();
     for file in walk::session(&said.transcript_path, &said.session_id) {
-        let known = match ledger.file(&file.path)? {
-            Some(known) => Some(known),
-            None => absorb::moved(ledger, &file)?,
-        };
-        if absorb::is_new(&file, known.as_ref())
+        let known = absorb::known(ledger, &file)?;
+        if absorb::is_new(&file, known.as_ref().map(Known::look))
             && let Some(reading) = absorb::read(&file, known.as_ref(), since, places)?
         {
             readings.push((known, reading));

@@ -10,6 +10,8 @@ use crate::scope::{Destination, Routes, Scene};
 use anyhow::Result;
 use meter::{Developer, Hour, PriceBook, Quality, REPORTS_MAX, Repo, Report, SessionId};
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::rc::Rc;
 
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
@@ -36,8 +38,11 @@ pub(crate) struct Outbox<'a> {
     scene: &'a Scene,
     install: &'a Install,
     routes: Routes<'a>,
+    /// The checkouts each session stood in, as of the snapshot `seq` of the ledger.
+    roots: HashMap<(String, String), Vec<PathBuf>>,
+    seq: Option<u64>,
     /// By session and repository.
-    found: HashMap<(SessionId, Repo), Option<Destination>>,
+    found: HashMap<(SessionId, Repo), Option<Rc<Destination>>>,
     /// Which checkouts keep sessions from being sent.
     pub conflicts: BTreeSet<String>,
     identities: Identities<'a>,
@@ -46,24 +51,40 @@ pub(crate) struct Outbox<'a> {
 }
 
 impl<'a> Outbox<'a> {
-    pub(crate) fn new(
-        config: &'a Config,
-        scene: &'a Scene,
-        install: &'a Install,
-        ledger: &Ledger,
-    ) -> Result<Self> {
-        let routes = Routes::new(config, scene, ledger.folder_roots()?);
-        let identities = Identities::new(config, &scene.folder);
-        let (found, conflicts) = (HashMap::new(), BTreeSet::new());
-        Ok(Self { config, scene, install, routes, found, conflicts, identities, prices: None })
+    pub(crate) fn new(config: &'a Config, scene: &'a Scene, install: &'a Install) -> Self {
+        Self {
+            config,
+            scene,
+            install,
+            routes: Routes::new(config, scene, HashMap::new()),
+            roots: HashMap::new(),
+            seq: None,
+            found: HashMap::new(),
+            conflicts: BTreeSet::new(),
+            identities: Identities::new(config, &scene.folder),
+            prices: None,
+        }
+    }
+
+    /// Looks up where sessions stood, where the ledger moved on since.
+    fn refresh(&mut self, ledger: &Ledger) -> Result<()> {
+        let seq = Some(ledger.report_seq()?);
+        if self.seq != seq {
+            self.routes = Routes::new(self.config, self.scene, ledger.folder_roots()?);
+            self.roots = ledger.session_roots()?;
+            self.found.clear();
+            self.seq = seq;
+        }
+        Ok(())
     }
 
     /// Every collector some report goes to, as often as there are terms to send under.
-    pub(crate) fn destinations(&mut self, ledger: &Ledger) -> Result<Vec<Destination>> {
+    pub(crate) fn destinations(&mut self, ledger: &Ledger) -> Result<Vec<Rc<Destination>>> {
         ledger.at_once(|| {
+            self.refresh(ledger)?;
             let mut found = Vec::new();
-            for (key, _) in ledger.report_all()? {
-                let Some(destination) = self.route(ledger, &key)? else { continue };
+            for (session, repo) in ledger.report_stands()? {
+                let Some(destination) = self.route(&session, &repo) else { continue };
                 if !found.contains(&destination) {
                     found.push(destination);
                 }
@@ -72,25 +93,25 @@ impl<'a> Outbox<'a> {
         })
     }
 
-    /// Where the report of `key` goes.
-    fn route(&mut self, ledger: &Ledger, key: &Key) -> Result<Option<Destination>> {
-        let place = (key.session.clone(), key.repo.clone());
-        if let Some(found) = self.found.get(&place) {
-            return Ok(found.clone());
+    /// Where the reports of a session about a repository go.
+    fn route(&mut self, session: &SessionId, repo: &Repo) -> Option<Rc<Destination>> {
+        let stand = (session.clone(), repo.clone());
+        if let Some(found) = self.found.get(&stand) {
+            return found.clone();
         }
-        let terms = self.routes.of(&key.repo, ledger.session_roots(key)?);
-        let terms = terms.unwrap_or_else(|conflict| {
+        let roots = self.roots.get(&(session.to_string(), repo.to_string())).cloned().unwrap_or_default();
+        let terms = self.routes.of(repo, roots).unwrap_or_else(|conflict| {
             self.conflicts.insert(conflict);
             None
         });
-        let found = terms.and_then(Destination::of);
-        self.found.insert(place, found.clone());
-        Ok(found)
+        let found = terms.and_then(Destination::of).map(Rc::new);
+        self.found.insert(stand, found.clone());
+        found
     }
 
     /// Whether the report of `key` goes there.
-    pub(crate) fn goes(&mut self, ledger: &Ledger, key: &Key, to: &Destination) -> Result<bool> {
-        Ok(self.route(ledger, key)?.as_ref() == Some(to))
+    pub(crate) fn goes(&mut self, key: &Key, to: &Destination) -> bool {
+        self.route(&key.session, &key.repo).is_some_and(|found| *found == *to)
     }
 
     /// The reports for `to` that `collector` has not acknowledged as they are, oldest first.
@@ -100,11 +121,12 @@ impl<'a> Outbox<'a> {
         collector: &Collector,
         to: &Destination,
     ) -> Result<VecDeque<Waiting>> {
+        self.refresh(ledger)?;
         let mut mine = VecDeque::new();
         for waiting in ledger.report_waiting(&collector.origin, &versions(collector))? {
             let Waiting { key, made, developer, .. } = &waiting;
             let early = to.terms.since.is_some_and(|since| key.week.end() <= since);
-            if !self.goes(ledger, key, to)? || early && !made {
+            if early && !made || !self.goes(key, to) {
                 continue;
             }
             let developer = self.developer(developer.as_ref());
@@ -198,7 +220,7 @@ impl<'a> Outbox<'a> {
         for key in &account.keys {
             let part = ledger.content(key, None)?;
             let empty = part.rows.is_empty() && part.quality.lines == 0;
-            whole &= empty || self.goes(ledger, key, to)?;
+            whole &= empty || self.goes(key, to);
             whole &= part.started_at.is_none_or(|at| to.terms.since.is_none_or(|since| at >= since));
             quality.interrupted += part.quality.interrupted;
             quality.unknown_usage += part.quality.unknown_usage;

@@ -87,10 +87,10 @@ pub(crate) fn run(
     let (mut files, troubles) = walk::find(&roots(reader.config));
     let mut swept = Swept { troubles, ..Swept::default() };
     let since = reader.since(ledger)?;
-    let known = ledger.file_all()?;
+    let looks = ledger.file_looks()?;
     let from = since.map_or(0, Timestamp::as_nanosecond);
     files.retain(|file| {
-        absorb::is_new(file, known.get(&text(&file.path))) && i128::from(file.modified) >= from
+        absorb::is_new(file, looks.get(&text(&file.path)).copied()) && i128::from(file.modified) >= from
     });
     // an original was finished before its copies
     files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
@@ -100,10 +100,7 @@ pub(crate) fn run(
         if swept.bytes >= bounds.bytes || started.elapsed() >= bounds.time {
             break;
         }
-        let known = match known.get(&text(&file.path)) {
-            Some(known) => Some(known.clone()),
-            None => absorb::moved(ledger, &file)?,
-        };
+        let known = absorb::known(ledger, &file)?;
         match reader.read(&file, known.as_ref(), since) {
             Ok(Some(reading)) => {
                 swept.files += 1;
@@ -197,10 +194,13 @@ impl<'a> Reader<'a> {
             ledger.meta_set("since", &bound.to_string())?;
         }
         let developers = self.terms.developers.join(",");
-        if ledger.meta("developers")?.is_some_and(|before| before != developers) {
+        let before = ledger.meta("developers")?;
+        if before.as_ref().is_some_and(|before| *before != developers) {
             ledger.file_forget_all(true)?;
         }
-        ledger.meta_set("developers", &developers)?;
+        if before.as_ref() != Some(&developers) {
+            ledger.meta_set("developers", &developers)?;
+        }
         Ok(Some(bound))
     }
 }

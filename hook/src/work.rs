@@ -152,7 +152,7 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
     let mut ledger = Ledger::open(&config.state, moment.patience, moment.now)?;
     let install = Install::load(&config.state)?;
     let mut summary = Summary::default();
-    let mut outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
+    let mut outbox = Outbox::new(config, &stage.scene, &install);
     // a collector that refuses every snapshot for a higher one must not keep this going
     for _ in 0..PASSES_MAX {
         let before = ledger.meta("seq")?;
@@ -178,7 +178,6 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
         if ledger.meta("seq")? == before || !summary.troubles.is_empty() {
             break;
         }
-        outbox = Outbox::new(config, &stage.scene, &install, &ledger)?;
     }
     ledger.checkpoint()?;
     Ok(summary)

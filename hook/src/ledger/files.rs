@@ -27,6 +27,15 @@ pub(crate) struct Cursor {
     pub skipped: bool,
 }
 
+/// What tells a file that changed from one that did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub device: u64,
+    pub inode: u64,
+    pub size: u64,
+    pub modified: i64,
+}
+
 /// A cursor the ledger has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -34,14 +43,26 @@ pub(crate) struct Known {
     pub cursor: Cursor,
 }
 
+impl Known {
+    pub(crate) fn look(&self) -> Look {
+        let Cursor { device, inode, size, modified, .. } = self.cursor;
+        Look { device, inode, size, modified }
+    }
+}
+
 const COLUMNS: &str = "id, path, device, inode, size, modified, offset, head_bytes, head, at, cwd, skipped";
 
 impl Ledger {
-    /// Every cursor, by path as [`text`] writes it.
-    pub(crate) fn file_all(&self) -> Result<HashMap<String, Known>> {
-        let mut select = self.db.prepare(&format!("SELECT {COLUMNS} FROM file"))?;
-        let files = select.query_map([], known)?.map(|file| file.map(|file| (text(&file.cursor.path), file)));
-        Ok(files.collect::<Result<_, _>>()?)
+    /// What every file looked like when it was last read, by path as [`text`] writes it.
+    pub(crate) fn file_looks(&self) -> Result<HashMap<String, Look>> {
+        let mut select = self.db.prepare("SELECT path, device, inode, size, modified FROM file")?;
+        let looks = select.query_map([], |row| {
+            let number = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
+            let look =
+                Look { device: number(1)?, inode: number(2)?, size: number(3)?, modified: row.get(4)? };
+            Ok((row.get(0)?, look))
+        })?;
+        Ok(looks.collect::<Result<_, _>>()?)
     }
 
     pub(crate) fn file(&self, path: &Path) -> Result<Option<Known>> {

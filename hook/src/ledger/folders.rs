@@ -1,6 +1,6 @@
 //! Where each repository was seen on this machine.
 
-use super::{Key, Ledger};
+use super::Ledger;
 use anyhow::Result;
 use meter::Repo;
 use rusqlite::Connection;
@@ -27,15 +27,19 @@ impl Ledger {
         Ok(folders)
     }
 
-    /// The working trees of its repository the session stood in.
-    pub(crate) fn session_roots(&self, key: &Key) -> Result<Vec<PathBuf>> {
-        let mut select = self.db.prepare_cached(
-            "SELECT DISTINCT root FROM session_folder JOIN folder ON folder.path = session_folder.folder
-             WHERE session = ?1 AND repo = ?2 ORDER BY root",
+    /// The working trees each session stood in, by session and repository as the tables keep them.
+    pub(crate) fn session_roots(&self) -> Result<HashMap<(String, String), Vec<PathBuf>>> {
+        let mut select = self.db.prepare(
+            "SELECT DISTINCT session, repo, root FROM session_folder JOIN folder ON folder.path = session_folder.folder
+             ORDER BY session, repo, root",
         )?;
-        let place = [key.session.as_str(), key.repo.as_str()];
-        let roots = select.query_map(place, |row| Ok(PathBuf::from(row.get::<_, String>(0)?)))?;
-        Ok(roots.collect::<Result<_, _>>()?)
+        let mut rows = select.query([])?;
+        let mut roots: HashMap<_, Vec<PathBuf>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let root = PathBuf::from(row.get::<_, String>(2)?);
+            roots.entry((row.get(0)?, row.get(1)?)).or_default().push(root);
+        }
+        Ok(roots)
     }
 
     /// The working trees of each repository.

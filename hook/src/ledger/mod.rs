@@ -18,7 +18,7 @@ mod store;
 pub(crate) use collectors::{Collector, Delivery, Outcome, Refusal};
 pub(crate) use commits::{MadeCommit, Trail};
 pub(crate) use contents::Content;
-pub(crate) use files::{Cursor, Known, text};
+pub(crate) use files::{Cursor, Known, Look, text};
 pub(crate) use folders::Folder;
 pub(crate) use reports::{Key, Waiting};
 pub(crate) use sessions::{Event, Session};

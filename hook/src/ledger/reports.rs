@@ -111,6 +111,19 @@ impl Ledger {
         Ok(reports)
     }
 
+    /// The sessions there are reports of, with each of their repositories.
+    pub(crate) fn report_stands(&self) -> Result<Vec<(SessionId, Repo)>> {
+        let mut select = self.db.prepare("SELECT DISTINCT session, repo FROM report")?;
+        let mut rows = select.query([])?;
+        let mut stands = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (session, repo): (String, String) = (row.get(0)?, row.get(1)?);
+            // what is no name goes nowhere
+            stands.extend(session.parse().ok().zip(repo.parse().ok()));
+        }
+        Ok(stands)
+    }
+
     /// One bad key must not hold up all others.
     pub(super) fn readable<T>(&self, key: Result<T>) -> Option<T> {
         let skip = |error: &anyhow::Error| {
@@ -127,9 +140,10 @@ impl Ledger {
             "SELECT report.session, report.repo, report.week, report.seq, session.developer,
                  coalesce(delivery.state = 'done', FALSE),
                  CASE WHEN delivery.state IN ('done', 'held', 'refused') THEN delivery.digest END
-             FROM report LEFT JOIN session ON session.id = report.session
+             FROM report
              LEFT JOIN delivery ON delivery.origin = ?1 AND delivery.session = report.session
                  AND delivery.repo = report.repo AND delivery.week = report.week
+             LEFT JOIN session ON session.id = report.session
              WHERE delivery.current IS NULL OR delivery.current < report.seq OR delivery.state = 'later'
                  OR (delivery.state = 'upgrade' AND substr(delivery.note, 1, length(?2)) <> ?2)
              ORDER BY report.seq, report.session, report.repo, report.week",
