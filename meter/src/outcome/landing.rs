@@ -76,11 +76,19 @@ fn merge(subject: &str, body: &str) -> Option<Landing> {
         return landing(Some(leading(rest)?), branch.map(|(_, branch)| branch.trim()), None);
     }
     if let Some(rest) = subject.strip_prefix("Merge #").or_else(|| subject.strip_prefix("Merged PR ")) {
-        return landing(Some(leading(rest)?), None, rest.split_once(": ").map(|(_, title)| title));
+        let number = leading(rest)?;
+        let given = rest.split_once(": ").map(|(_, title)| title);
+        return landing(Some(number), None, given.or_else(|| queued(first_line?, number)));
     }
     let rest = subject.strip_prefix("Merged in ")?;
     let (branch, number) = rest.split_once(" (pull request #")?;
     landing(Some(leading(number)?), Some(branch), None)
+}
+
+/// The title in `7: title r=ben a=ana`, as bors lists what it merges.
+fn queued(line: &str, number: u64) -> Option<&str> {
+    let rest = line.strip_prefix(&format!("{number}: "))?;
+    Some(rest.split_once(" r=").map_or(rest, |(title, _)| title))
 }
 
 fn is_see(line: &str) -> bool {
@@ -128,7 +136,7 @@ mod tests {
         check("Merge branch 'x' into 'main'\n\nAdd x\n\nSee merge request acme/pay!7", 7, "Add x", "x");
         check("Merge branch 'x' into 'main'\n\nSee merge request !7", 7, "Merge branch 'x' into 'main'", "x");
         check("Auto merge of #7 - ana:x, r=ben\n\nAdd x", 7, "Add x", "x");
-        check("Merge #7\n\n7: Add x r=ben", 7, "7: Add x r=ben", "");
+        check("Merge #7\n\n7: Add x r=ben a=ana", 7, "Add x", "");
         check("Merge #7: Add x", 7, "Add x", "");
         check("Merged PR 7: Add x", 7, "Add x", "");
         check("Merged in x (pull request #7)\n\nAdd x", 7, "Add x", "x");

@@ -128,6 +128,10 @@ pub fn judge(changes: &[Change]) -> Judged {
         let targets = if change.is_excluded { Vec::new() } else { known.targets(changes, by) };
         let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
         for (target, mention) in targets {
+            let in_passing = matches!(mention.rule, Rule::Commit | Rule::Title) && !change.is_repair;
+            if in_passing && apart(change, &changes[target]) {
+                continue;
+            }
             let again = mention.again || judged.natures[target] == Nature::Revert;
             let kind = if again { Kind::Reland } else { Kind::Revert };
             if again && change.is_repair {
@@ -144,6 +148,12 @@ pub fn judge(changes: &[Change]) -> Judged {
     }
     judged.reverts.sort_by_key(|revert| (revert.target, revert.by));
     judged
+}
+
+/// Neither touches a file of the other: what one says it took back in passing, such as in the messages that a
+/// squash keeps, is not in what it landed.
+fn apart(one: &Change, other: &Change) -> bool {
+    !one.files.is_empty() && !other.files.is_empty() && one.files.is_disjoint(&other.files)
 }
 
 impl Judged {
@@ -374,6 +384,21 @@ mod tests {
         assert!(judge(&changes).reverts[0].partial);
         let part = history(&[(0, "Add x (#1)"), (1, "Undo\n\nThis partially reverts #1")]);
         assert!(judge(&part).reverts[0].partial);
+    }
+
+    #[test]
+    fn what_a_squash_took_back_on_its_way_did_not_land() {
+        let said = format!("Add y (#2)\n\n* Revert \"Add x\"\n\nThis reverts commit {:040x}.", 0xa00_0000);
+        let mut changes = history(&[(0, "Add x (#1)"), (1, &said)]);
+        assert_eq!(judge(&changes).reverts.len(), 1);
+        changes[1].files = BTreeSet::from(["y.rs".to_owned()]);
+        assert!(judge(&changes).reverts.is_empty());
+        let title = Target::Title { text: "Add x".to_owned(), cut: false };
+        changes[1].mentions =
+            vec![Mention { rule: Rule::Title, target: title, again: false, partial: false }];
+        assert!(judge(&changes).reverts.is_empty(), "another change of this name");
+        changes[1].is_repair = true;
+        assert_eq!(judge(&changes).reverts.len(), 1, "files were renamed in between");
     }
 
     #[test]

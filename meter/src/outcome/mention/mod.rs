@@ -64,7 +64,7 @@ pub struct Words {
 pub fn words(message: &str, repo: &Repo) -> Words {
     let (subject, body) = subject_and_body(message);
     let mut mentions = Vec::new();
-    prose(&subject, repo, &mut mentions);
+    prose(without_own(&subject), repo, &mut mentions);
     let repeated = repeated(&subject);
     let is_repair = !mentions.is_empty() || repeated.as_ref().is_some_and(|repeated| repeated.is_form);
     mentions.extend(repeated.iter().flat_map(Repeated::mentions));
@@ -111,7 +111,7 @@ fn verb(word: &str) -> Option<Verb> {
     }
 }
 
-const QUOTES: [(char, char); 4] = [('"', '"'), ('“', '”'), ('\'', '\''), ('`', '`')];
+const QUOTES: [(char, char); 3] = [('"', '"'), ('“', '”'), ('\'', '\'')];
 
 /// What a subject repeats of its target; exactly one layer is taken off.
 struct Repeated<'a> {
@@ -135,8 +135,12 @@ fn quoted(subject: &str) -> Option<Repeated<'_>> {
         if let Some(verb) = verb(word) {
             let (open, close) = QUOTES.into_iter().find(|(open, _)| rest.starts_with(*open))?;
             let inner = &rest[open.len_utf8()..];
-            let closed = inner.rfind(close).map(|end| &inner[..end]);
-            let text = closed.unwrap_or(inner);
+            let closed = inner.rfind(close).map(|end| (&inner[..end], &inner[end + close.len_utf8()..]));
+            // what is quoted is the title only where nothing but numbers follow
+            if closed.is_some_and(|(_, rest)| !rest.split_whitespace().all(|word| behind(word).is_some())) {
+                return None;
+            }
+            let text = closed.map_or(inner, |(text, _)| text);
             let cut = closed.is_none() || uncut(text).is_some();
             return Some(Repeated { verb, text: uncut(text).unwrap_or(text), cut, is_form: true });
         }

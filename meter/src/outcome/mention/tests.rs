@@ -72,6 +72,7 @@ fn requests_are_referred_to() {
 fn titles_are_repeated_with_and_without_their_number() {
     check("Revert \"Add x (#12)\"", &["number #12"]);
     check("Revert \"Add x (#12)\" (#14)", &["number #12"]);
+    check("Revert \"Add x (#12)\" (#14) (#16)", &["number #12"]);
     check("Revert \"Merge pull request #12 from acme/x\"", &["number #12"]);
     check("revert(api): add x (#12) (#14)", &["number #12"]);
     check("revert: add x (!12) (!14)", &["number #12"]);
@@ -120,6 +121,7 @@ fn what_only_looks_like_it_says_nothing() {
         "x\n\n> Reverts #12",
         "x\n\n```\nReverts #12\n```",
         "x\n\n* Revert \"Add y (#12)\"",
+        "ci(reverts): allow fast reverts (#12)",
         "x\n\nReverts the default to 1234567",
         "x\n\nreverting decade defaced",
     ] {
@@ -138,6 +140,9 @@ fn a_repair_says_so_in_its_subject() {
         ("Revert to the old way", false),
         ("Add x (take 2)", false),
         ("Add a revert button", false),
+        ("ci(reverts): allow fast reverts (#12)", false),
+        ("Revert `pay.toml` changes on Ctrl-C (#12)", false),
+        ("Revert \"x\" to what it was (#12)", false),
         ("Add x\n\nReverts #12", false),
     ] {
         assert_eq!(words(subject, &repo()).is_repair, is_repair, "{subject}");
