@@ -13,7 +13,7 @@ use crate::store::policy::policy_list;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::Repo;
-use meter::outcome::{Change, Nature, State, Tally, branch_words, judge, words};
+use meter::outcome::{Change, Judged, Nature, State, Tally, branch_words, judge, words};
 use std::fs;
 use std::io::{Write, stdout};
 
@@ -79,8 +79,14 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
             change_judge(db, repo, &one.sha, &judgement)?;
         }
         for revert in judged.of(index) {
-            let in_window = changes[revert.by].merged_at < held.policy.window_ends(one.shipped_at);
-            revert_add(db, repo, &Found { target: one, by: &stored[revert.by], revert, in_window })?;
+            let found = Found {
+                target: one,
+                by: &stored[revert.by],
+                revert,
+                in_window: Judged::in_window(&changes, revert, held.policy),
+                disqualifies: judged.disqualifies(&changes, revert, held.policy),
+            };
+            revert_add(db, repo, &found)?;
         }
         states.push(state);
     }

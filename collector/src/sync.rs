@@ -274,6 +274,21 @@ members = [{ email = "ana@acme.example" }]
     }
 
     #[test]
+    fn what_is_no_attempt_is_never_disqualified() {
+        let (_folder, repository, source) = repository();
+        repository.git(&["config", "user.email", "49699333+dependabot[bot]@users.noreply.github.com"]);
+        repository.commit_at(&day(2), "Bump y (#1)");
+        repository.git(&["config", "--unset", "user.email"]);
+        repository.commit_at(&day(3), "Revert \"Bump y (#1)\" (#2)");
+        on_both(|db| {
+            sync(db, &source, now()).unwrap();
+            judge_at(db, &source, "2026-11-25T12:00:00Z");
+            assert_eq!(rows(db, REVERTS), ["1|revert|number|0|1"]);
+            assert!(rows(db, "SELECT * FROM disqualification").is_empty());
+        });
+    }
+
+    #[test]
     fn a_change_is_its_repositorys_else_its_authors() {
         let (_folder, repository, source) = repository();
         repository.git(&["config", "user.email", "stranger@acme.example"]);

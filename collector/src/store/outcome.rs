@@ -4,7 +4,7 @@ use super::db::{Db, Row, Value, values};
 use super::people::person_find;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::{Kind, Revert};
+use meter::outcome::Revert;
 use meter::{Developer, Hour, Repo};
 use std::collections::BTreeMap;
 
@@ -143,11 +143,12 @@ pub(crate) struct Found<'a> {
     pub by: &'a Stored,
     pub revert: &'a Revert,
     pub in_window: bool,
+    pub disqualifies: bool,
 }
 
-/// Stores it; within the window it disqualifies.
+/// Stores it, and whether it is why its target is no outcome.
 pub(crate) fn revert_add(db: &mut Db, repo: &Repo, found: &Found) -> Result<()> {
-    let Found { target, by, revert, in_window } = found;
+    let Found { target, by, revert, in_window, disqualifies } = found;
     let (rule, at) = (revert.rule.as_str(), by.merged_at.to_string());
     let mut row: Vec<Value> =
         values![repo.as_str(), &target.sha, &by.sha, rule, revert.kind.as_str(), revert.partial].into();
@@ -157,7 +158,7 @@ pub(crate) fn revert_add(db: &mut Db, repo: &Repo, found: &Found) -> Result<()> 
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         &row,
     )?;
-    if *in_window && revert.kind == Kind::Revert {
+    if *disqualifies {
         db.execute(
             "INSERT INTO disqualification (repo, sha, kind, rule, by_sha, happened_at)
              VALUES ($1, $2, 'revert', $3, $4, $5)",

@@ -159,25 +159,34 @@ fn apart(one: &Change, other: &Change) -> bool {
 impl Judged {
     /// What became of a change by `at`.
     pub fn state(&self, changes: &[Change], index: usize, policy: Policy, at: Timestamp) -> State {
-        let change = &changes[index];
-        if change.is_excluded || self.natures[index] == Nature::Revert {
+        if !self.is_attempt(changes, index) {
             return State::Excluded;
         }
-        let counts =
-            |revert: &&Revert| changes[revert.by].merged_at <= at && self.counts(changes, revert, policy);
-        if self.of(index).iter().find(counts).is_some() {
+        let by_then = |revert: &Revert| changes[revert.by].merged_at <= at;
+        if self.of(index).iter().any(|revert| by_then(revert) && self.disqualifies(changes, revert, policy)) {
             State::Disqualified
-        } else if at >= policy.decided_at(change.shipped_at) {
+        } else if at >= policy.decided_at(changes[index].shipped_at) {
             State::Verified
         } else {
             State::Pending
         }
     }
 
-    /// Whether a revert came within the window. One that a wrong clock puts before its target came at once.
-    pub fn counts(&self, changes: &[Change], revert: &Revert, policy: Policy) -> bool {
-        let window_ends = policy.window_ends(changes[revert.target].shipped_at);
-        revert.kind == Kind::Revert && changes[revert.by].merged_at < window_ends
+    /// Whether it came within the window. What a wrong clock puts before its target came at once.
+    pub fn in_window(changes: &[Change], revert: &Revert, policy: Policy) -> bool {
+        changes[revert.by].merged_at < policy.window_ends(changes[revert.target].shipped_at)
+    }
+
+    /// Whether it is why its target is no outcome.
+    pub fn disqualifies(&self, changes: &[Change], revert: &Revert, policy: Policy) -> bool {
+        revert.kind == Kind::Revert
+            && self.is_attempt(changes, revert.target)
+            && Self::in_window(changes, revert, policy)
+    }
+
+    /// Whether a change is an attempt at an outcome at all.
+    fn is_attempt(&self, changes: &[Change], index: usize) -> bool {
+        !changes[index].is_excluded && self.natures[index] != Nature::Revert
     }
 
     /// All that was done to a change.
