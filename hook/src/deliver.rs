@@ -7,6 +7,7 @@ use crate::post::{Line, Reply};
 use crate::report::PARSER;
 use crate::scope::Destination;
 use crate::secret::Secret;
+use crate::totals::{self, ByDay};
 use crate::verdict::{self, Verdict};
 use anyhow::Result;
 use jiff::Timestamp;
@@ -48,8 +49,8 @@ pub(crate) struct Terms<'a> {
 pub(crate) struct Summary {
     /// Reports a collector took.
     pub taken: Vec<Key>,
-    /// The responses they count.
-    pub requests: u64,
+    /// What they count.
+    pub sent: ByDay,
     pub refused: u64,
     /// What stood in the way, one sentence for each collector.
     pub troubles: Vec<String>,
@@ -214,7 +215,7 @@ impl Run<'_> {
                     match outcome {
                         Outcome::Done => {
                             summary.taken.push(key.clone());
-                            summary.requests += offer.requests;
+                            totals::merge(&mut summary.sent, &offer.usage);
                         }
                         Outcome::Refused => summary.refused += 1,
                         // offered once in a delivery: asking again at once changes nothing

@@ -4,12 +4,10 @@
 //! parent lives. So the hook starts an intermediate, which leaves the terminal's session, starts the worker and
 //! ends: the worker belongs to nobody whom the client knows.
 
+use crate::command::RELAY;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
-
-/// The hidden command by which the intermediate is started.
-pub(crate) const RELAY: &str = "detached";
 
 /// Starts this program with `args` in a process of its own and does not wait.
 pub(crate) fn spawn(args: &[OsString]) -> Result<()> {

@@ -7,7 +7,9 @@ use crate::ledger::{Collector, Content, Key, Ledger, Waiting};
 use crate::overhead;
 use crate::report::{self, Imprint};
 use crate::scope::{Destination, Routes, Scene};
+use crate::totals::{self, ByDay};
 use anyhow::Result;
+use jiff::SignedDuration;
 use meter::{Developer, Hour, PriceBook, Quality, REPORTS_MAX, Repo, Report, SessionId};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
@@ -22,7 +24,7 @@ pub(crate) struct Offer {
     /// Of all that it says but its rank.
     pub digest: String,
     pub partial: bool,
-    pub requests: u64,
+    pub usage: ByDay,
 }
 
 /// What one request carries.
@@ -125,6 +127,10 @@ impl<'a> Outbox<'a> {
         let mut mine = VecDeque::new();
         for waiting in ledger.report_waiting(&collector.origin, &versions(collector))? {
             let Waiting { key, made, developer, .. } = &waiting;
+            let last = key.week.end().saturating_sub(SignedDuration::from_nanos(1))?;
+            if !self.scene.only.wants(&key.repo, last) {
+                continue;
+            }
             let early = to.terms.since.is_some_and(|since| key.week.end() <= since);
             if early && !made || !self.goes(key, to) {
                 continue;
@@ -162,8 +168,8 @@ impl<'a> Outbox<'a> {
                 batch.body.push(',');
             }
             batch.body.push_str(&text);
-            let (partial, requests) = (report.partial, report.requests());
-            batch.offers.push(Offer { key: next.key.clone(), seq: next.seq, digest, partial, requests });
+            let (partial, usage) = (report.partial, totals::by_day(&report.usage));
+            batch.offers.push(Offer { key: next.key.clone(), seq: next.seq, digest, partial, usage });
             waiting.pop_front();
         }
         batch.body.push(']');

@@ -11,6 +11,23 @@ use meter::{Developer, Repo};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// What a person wants of what is in scope.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Only {
+    pub since: Option<Timestamp>,
+    /// The end of a repository's name.
+    pub repo: Option<String>,
+}
+
+impl Only {
+    /// Whether what happened in `repo` until `at` is wanted.
+    pub(crate) fn wants(&self, repo: &Repo, at: Timestamp) -> bool {
+        let repo = repo.as_str().to_lowercase();
+        let named = |name: &String| format!("/{repo}").ends_with(&format!("/{}", name.to_lowercase()));
+        self.since.is_none_or(|since| at >= since) && self.repo.as_ref().is_none_or(named)
+    }
+}
+
 /// Where a hook runs, and what applies there.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
@@ -22,6 +39,7 @@ pub(crate) struct Scene {
     since: Option<Timestamp>,
     /// Where rows go whose repository ships nothing.
     fallback: Terms,
+    pub only: Only,
 }
 
 impl Scene {
@@ -38,7 +56,14 @@ impl Scene {
             Some(_) if !from_shell || environment.address.is_none() => config.own.clone(),
             _ => terms.clone(),
         };
-        Self { folder: folder.to_owned(), terms, scope, since: config.own.since, fallback }
+        Self {
+            folder: folder.to_owned(),
+            terms,
+            scope,
+            since: config.own.since,
+            fallback,
+            only: Only::default(),
+        }
     }
 
     /// Whether rows of this developer may go where `terms` send them.
@@ -192,6 +217,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_repository_is_wanted_by_the_end_of_its_name() {
+        let wants = |name: &str, at: i64| {
+            let since = Timestamp::from_second(100).ok();
+            let only = Only { since, repo: Some(name.to_owned()) };
+            only.wants(&"git.example/Acme/pay".parse().unwrap(), Timestamp::from_second(at).unwrap())
+        };
+        for name in ["pay", "acme/pay", "git.example/Acme/pay"] {
+            assert!(wants(name, 100) && !wants(name, 99), "{name}");
+        }
+        for name in ["ay", "acme", "example/acme/pay", "git.example/acme/pay2"] {
+            assert!(!wants(name, 100), "{name}");
+        }
+    }
+
     #[track_caller]
     fn check(scope: Scope, shipped: Option<&str>, expected: Option<&str>) {
         let scene = Scene {
@@ -200,6 +240,7 @@ mod tests {
             scope,
             since: None,
             fallback: terms("https://rest.example"),
+            only: Only::default(),
         };
         let found = route(&scene, shipped.map(terms));
         let address = found.as_ref().and_then(|found| found.address.as_ref()).map(ToString::to_string);

@@ -11,7 +11,7 @@ use crate::outbox::Outbox;
 use crate::places::Places;
 use crate::stage::Stage;
 use crate::sweep::{self, Bounds, Reader, Swept};
-use crate::{commits, detach, log};
+use crate::{commits, detach, log, totals};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -169,7 +169,7 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
         let more = deliver::run(&mut ledger, &mut outbox, terms)?;
         drop(lock);
         summary.taken.extend(more.taken);
-        summary.requests += more.requests;
+        totals::merge(&mut summary.sent, &more.sent);
         summary.refused += more.refused;
         summary.troubles = more.troubles;
         for trouble in &summary.troubles {

@@ -1,10 +1,14 @@
 //! `sweep`: reads what is new, delivers, and says what was sent.
 
+use super::arguments::Choice;
+use super::table::{self, Table, all, counted};
 use crate::config::Config;
 use crate::deliver::Summary;
 use crate::ledger::Patience;
+use crate::scope::Only;
 use crate::stage::Stage;
 use crate::sweep::{Bounds, Swept};
+use crate::totals::ByModel;
 use crate::work::{self, DELIVERY_MAX, Moment};
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,8 +19,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-pub(super) fn run(config: &Config, now: Timestamp, all: bool, json: bool) -> Result<ExitCode> {
-    let stage = Stage::set(&crate::current_folder(), config, all);
+pub(super) fn run(config: &Config, now: Timestamp, choice: &Choice) -> Result<ExitCode> {
+    let stage = super::stage(config, choice)?;
     if let Some(reason) = stage.closed(config) {
         bail!("nothing is read or sent: {reason}");
     }
@@ -30,15 +34,20 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool, json: bool) -> Res
     let moment = Moment { now, deadline, patience: Patience::Worker, asked: true, heal: true };
     let summary = work::deliver_all(&stage, config, moment)?;
     let swept = swept.map(|(swept, _)| swept);
-    let text =
-        if json { machine(swept.as_ref(), &summary) } else { person(&stage, swept.as_ref(), &summary) };
-    writeln!(std::io::stdout(), "{text}")?;
+    let mut out = std::io::stdout().lock();
+    if choice.json {
+        writeln!(out, "{}", machine(swept.as_ref(), &summary))?;
+    } else {
+        write!(out, "{}", person(&stage, swept.as_ref(), &summary))?;
+    }
     Ok(if summary.troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A bar over the bytes there are, on a terminal only.
 pub(super) fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("reading transcripts {bar:30} {bytes}/{total_bytes} {eta}");
+    let style = ProgressStyle::with_template(
+        "reading transcripts {bar:30} {decimal_bytes} of {decimal_total_bytes} {eta}",
+    );
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
@@ -50,45 +59,62 @@ fn machine(swept: Option<&Swept>, summary: &Summary) -> String {
         .map(|key| json!({"session_id": key.session, "repo": key.repo, "week": key.week}))
         .collect();
     let read = swept.map(|swept| json!({"transcripts": swept.files, "bytes": swept.bytes, "sessions": swept.sessions.len(), "troubles": swept.troubles}));
-    json!({"read": read, "sent": sent, "requests": summary.requests, "refused": summary.refused, "troubles": summary.troubles}).to_string()
+    json!({"read": read, "sent": sent, "requests": requests(summary), "refused": summary.refused, "troubles": summary.troubles}).to_string()
+}
+
+fn requests(summary: &Summary) -> u64 {
+    summary.sent.values().map(|models| all(models.values()).requests).sum()
 }
 
 fn person(stage: &Stage, swept: Option<&Swept>, summary: &Summary) -> String {
-    let mut lines = Vec::new();
-    match swept {
-        None => lines.push("another sweep is reading".to_owned()),
-        Some(swept) if swept.files == 0 => lines.push("no new lines in any transcript".to_owned()),
-        Some(swept) => lines.push(format!(
+    let mut lines = vec![match swept {
+        None => "another sweep is reading: what it finds is sent with the next delivery".to_owned(),
+        Some(swept) if swept.files == 0 => "no new lines in any transcript".to_owned(),
+        Some(swept) => format!(
             "read {} of {}: {} with new lines",
             human(swept.bytes),
-            count(swept.files, "transcript"),
-            count(swept.sessions.len() as u64, "session")
-        )),
-    }
-    let sessions: BTreeSet<_> = summary.taken.iter().map(|key| &key.session).collect();
-    match (&stage.scene.terms.address, summary.taken.len()) {
-        (None, 0) => lines.push(
-            "no collector is named here: CPVO_URL is not set, and this repository ships none".to_owned(),
+            counted(swept.files, "transcript"),
+            counted(swept.sessions.len() as u64, "session")
         ),
-        (_, 0) => lines.push("nothing was sent".to_owned()),
-        (_, reports) => lines.push(format!(
-            "sent {} of {}: {}",
-            count(reports as u64, "report"),
-            count(sessions.len() as u64, "session"),
-            count(summary.requests, "response")
-        )),
-    }
+    }];
+    lines.push(sent(stage, summary));
     if summary.refused > 0 {
-        lines.push(format!("{} set aside: see cpvo-hook status", count(summary.refused, "report")));
+        lines.push(format!("{} set aside: cpvo-hook status says why", counted(summary.refused, "report")));
     }
-    let troubles =
-        swept.map(|swept| swept.troubles.as_slice()).unwrap_or_default().iter().chain(&summary.troubles);
-    lines.extend(troubles.map(|trouble| format!("trouble: {trouble}")));
-    lines.join("\n")
+    let troubles = swept.map(|swept| swept.troubles.as_slice()).unwrap_or_default();
+    lines.extend(troubles.iter().chain(&summary.troubles).map(|trouble| format!("trouble: {trouble}")));
+    let text = lines.join("\n") + "\n";
+    if summary.sent.is_empty() {
+        return text;
+    }
+    let mut models = ByModel::new();
+    for (model, sum) in summary.sent.values().flatten() {
+        *models.entry(model.clone()).or_default() += *sum;
+    }
+    text + "\n" + &table::text(&[Table::models("model", &models), Table::days(&summary.sent)])
 }
 
-fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// What was sent, or why nothing was and what comes next.
+fn sent(stage: &Stage, summary: &Summary) -> String {
+    let sessions: BTreeSet<_> = summary.taken.iter().map(|key| &key.session).collect();
+    let Only { since, repo } = &stage.scene.only;
+    match summary.taken.len() as u64 {
+        0 if stage.scene.terms.address.is_none() => {
+            "nothing was sent: no collector is named here\ncpvo hooks-config has a repository ship one; CPVO_URL names one in a shell"
+                .to_owned()
+        }
+        0 if !summary.troubles.is_empty() || summary.refused > 0 => "nothing was sent".to_owned(),
+        0 if since.is_some() || repo.is_some() => {
+            "nothing that waits is wanted: leave out --since or --repo to send the rest".to_owned()
+        }
+        0 => "nothing waits to be sent: the collector has everything in scope".to_owned(),
+        reports => format!(
+            "sent {} of {}: {}",
+            counted(reports, "report"),
+            counted(sessions.len() as u64, "session"),
+            counted(requests(summary), "response")
+        ),
+    }
 }
 
 fn human(bytes: u64) -> String {

@@ -7,6 +7,7 @@ use crate::fold::{self, Record, ResponseKey};
 use crate::ledger::text;
 use crate::overhead;
 use crate::reading::{Held, Place, Reading, Seen, Share};
+use crate::scope::Only;
 use crate::terms::Terms;
 use crate::transcript::CostState;
 use crate::walk::Transcript;
@@ -36,14 +37,35 @@ impl AddAssign for Sum {
 }
 
 pub(crate) type ByModel = BTreeMap<Model, Sum>;
+/// UTC days.
+pub(crate) type ByDay = BTreeMap<Date, ByModel>;
+
+/// The rows of a report.
+pub(crate) fn by_day(rows: &[Row]) -> ByDay {
+    let mut days = ByDay::new();
+    for Row { key, requests, tokens } in rows {
+        let day = key.hour.start().to_zoned(TimeZone::UTC).date();
+        let models = days.entry(day).or_default();
+        *models.entry(key.model.clone()).or_default() += Sum { requests: *requests, tokens: *tokens };
+    }
+    days
+}
+
+pub(crate) fn merge(days: &mut ByDay, others: &ByDay) {
+    for (day, models) in others {
+        let into = days.entry(*day).or_default();
+        for (model, sum) in models {
+            *into.entry(model.clone()).or_default() += *sum;
+        }
+    }
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Totals {
     /// Sessions with a line of their own, or a response.
     pub(crate) sessions: usize,
     pub(crate) by_model: ByModel,
-    /// UTC days.
-    pub(crate) by_day: BTreeMap<Date, ByModel>,
+    pub(crate) by_day: ByDay,
     pub(crate) by_session: BTreeMap<SessionId, ByModel>,
     /// Not in the others.
     pub(crate) overhead: ByModel,
@@ -94,8 +116,12 @@ pub(crate) struct History {
     asked: BTreeMap<(String, Week), BTreeSet<String>>,
 }
 
-/// The terms under which rows of a session in a repository may be sent, if they may.
-pub(crate) type Scope<'a> = dyn FnMut(&History, &Repo) -> Option<Terms> + 'a;
+/// What counts.
+pub(crate) struct Scope<'a> {
+    pub(crate) only: &'a Only,
+    /// The terms under which rows of a session in a repository may be sent, if they may.
+    pub(crate) terms: &'a mut dyn FnMut(&History, &Repo) -> Option<Terms>,
+}
 
 /// A response of the session it counts for.
 struct Owned {
@@ -235,13 +261,14 @@ struct Part {
 /// A session by the reports it would be told in.
 struct Tally<'a> {
     history: &'a History,
+    only: &'a Only,
     /// By repository as lines have it.
     terms: BTreeMap<&'a str, Option<Terms>>,
     parts: BTreeMap<(&'a str, Week), Part>,
 }
 
 impl<'a> Tally<'a> {
-    fn of(history: &'a History, responses: &'a [Owned], scope: &mut Scope<'_>) -> Self {
+    fn of<'s: 'a>(history: &'a History, responses: &'a [Owned], scope: &mut Scope<'s>) -> Self {
         let mut parts: BTreeMap<(&str, Week), Part> = BTreeMap::new();
         for ((repo, week), shares) in &history.shares {
             let part = parts.entry((repo, *week)).or_default();
@@ -257,9 +284,9 @@ impl<'a> Tally<'a> {
         }
         let mut terms = BTreeMap::new();
         for (repo, _) in parts.keys() {
-            terms.entry(*repo).or_insert_with(|| scope(history, &history.repo(repo)));
+            terms.entry(*repo).or_insert_with(|| (scope.terms)(history, &history.repo(repo)));
         }
-        Self { history, terms, parts }
+        Self { history, only: scope.only, terms, parts }
     }
 
     /// The terms for rows of that repository, where they reach back to `at`.
@@ -268,7 +295,12 @@ impl<'a> Tally<'a> {
         terms.filter(|terms| terms.since.is_none_or(|since| at >= since))
     }
 
-    /// The repository and week of the last line.
+    /// The same, where it is wanted.
+    fn wanted(&self, repo: &str, at: Timestamp) -> Option<&Terms> {
+        self.terms(repo, at).filter(|_| self.only.wants(&self.history.repo(repo), at))
+    }
+
+    /// The repository and time of the last line.
     fn last(&self) -> Option<(&'a str, Timestamp)> {
         let ended = self.parts.iter().filter_map(|((repo, _), part)| Some((*repo, part.share.ended?)));
         ended.max_by_key(|(repo, at)| (*at, std::cmp::Reverse(*repo)))
@@ -281,7 +313,7 @@ impl Totals {
         let mut counted = false;
         for ((repo, _), Part { share, unanswered }) in &tally.parts {
             // counts are kept by week: one that ends in scope is left whole
-            let Some(_) = share.ended.and_then(|at| tally.terms(repo, at)) else { continue };
+            let Some(_) = share.ended.and_then(|at| tally.wanted(repo, at)) else { continue };
             counted |= share.quality.lines > 0;
             self.quality.lines += share.quality.lines;
             self.quality.malformed += share.quality.malformed;
@@ -295,7 +327,7 @@ impl Totals {
     fn add_responses(&mut self, session: &SessionId, tally: &Tally<'_>, responses: &[Owned]) -> bool {
         let before = self.by_session.len();
         for Owned { held: Held { place, record, .. }, adopted } in responses {
-            if tally.terms(&place.repo, record.at).is_some() {
+            if tally.wanted(&place.repo, record.at).is_some() {
                 self.quality.adopted += u64::from(*adopted);
                 self.quality.interrupted += u64::from(!record.finished);
                 self.add(session, record);
@@ -320,7 +352,7 @@ impl Totals {
     /// Adds what only the client's account of the session has, or that it cannot be told.
     fn add_overhead(&mut self, tally: &Tally<'_>, responses: &[Owned], book: &PriceBook) {
         let Some((repo, last_at)) = tally.last() else { return };
-        let Some(to) = tally.terms(repo, last_at) else { return };
+        let Some(to) = tally.wanted(repo, last_at) else { return };
         let History { seen, cut, account, .. } = tally.history;
         let mut all = Part::default();
         for part in tally.parts.values() {

@@ -85,8 +85,12 @@ fn histories_of(files: &[(String, Vec<Value>)]) -> Histories {
     histories
 }
 
+fn total(histories: Histories, terms: &mut dyn FnMut(&History, &Repo) -> Option<Terms>) -> Totals {
+    histories.total(&PriceBook::embedded(), &mut Scope { only: &Only::default(), terms })
+}
+
 fn totals_of(files: &[(String, Vec<Value>)]) -> Totals {
-    histories_of(files).total(&PriceBook::embedded(), &mut |_, _| Some(Terms::default()))
+    total(histories_of(files), &mut |_, _| Some(Terms::default()))
 }
 
 fn main_file(session: char, lines: Vec<Value>) -> (String, Vec<Value>) {
@@ -217,7 +221,7 @@ fn a_line_without_time_or_folder_has_the_last_one() {
     let there = with(said('a', "msg_1", 0, 10), "cwd", json!("/there"));
     let mut seen = Vec::new();
     let histories = histories_of(&[main_file('a', vec![there, bare])]);
-    let totals = histories.total(&PriceBook::embedded(), &mut |_, repo| {
+    let totals = total(histories, &mut |_, repo| {
         seen.push(repo.to_string());
         Some(Terms::default())
     });
@@ -232,7 +236,7 @@ fn what_is_out_of_scope_is_not_there() {
     let other = vec![elsewhere(said('b', "msg_3", 2, 30)), json!("not an object")];
     let since = Timestamp::from_second(1_795_305_600).ok();
     let histories = histories_of(&[main_file('a', lines), main_file('b', other)]);
-    let totals = histories.total(&PriceBook::embedded(), &mut |_, repo| {
+    let totals = total(histories, &mut |_, repo| {
         (repo.as_str() == "git.example/acme/pay").then(|| Terms { since, ..Terms::default() })
     });
     assert_eq!(totals.by_model, [(OPUS.parse().unwrap(), sum(&[10]))].into());
@@ -347,6 +351,7 @@ fn add(files: &[(char, Vec<Value>)]) -> Totals {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_order_and_no_repetition_of_files_changes_a_total(
         lines in prop::collection::vec((0..3_usize, 0..4_u8, 0..5_i64, 0..4_u64, 0..4_usize), 1..24),

@@ -12,6 +12,7 @@ mod privacy;
 mod reading;
 mod routing;
 mod shown;
+mod tables;
 mod totals;
 mod unchanged;
 mod world;
