@@ -1,15 +1,16 @@
-//! The lines of a transcript from an offset on, through one small window.
+//! The lines of a transcript from an offset on.
 //!
-//! No memory map: a file that shrinks while it is read must not kill us. No line is ever held as a whole, so its
-//! length costs nothing. What the client has not finished writing is left for the next time.
+//! Every line is walked. A search for a few words could not tell one that counts for nothing: its time and folder
+//! are what the next lines inherit, whether it is sound is counted, and a name can be written with escapes.
+//!
+//! No memory map: a file that shrinks while it is read must not kill us. What the client has not finished writing
+//! is left for the next time.
 
+use crate::json::{Shape, Source};
 use crate::transcript::{Parsed, Parser};
-use memchr::memchr;
 use meter::SessionId;
-use std::io::{Cursor, ErrorKind, Read, Result, Seek, SeekFrom};
+use std::io::{Cursor, Read, Result, Seek, SeekFrom};
 
-/// Small enough to stay in the processor's own cache between reading and parsing.
-const WINDOW_BYTES: usize = 128 << 10;
 /// Where the first line that names its session must end.
 const HEAD_BYTES: u64 = 1 << 20;
 
@@ -19,32 +20,22 @@ const HEAD_BYTES: u64 = 1 << 20;
 /// the break can follow. Empty lines are no lines.
 pub(crate) fn read(file: &mut (impl Read + Seek), offset: u64, take: &mut dyn FnMut(Parsed)) -> Result<u64> {
     file.seek(SeekFrom::Start(offset))?;
-    let mut window = vec![0; WINDOW_BYTES];
-    let mut parser = Parser::new();
-    let (mut read, mut taken) = (offset, offset);
+    let mut source = Source::new(file);
+    let mut parser = Parser::default();
+    let mut taken = offset;
     loop {
-        let mut rest = match file.read(&mut window) {
-            Ok(0) => break,
-            Ok(count) => window.get(..count).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        read += rest.len() as u64;
-        while let Some((line, after)) = memchr(b'\n', rest).and_then(|end| rest.split_at_checked(end)) {
-            parser.feed(line);
-            rest = after.get(1..).unwrap_or_default();
-            taken = read - rest.len() as u64;
-            if !parser.is_at_start() {
-                take(parser.finish());
+        let (shape, parsed) = parser.read(&mut source);
+        let ended = source.end_line()?;
+        if ended || shape == Shape::Whole {
+            taken = offset + source.offset();
+            if shape != Shape::Blank {
+                take(parsed);
             }
         }
-        parser.feed(rest);
+        if !ended {
+            return Ok(taken);
+        }
     }
-    if parser.is_whole() {
-        taken = read;
-        take(parser.finish());
-    }
-    Ok(taken)
 }
 
 /// The session the first line names that names any, for files whose place does not.

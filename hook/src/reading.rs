@@ -148,11 +148,10 @@ impl Reading {
             return;
         };
         self.cursor.at = line.at.or(self.cursor.at);
-        if line.cwd.is_some() {
-            if line.cwd != self.cursor.cwd {
-                self.folders.extend(self.cursor.cwd.take());
-            }
-            self.cursor.cwd.clone_from(&line.cwd);
+        if let Some(cwd) = &line.cwd
+            && self.cursor.cwd.as_deref() != Some(cwd)
+        {
+            self.folders.extend(self.cursor.cwd.replace(cwd.to_string()));
         }
         if self.cursor.at.is_some_and(|at| at < self.since) {
             self.cut = true;
@@ -315,8 +314,8 @@ impl Reading {
             entrypoint.as_str().clone_into(&mut seen.entrypoint);
         }
         let Some(folder) = &line.cwd else { return };
-        if seen.folders.len() < FOLDERS_MAX && !seen.folders.contains(folder) {
-            seen.folders.insert(folder.clone());
+        if seen.folders.len() < FOLDERS_MAX && !seen.folders.contains(&**folder) {
+            seen.folders.insert(folder.to_string());
         }
         if seen.start.as_ref().is_none_or(|start| at < start.at) {
             seen.start = Some(Start { at, repo: folders.repo(folder) });

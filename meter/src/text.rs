@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Text that is not what its field must hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +45,7 @@ macro_rules! text_traits {
         }
         impl<$($generics)*> From<$name> for String {
             fn from(text: $name) -> Self {
-                text.0
+                text.as_str().to_owned()
             }
         }
         impl<$($generics)*> FromStr for $name {
@@ -59,7 +60,7 @@ macro_rules! text_traits {
 /// Text of at most `MAX` bytes without control characters; may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Text<const MAX: usize>(String);
+pub struct Text<const MAX: usize>(Arc<str>);
 text_traits!([const MAX: usize] Text<MAX>);
 
 impl<const MAX: usize> TryFrom<String> for Text<MAX> {
@@ -67,14 +68,14 @@ impl<const MAX: usize> TryFrom<String> for Text<MAX> {
 
     fn try_from(text: String) -> Result<Self, TextError> {
         plain(&text, MAX)?;
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 }
 
 /// The session id Claude Code gives: a UUID in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SessionId(String);
+pub struct SessionId(Arc<str>);
 text_traits!([] SessionId);
 
 impl TryFrom<String> for SessionId {
@@ -88,7 +89,7 @@ impl TryFrom<String> for SessionId {
         if text.len() != 36 || !text.bytes().enumerate().all(shape) {
             return Err(TextError::Shape("a UUID"));
         }
-        Ok(Self(text.to_ascii_lowercase()))
+        Ok(Self(text.to_ascii_lowercase().into()))
     }
 }
 

@@ -1,11 +1,12 @@
 //! The tokens of JSON: where a string ends, what it stands for, what a number looks like.
 
 use super::Value;
-use memchr::memchr;
+use memchr::memchr_iter;
 use std::borrow::Cow;
 
 /// Bytes of one kept scalar; what is longer cannot be a value of ours.
-pub(super) const SCALAR_BYTES_MAX: usize = 4096;
+pub(crate) const SCALAR_BYTES_MAX: usize = 4096;
+const SHORT_WORDS: usize = 4;
 /// Enough of a text to tell the client's own from a person's.
 const OPENING_BYTES: usize = 32;
 
@@ -16,14 +17,30 @@ pub(super) fn string_end(bytes: &[u8], odd: &mut bool) -> Option<usize> {
         let run = before(bytes, end).iter().rev().take_while(|byte| **byte == b'\\').count();
         (run % 2 == 1) ^ (run == end && *odd)
     };
-    let mut from = 0;
-    while let Some(found) = memchr(b'"', after(bytes, from)) {
-        if !escaped(from + found) {
-            return Some(from + found);
-        }
-        from += found + 1;
+    let end = memchr_iter(b'"', bytes).find(|end| !escaped(*end));
+    if end.is_none() {
+        *odd = escaped(bytes.len());
     }
-    *odd = escaped(bytes.len());
+    end
+}
+
+/// Where a short string without a backslash ends: most keys are shorter than a search takes to begin.
+pub(super) fn short_end(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // the lowest byte of the result that is not zero stands where the first such byte is
+    let find = |word: u64, byte: u8| {
+        let zero = word ^ (ONES * u64::from(byte));
+        zero.wrapping_sub(ONES) & !zero & (ONES << 7)
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().take(SHORT_WORDS).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let (quote, backslash) = (find(word, b'"'), find(word, b'\\'));
+        if quote | backslash != 0 {
+            let at = quote.trailing_zeros();
+            return (at < backslash.trailing_zeros()).then_some(index * 8 + at as usize / 8);
+        }
+    }
     None
 }
 
@@ -81,12 +98,12 @@ pub(super) fn opening(raw: &[u8]) -> &str {
 }
 
 /// The text a string stands for. `None` where it is too long or no Unicode text.
-pub(super) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
     if raw.len() > SCALAR_BYTES_MAX || raw.iter().any(|byte| *byte < 0x20) {
         return None;
     }
     let raw = std::str::from_utf8(raw).ok()?;
-    if !raw.contains('\\') {
+    if !raw.as_bytes().contains(&b'\\') {
         return Some(Cow::Borrowed(raw));
     }
     let mut text = String::with_capacity(raw.len());

@@ -2,26 +2,26 @@
 
 use super::token::unescape;
 
-/// No name of ours is longer.
-const KEY_BYTES_MAX: usize = 40;
+/// Keys are told apart by a mark first.
+const MARKS: usize = 64;
 
 /// The keys of an object that matter.
 pub(crate) struct Object<F: 'static> {
     keys: &'static [(&'static str, Want<F>)],
-    /// The keys of each length, as a set: most keys of a line are none of ours, and need not be compared.
-    of_length: [u64; KEY_BYTES_MAX + 1],
+    /// The keys of each mark, as a set: most keys of a line are none of ours, and need not be compared.
+    marked: [u64; MARKS],
 }
 
 impl<F: Copy> Object<F> {
     #[expect(clippy::indexing_slicing, reason = "every table is a constant: the compiler would stop")]
     pub(crate) const fn new(keys: &'static [(&'static str, Want<F>)]) -> Self {
-        let mut of_length = [0; KEY_BYTES_MAX + 1];
+        let mut marked = [0; MARKS];
         let mut index = 0;
         while index < keys.len() {
-            of_length[keys[index].0.len()] |= 1 << index;
+            marked[mark(keys[index].0.as_bytes())] |= 1 << index;
             index += 1;
         }
-        Self { keys, of_length }
+        Self { keys, marked }
     }
 
     /// What the key leads to that is written as `raw`.
@@ -32,7 +32,7 @@ impl<F: Copy> Object<F> {
     }
 
     fn named(&self, key: &[u8]) -> Option<Want<F>> {
-        let mut left = *self.of_length.get(key.len())?;
+        let mut left = *self.marked.get(mark(key))?;
         while left != 0 {
             let (name, want) = self.keys.get(left.trailing_zeros() as usize)?;
             if name.as_bytes() == key {
@@ -41,6 +41,14 @@ impl<F: Copy> Object<F> {
             left &= left - 1;
         }
         None
+    }
+}
+
+/// Most names of one object differ in it.
+const fn mark(key: &[u8]) -> usize {
+    match key {
+        [first, .., last] => (key.len() + 5 * *first as usize + 3 * *last as usize) % MARKS,
+        _ => key.len(),
     }
 }
 
@@ -76,8 +84,9 @@ pub(crate) enum Value<'a> {
     Bool(bool),
     /// As written: the reader decides what a number may look like.
     Number(&'a str),
-    Text(&'a str),
-    /// Text that is too long or not Unicode.
+    /// As written between its quotes: [`super::unescape`] gives the text.
+    Text(&'a [u8]),
+    /// A key that is too long or not Unicode.
     Unreadable,
     /// The first bytes of text, as written, where no more is wanted or anything else was.
     Opening(&'a str),

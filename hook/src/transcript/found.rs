@@ -1,8 +1,9 @@
 //! What was found in one line, value by value, before it means anything.
 
 use super::fields::{Counter, Field, Flag, Slot};
-use crate::json::{Value, Visitor};
+use crate::json::{SCALAR_BYTES_MAX, Value, Visitor, unescape};
 use meter::COUNT_MAX;
+use std::borrow::Cow;
 
 /// Iterations of one response, and models of one account, beyond which nothing is believed.
 const LIST_MAX: usize = 1000;
@@ -80,7 +81,8 @@ pub(super) struct ModelAccount {
 /// What was found in one line. Its buffers are used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    texts: [String; SLOTS],
+    /// As written.
+    texts: [Vec<u8>; SLOTS],
     present: u64,
     flags: u16,
     pub(super) link_number: Count,
@@ -93,8 +95,13 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn text(&self, slot: Slot) -> Option<&str> {
-        if self.present & bit(slot) == 0 { None } else { self.texts.get(slot as usize).map(String::as_str) }
+    pub(super) fn text(&self, slot: Slot) -> Option<Cow<'_, str>> {
+        self.raw(slot).and_then(unescape)
+    }
+
+    /// The text as written.
+    pub(super) fn raw(&self, slot: Slot) -> Option<&[u8]> {
+        if self.present & bit(slot) == 0 { None } else { self.texts.get(slot as usize).map(Vec::as_slice) }
     }
 
     pub(super) fn is(&self, flag: Flag) -> bool {
@@ -120,9 +127,11 @@ impl Found {
 
     fn put(&mut self, slot: Slot, value: Value<'_>) {
         self.forget(&[slot]);
-        if let (Value::Text(text), Some(buffer)) = (value, self.texts.get_mut(slot as usize)) {
+        if let (Value::Text(raw), Some(buffer)) = (value, self.texts.get_mut(slot as usize))
+            && raw.len() <= SCALAR_BYTES_MAX
+        {
             buffer.clear();
-            buffer.push_str(text);
+            buffer.extend_from_slice(raw);
             self.present |= bit(slot);
         }
     }

@@ -7,11 +7,13 @@ mod fields;
 mod found;
 mod usage;
 
-use crate::json::Walker;
-use fields::{Field, Flag, Slot};
+use crate::json::{self, Shape, Source};
+use fields::{Flag, Slot};
 use found::{Count, Found, ModelAccount};
 use jiff::Timestamp;
 use meter::{Band, Branch, Geo, Model, PullRequestAction, SessionId, Speed, Tokens, Week, Word, Workflow};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Names the client brings along for agents, skills and commands.
 const BUILT_IN: &[&str] = &[
@@ -67,7 +69,7 @@ pub(crate) enum Parsed {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Line {
     pub(crate) at: Option<Timestamp>,
-    pub(crate) cwd: Option<String>,
+    pub(crate) cwd: Option<Arc<str>>,
     /// `gitBranch`; empty for a detached head, no repository, and names a report could not carry.
     pub(crate) branch: Branch,
     /// The session the line says it belongs to: the fork's where a fork copied and rewrote it.
@@ -179,69 +181,83 @@ pub(crate) struct ModelCost {
     pub(crate) cost: meter::PicoUsd,
 }
 
-/// Reads lines one after another, each in pieces of any size.
+/// Reads lines one after another.
+#[derive(Default)]
 pub(crate) struct Parser {
-    walker: Walker<Field>,
     found: Found,
+    cwd: Last<Arc<str>>,
+    branch: Last<Branch>,
+    session: Last<SessionId>,
+    origin: Last<SessionId>,
+    version: Last<Word>,
+    entrypoint: Last<Word>,
+    model: Last<Model>,
+}
+
+/// A value that most lines repeat, and what it was read from.
+struct Last<T>(Option<Vec<u8>>, Option<T>);
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self(None, None)
+    }
+}
+
+impl<T: Clone> Last<T> {
+    /// What `raw` stands for, which is read only where it is another than before.
+    fn read(&mut self, raw: Option<&[u8]>, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let raw = raw?;
+        if self.0.as_deref() != Some(raw) {
+            self.0 = Some(raw.to_owned());
+            self.1 = json::unescape(raw).and_then(|text| read(&text));
+        }
+        self.1.clone()
+    }
 }
 
 impl Parser {
-    pub(crate) fn new() -> Self {
-        Self { walker: Walker::new(&fields::LINE), found: Found::default() }
-    }
-
-    pub(crate) fn feed(&mut self, piece: &[u8]) {
-        self.walker.feed(piece, &mut self.found);
-    }
-
-    /// Nothing but space was read of the line so far.
-    pub(crate) fn is_at_start(&self) -> bool {
-        self.walker.is_at_start()
-    }
-
-    /// The line is complete, and nothing but space can follow.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.walker.is_whole()
-    }
-
-    /// Ends the line and makes ready for the next.
-    pub(crate) fn finish(&mut self) -> Parsed {
-        let whole = self.walker.finish();
-        let line = if whole { line(&self.found) } else { None };
+    /// Reads the line that `source` stands at; what is no whole object is malformed.
+    pub(crate) fn read(&mut self, source: &mut Source<'_>) -> (Shape, Parsed) {
         self.found.clear();
-        line.map_or(Parsed::Malformed, Parsed::Line)
+        let shape = json::read(source, &fields::LINE, &mut self.found);
+        let line = if shape == Shape::Whole { self.line() } else { None };
+        (shape, line.map_or(Parsed::Malformed, Parsed::Line))
+    }
+
+    /// `None` where the line counts for something it cannot be.
+    fn line(&mut self) -> Option<Line> {
+        let Self { found, cwd, branch, session, origin, version, entrypoint, model } = self;
+        let at: Option<Timestamp> = found.text(Slot::Timestamp).and_then(|text| text.parse().ok());
+        if at.is_some_and(|at| !Week::reaches(at)) {
+            return None;
+        }
+        let kind = kind(found, model.read(found.raw(Slot::Model), named_model))?;
+        let from = found.raw(Slot::RequestSession).or_else(|| found.raw(Slot::ForkedFrom));
+        let named = |text: &str| if text == "HEAD" { None } else { text.parse().ok() };
+        Some(Line {
+            at,
+            cwd: cwd.read(found.raw(Slot::Cwd), |text| Some(text.into())),
+            branch: branch.read(found.raw(Slot::Branch), named).unwrap_or_default(),
+            session: session.read(found.raw(Slot::Session), |text| text.parse().ok()),
+            origin: origin.read(from, |text| text.parse().ok()),
+            version: version.read(found.raw(Slot::Version), shaped),
+            entrypoint: entrypoint.read(found.raw(Slot::Entrypoint), shaped),
+            sidechain: found.is(Flag::Sidechain),
+            kind,
+        })
     }
 }
 
-/// `None` where the line counts for something it cannot be.
-fn line(found: &Found) -> Option<Line> {
-    let branch = found.text(Slot::Branch).filter(|branch| *branch != "HEAD").unwrap_or_default();
-    let origin = found.text(Slot::RequestSession).or_else(|| found.text(Slot::ForkedFrom));
-    let at: Option<Timestamp> = found.text(Slot::Timestamp).and_then(|text| text.parse().ok());
-    if at.is_some_and(|at| !Week::reaches(at)) {
-        return None;
-    }
-    Some(Line {
-        at,
-        cwd: found.text(Slot::Cwd).map(str::to_owned),
-        branch: branch.parse().unwrap_or_default(),
-        session: found.text(Slot::Session).and_then(|text| text.parse().ok()),
-        origin: origin.and_then(|text| text.parse().ok()),
-        version: shaped(found, Slot::Version),
-        entrypoint: shaped(found, Slot::Entrypoint),
-        sidechain: found.is(Flag::Sidechain),
-        kind: kind(found)?,
-    })
-}
-
-fn kind(found: &Found) -> Option<Kind> {
-    let owned = |slot| found.text(slot).map(str::to_owned);
-    Some(match (found.text(Slot::Type), found.text(Slot::Subtype)) {
-        (Some("assistant"), _) if found.text(Slot::Model) == Some("<synthetic>") => Kind::Synthetic,
+fn kind(found: &Found, model: Option<Model>) -> Option<Kind> {
+    let owned = |slot| found.text(slot).map(Cow::into_owned);
+    Some(match (found.text(Slot::Type).as_deref(), found.text(Slot::Subtype).as_deref()) {
+        (Some("assistant"), _) if found.text(Slot::Model).as_deref() == Some("<synthetic>") => {
+            Kind::Synthetic
+        }
         (Some("assistant"), _) if !found.is(Flag::Usage) => {
             Kind::Unmetered { request_ref: owned(Slot::RequestRef) }
         }
-        (Some("assistant"), _) => Kind::Response(Box::new(response(found)?)),
+        (Some("assistant"), _) => Kind::Response(Box::new(response(found, model)?)),
         (Some("user"), _) => said(found),
         (Some("system"), Some("api_error")) => Kind::ApiError,
         (Some("system"), Some("compact_boundary")) => Kind::Compaction,
@@ -256,23 +272,23 @@ fn kind(found: &Found) -> Option<Kind> {
 }
 
 /// A name of the client's, not words somebody put in its place.
-fn shaped(found: &Found, slot: Slot) -> Option<Word> {
-    found.text(slot).filter(|text| text.chars().all(names)).and_then(|text| text.parse().ok())
+fn shaped(text: &str) -> Option<Word> {
+    if text.chars().all(names) { text.parse().ok() } else { None }
 }
 
 fn names(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._:@+[]-".contains(c)
 }
 
-fn model(text: &str) -> Option<Model> {
+fn named_model(text: &str) -> Option<Model> {
     let shaped = !text.is_empty() && text.chars().all(|c| names(c) || c == '/');
     text.parse().ok().filter(|_| shaped)
 }
 
-fn response(found: &Found) -> Option<Response> {
-    let owned = |slot| found.text(slot).map(str::to_owned);
+fn response(found: &Found, model: Option<Model>) -> Option<Response> {
+    let owned = |slot| found.text(slot).map(Cow::into_owned);
     // a model no report can carry stays visible: it has no price
-    let model = found.text(Slot::Model).and_then(model).or_else(|| "unknown".parse().ok())?;
+    let model = model.or_else(|| "unknown".parse().ok())?;
     let request_id = owned(Slot::RequestId);
     Some(Response {
         // without any name it cannot be told from another
@@ -281,8 +297,8 @@ fn response(found: &Found) -> Option<Response> {
         request_ref: owned(Slot::RequestRef),
         model,
         slices: usage::slices(&found.counts, &found.iterations)?,
-        speed: if found.text(Slot::Speed) == Some("fast") { Speed::Fast } else { Speed::Standard },
-        geo: if found.text(Slot::Geo) == Some("us") { Geo::Us } else { Geo::Elsewhere },
+        speed: if found.text(Slot::Speed).as_deref() == Some("fast") { Speed::Fast } else { Speed::Standard },
+        geo: if found.text(Slot::Geo).as_deref() == Some("us") { Geo::Us } else { Geo::Elsewhere },
         subagent: found.is(Flag::Sidechain),
         workflow: workflow(found),
         finished: found.text(Slot::StopReason).is_some(),
@@ -293,7 +309,7 @@ fn response(found: &Found) -> Option<Response> {
 /// words and stay here.
 fn workflow(found: &Found) -> Workflow {
     let name = found.text(Slot::Skill).or_else(|| found.text(Slot::Agent));
-    let name = match name {
+    let name = match name.as_deref() {
         Some(name) if found.text(Slot::Plugin).is_none() && BUILT_IN.contains(&name) => name,
         None if !found.is(Flag::Sidechain) => "main",
         _ => "other",
@@ -304,7 +320,7 @@ fn workflow(found: &Found) -> Workflow {
 /// What a `user` line is.
 fn said(found: &Found) -> Kind {
     if found.is(Flag::Interrupted) {
-        return Kind::Interrupted { message: found.text(Slot::InterruptedMessage).map(str::to_owned) };
+        return Kind::Interrupted { message: found.text(Slot::InterruptedMessage).map(Cow::into_owned) };
     }
     if found.is(Flag::ToolUseResult) || found.tool_results > 0 {
         return Kind::ToolResult(ToolResult {
@@ -314,7 +330,7 @@ fn said(found: &Found) -> Kind {
         });
     }
     let by_person = found.text(Slot::OriginKind).is_none_or(|kind| kind == "human")
-        && found.text(Slot::PromptSource) != Some("system")
+        && found.text(Slot::PromptSource).as_deref() != Some("system")
         && !found.is(Flag::OwnText);
     if by_person && !found.is(Flag::Meta) && !found.is(Flag::CompactSummary) && !found.is(Flag::Sidechain) {
         Kind::Turn
@@ -324,16 +340,16 @@ fn said(found: &Found) -> Kind {
 }
 
 fn commit(found: &Found) -> Option<CommitHint> {
-    let sha = found.text(Slot::CommitSha)?.to_owned();
-    Some(CommitHint { sha, branch: found.text(Slot::CommitBranch).map(str::to_owned) })
+    let sha = found.text(Slot::CommitSha)?.into_owned();
+    Some(CommitHint { sha, branch: found.text(Slot::CommitBranch).map(Cow::into_owned) })
 }
 
 fn pull_request(found: &Found) -> Option<PullRequestHint> {
-    let action = match found.text(Slot::PullRequestAction)? {
+    let action = match &*found.text(Slot::PullRequestAction)? {
         "ready" | "draft" | "closed" | "reopened" => PullRequestAction::Edited,
         word => PullRequestAction::from_word(word).unwrap_or(PullRequestAction::Named),
     };
-    let url = found.text(Slot::PullRequestUrl).map(str::to_owned);
+    let url = found.text(Slot::PullRequestUrl).map(Cow::into_owned);
     Some(PullRequestHint { number: number(found.pull_request_number)?, action, url })
 }
 
@@ -346,7 +362,7 @@ fn cost_state(found: &Found) -> Option<CostState> {
         return None;
     }
     let cost = |account: &ModelAccount| {
-        let model = model(&account.model)?;
+        let model = named_model(&account.model)?;
         let tokens = usage::tokens(&account.counts)?;
         Some(ModelCost { model, tokens, cost: usage::pico_usd(&account.cost)? })
     };

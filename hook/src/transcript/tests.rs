@@ -9,9 +9,8 @@ const OWN: &str = "8b41c8a0-0000-4000-8000-000000000001";
 const OTHER: &str = "8b41c8a0-0000-4000-8000-000000000002";
 
 fn parse(line: &[u8]) -> Parsed {
-    let mut parser = Parser::new();
-    parser.feed(line);
-    parser.finish()
+    let mut line = line;
+    Parser::default().read(&mut Source::new(&mut line)).1
 }
 
 #[track_caller]
@@ -415,6 +414,39 @@ fn decimals_are_dollars() {
 }
 
 #[test]
+fn how_a_line_is_written_is_nothing_to_what_it_says() {
+    fn dressed(json: &Value, key: &impl Fn(&str) -> String) -> String {
+        match json {
+            // the last member first
+            Value::Object(members) => {
+                let members = members.iter().rev();
+                let members = members.map(|(name, value)| format!("{} : {}", key(name), dressed(value, key)));
+                format!("{{ {} }}", members.collect::<Vec<_>>().join(" ,\t"))
+            }
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| dressed(item, key)).collect();
+                format!("[ {} ]", items.join(" , "))
+            }
+            other => other.to_string(),
+        }
+    }
+    let plain = |key: &str| format!("\"{key}\"");
+    let escaped =
+        |key: &str| key.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<Vec<_>>().concat();
+    let quoted = |key: &str| plain(&escaped(key));
+    for json in [
+        assistant(),
+        json!({"type": "user", "message": {"content": [{"type": "tool_result", "is_error": true}]}}),
+    ] {
+        let expected = Parsed::Line(line(&json));
+        assert_eq!(parse(dressed(&json, &plain).as_bytes()), expected);
+        assert_eq!(parse(dressed(&json, &quoted).as_bytes()), expected);
+    }
+    let escaped = assistant().to_string().replace("\"assistant\"", "\"\\u0061ssistant\"");
+    assert_eq!(parse(escaped.as_bytes()), Parsed::Line(line(&assistant())));
+}
+
+#[test]
 fn damage_outside_what_counts_costs_nothing() {
     let text = assistant().to_string();
     let damaged = text.replace("\"x\"", "\"\u{1}PLACE\"");
@@ -444,6 +476,23 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         parse(&bytes);
+    }
+
+    #[test]
+    fn what_a_line_says_does_not_depend_on_the_lines_before(
+        changes in prop::collection::vec((0..8_usize, 0..6_usize), 1..12),
+    ) {
+        let keys = ["cwd", "gitBranch", "sessionId", "requestSessionId", "version", "entrypoint", "timestamp", "uuid"];
+        let values = [json!(null), json!(""), json!("HEAD"), json!(OTHER), json!("/a\"b"), json!(5)];
+        let lines: Vec<String> = changes.into_iter().map(|(key, value)| {
+            let mut json = assistant();
+            json[keys[key]] = values[value].clone();
+            json["message"]["model"] = values[(key + value) % values.len()].clone();
+            json.to_string()
+        }).collect();
+        let mut all = Vec::new();
+        crate::lines::read(&mut std::io::Cursor::new(lines.join("\n")), 0, &mut |parsed| all.push(parsed)).unwrap();
+        prop_assert_eq!(all, lines.iter().map(|line| parse(line.as_bytes())).collect::<Vec<_>>());
     }
 
     #[test]
