@@ -8,6 +8,7 @@ mod events;
 pub mod fake_api;
 pub mod front;
 pub mod git;
+pub mod history;
 pub mod ledger;
 pub mod lot;
 pub mod machine;
