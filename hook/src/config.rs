@@ -255,6 +255,11 @@ fn user_file(path: &std::path::Path, faults: &mut Vec<String>) -> UserFile {
     })
 }
 
+/// The folder this process was started in.
+pub(crate) fn current_folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one door of the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()

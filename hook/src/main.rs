@@ -1,113 +1,13 @@
-//! `cpvo-hook`: reads Claude Code's transcripts and sends what they cost to a collector.
-//!
-//! The clock, the arguments and stdin enter here. A hook event never prints, never fails and never panics: the
-//! client would show it to the developer or to the model.
+//! `cpvo-hook`, started: the arguments and the clock enter here. The rest is a library, for a fuzzer can link no program.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "tests may"
-    )
-)]
-
-mod absorb;
-mod collector;
-mod command;
-mod commits;
-mod config;
-mod deliver;
-mod detach;
-mod events;
-mod fold;
-mod git;
-mod identity;
-mod install;
-mod json;
-mod ledger;
-mod lines;
-mod log;
-mod network;
-mod outbox;
-mod overhead;
-mod places;
-mod post;
-mod reading;
-mod report;
-mod repository;
-mod scope;
-mod secret;
-mod settings;
-mod stage;
-mod sweep;
-mod terms;
-mod totals;
-mod transcript;
-mod verdict;
-mod walk;
-mod work;
-
-use clap::Parser;
-use command::{Command, Program};
-use config::Config;
 use jiff::Timestamp;
-use std::ffi::OsString;
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let event = arguments.get(1).and_then(|name| name.to_str()).is_some_and(command::is_silent);
-    if event {
-        // with panic = "abort" this is the only way to end as if nothing had happened
-        std::panic::set_hook(Box::new(|_| std::process::exit(0)));
-    }
-    match Program::try_parse_from(&arguments) {
-        Ok(program) => run(program.command, event),
-        Err(_) if event => ExitCode::SUCCESS,
-        Err(error) => error.exit(),
-    }
-}
-
-fn run(command: Command, event: bool) -> ExitCode {
-    let now = now();
-    let config = match Config::read() {
-        Ok(config) => config,
-        Err(_) if event => return ExitCode::SUCCESS,
-        Err(error) => return fail(&error),
-    };
-    let name = command.name();
-    match command.run(&config, now) {
-        Ok(code) => code,
-        Err(error) if event => {
-            work::note(&config, now, name, &error);
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error),
-    }
-}
-
-fn fail(error: &anyhow::Error) -> ExitCode {
-    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
-    if error.chain().filter_map(|cause| cause.downcast_ref()).any(closed) {
-        return ExitCode::SUCCESS; // the reader, such as `head`, has seen enough
-    }
-    // who does not listen need not be told
-    drop(writeln!(std::io::stderr(), "cpvo-hook: {error:#}"));
-    ExitCode::FAILURE
+    hook::run(std::env::args_os().collect(), now())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one door of the clock")]
 fn now() -> Timestamp {
     Timestamp::now()
-}
-
-/// The folder this process was started in.
-fn current_folder() -> PathBuf {
-    std::env::current_dir().unwrap_or_default()
 }
