@@ -10,12 +10,14 @@ use std::process::{Child, Command, Output, Stdio};
 /// Where Debian keeps the programs a session calls.
 const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// A binary of this workspace, built beside the running tests.
+/// A binary of this workspace, built beside the running one; tests lie one folder deeper.
 #[track_caller]
 pub fn binary(name: &str) -> PathBuf {
-    let mut folder = std::env::current_exe().expect("the path of the running test");
+    let mut folder = std::env::current_exe().expect("the path of the running program");
     folder.pop();
-    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
     let binary = folder.join(name);
     assert!(binary.exists(), "{} is missing: run `cargo build --workspace` first", binary.display());
     binary
