@@ -6,7 +6,7 @@
 
 use crate::transcript::Response;
 use jiff::Timestamp;
-use meter::{Band, Geo, Model, SessionId, Speed, Tokens, Workflow};
+use meter::{Agent, Band, Geo, Model, SessionId, Speed, Tokens, Workflow};
 use std::cmp::Reverse;
 
 /// What names a response on every machine and for all time: a hash of its ids.
@@ -47,6 +47,7 @@ pub(crate) fn key(response: &Response, session: &SessionId) -> ResponseKey {
 pub(crate) struct Record {
     pub(crate) at: Timestamp,
     pub(crate) finished: bool,
+    pub(crate) agent: Agent,
     pub(crate) model: Model,
     pub(crate) speed: Speed,
     pub(crate) geo: Geo,
@@ -57,8 +58,9 @@ pub(crate) struct Record {
 impl Record {
     /// What `response` says; `at` is the time of its line.
     pub(crate) fn of(response: Response, at: Timestamp) -> Self {
-        let Response { finished, model, speed, geo, workflow, slices, .. } = response;
-        Self { at, finished, model, speed, geo, workflow, slices }
+        let Response { finished, subagent, model, speed, geo, workflow, slices, .. } = response;
+        let agent = if subagent { Agent::Subagent } else { Agent::Main };
+        Self { at, finished, agent, model, speed, geo, workflow, slices }
     }
 
     pub(crate) fn tokens(&self) -> Tokens {
@@ -67,11 +69,13 @@ impl Record {
 }
 
 /// Whether `new` counts in place of `old`: a whole record, the one with the largest output, of those the
-/// earliest; what is left is decided by the content, so that the order of reading never is.
+/// earliest, of those the session's own before a subagent's replay; what is left is decided by the content, so
+/// that the order of reading never is.
 pub(crate) fn wins(old: &Record, new: &Record) -> bool {
     fn rank(record: &Record) -> impl Ord + '_ {
-        let Record { at, finished, model, speed, geo, workflow, slices } = record;
-        (record.tokens().output, Reverse(*at), *finished, (slices, model, speed, geo, workflow))
+        let Record { at, finished, agent, model, speed, geo, workflow, slices } = record;
+        let content = (slices, model, speed, geo, workflow);
+        (record.tokens().output, Reverse(*at), Reverse(*agent), *finished, content)
     }
     rank(new) > rank(old)
 }
@@ -147,6 +151,9 @@ mod tests {
         assert_eq!(wins(&record(57, 5, true, 2), &record(57, 4, false, 2)), (true, false));
         assert_eq!(wins(&record(57, 5, false, 2), &record(57, 5, true, 2)), (true, false));
         assert_eq!(wins(&record(57, 5, true, 2), &record(57, 5, true, 2)), (false, false));
+        let replay =
+            Record { agent: Agent::Subagent, workflow: "other".parse().unwrap(), ..record(57, 5, true, 9) };
+        assert_eq!(wins(&replay, &record(57, 5, false, 2)), (true, false));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::fold::{self, Record, ResponseKey};
 use crate::ledger::Cursor;
 use crate::transcript::{CommitHint, CostState, Kind, Line, Parsed, PullRequestHint, Response};
 use jiff::Timestamp;
-use meter::{Agent, Branch, Developer, PullRequestAction, Quality, SessionId, Shape, Week};
+use meter::{Branch, Developer, PullRequestAction, Quality, SessionId, Shape, Week};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Folders of one session in which commits are looked for.
@@ -24,7 +24,6 @@ pub(crate) struct Place {
 pub(crate) struct Held {
     pub place: Place,
     pub branch: Branch,
-    pub agent: Agent,
     /// The line itself says whose it is.
     pub named: bool,
     pub record: Record,
@@ -254,9 +253,8 @@ impl Reading {
     fn hold(&mut self, response: Response, branch: Branch, place: Place, at: Timestamp) {
         self.answer(response.request_ref.clone());
         let key = fold::key(&response, &place.session);
-        let agent = if response.subagent { Agent::Subagent } else { Agent::Main };
         let named = place.session != self.session;
-        let held = Held { place, branch, agent, named, record: Record::of(response, at) };
+        let held = Held { place, branch, named, record: Record::of(response, at) };
         match self.responses.entry(key) {
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(held);

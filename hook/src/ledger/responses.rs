@@ -138,6 +138,7 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
         let record = Record {
             at,
             finished: row.get(6)?,
+            agent: Agent::from_word(&text(4)?).context(bad)?,
             model: text(7)?.parse()?,
             speed: Speed::from_word(&text(8)?).context(bad)?,
             geo: Geo::from_word(&text(9)?).context(bad)?,
@@ -145,8 +146,7 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
             slices: vec![slice],
         };
         let (run, adopted) = (row.get(1)?, row.get(18)?);
-        let agent = Agent::from_word(&text(4)?).context(bad)?;
-        let held = Held { place, branch: text(3)?.parse()?, agent, named: run == NAMED, record };
+        let held = Held { place, branch: text(3)?.parse()?, named: run == NAMED, record };
         recorded = Some(Recorded { held, run, adopted });
     }
     Ok(recorded)
@@ -198,7 +198,7 @@ impl Slots {
             &place.repo,
             held.branch.as_str(),
             record.model.as_str(),
-            held.agent.as_str(),
+            record.agent.as_str(),
             record.workflow.as_str(),
             record.speed.as_str(),
             record.geo.as_str(),

@@ -15,7 +15,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter::{Agent, Branch, Hour, Model, PriceBook, Quality, Repo, Row, RowKey, SessionId, Tokens, Week};
+use meter::{Branch, Hour, Model, PriceBook, Quality, Repo, Row, RowKey, SessionId, Tokens, Week};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
@@ -386,12 +386,12 @@ impl Totals {
 
 /// A response as the client's account would hold it.
 fn items(record: &Record) -> impl Iterator<Item = Row> {
-    let Record { at, model, speed, geo, workflow, slices, .. } = record;
+    let Record { at, agent, model, speed, geo, workflow, slices, .. } = record;
     slices.iter().map(move |(band, tokens)| {
         let (hour, branch, model, workflow) =
             (Hour::of(*at), Branch::default(), model.clone(), workflow.clone());
-        let (speed, geo, band) = (*speed, *geo, *band);
-        let key = RowKey { hour, branch, model, agent: Agent::Main, workflow, speed, geo, band };
+        let (agent, speed, geo, band) = (*agent, *speed, *geo, *band);
+        let key = RowKey { hour, branch, model, agent, workflow, speed, geo, band };
         Row { key, requests: 1, tokens: *tokens }
     })
 }
