@@ -49,6 +49,8 @@ pub struct Stored {
     pub rank: Rank,
     pub partial: bool,
     pub requests: u64,
+    /// Output tokens: what grows where a response that was cut off is read again, whole.
+    pub output: u64,
     /// A digest of the content without the rank.
     pub digest: String,
 }
@@ -85,7 +87,8 @@ pub fn admit(owner: Option<&Sender>, stored: Option<&Stored>, sender: &Sender, n
     let same_ledger = new.rank.epoch == stored.rank.epoch;
     let newer_rules = new.rank.parser > stored.rank.parser;
     let completes = stored.partial && !new.partial;
-    if !same_ledger && !newer_rules && !completes && new.requests < stored.requests {
+    let lower = (new.requests, new.output) < (stored.requests, stored.output);
+    if !same_ledger && !newer_rules && !completes && lower {
         return Admission::Held;
     }
     Admission::Apply
@@ -114,7 +117,7 @@ mod tests {
 
     fn snapshot(rank: (u32, u64, u64), requests: u64) -> Stored {
         let rank = Rank { parser: rank.0, epoch: rank.1, seq: rank.2 };
-        Stored { rank, partial: false, requests, digest: format!("{rank:?}{requests}") }
+        Stored { rank, partial: false, requests, output: 50, digest: format!("{rank:?}{requests}") }
     }
 
     #[track_caller]
@@ -137,6 +140,10 @@ mod tests {
         check(&snapshot((1, 10, 1), 5), &snapshot((1, 11, 1), 4), Admission::Held);
         check(&snapshot((1, 10, 1), 5), &snapshot((1, 11, 1), 5), Admission::Apply);
         check(&snapshot((1, 10, 1), 5), &snapshot((2, 11, 1), 4), Admission::Apply);
+        let drafts = |rank| Stored { output: 49, ..snapshot(rank, 5) };
+        check(&snapshot((1, 10, 1), 5), &drafts((1, 11, 1)), Admission::Held);
+        check(&snapshot((1, 10, 1), 5), &drafts((1, 10, 2)), Admission::Apply);
+        check(&drafts((1, 10, 1)), &snapshot((1, 11, 1), 5), Admission::Apply);
     }
 
     #[test]

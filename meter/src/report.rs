@@ -299,6 +299,11 @@ impl Report {
         self.usage.iter().map(|row| row.requests).sum()
     }
 
+    /// Output tokens of all rows.
+    pub fn output(&self) -> u64 {
+        self.usage.iter().map(|row| row.tokens.output).sum()
+    }
+
     /// The snapshot without its rank, as bytes: equal content has equal bytes.
     pub fn content(&self) -> String {
         let unranked = Self { rank: Rank::default(), ..self.clone() };

@@ -37,7 +37,7 @@ pub(super) fn turned_away(
         }
         Admission::Stale => answer(Status::Stale, stored_rank, None),
         Admission::Held => {
-            let message = "another ledger's snapshot has more requests; only that ledger or newer reading rules may lower it";
+            let message = "another ledger's snapshot has more requests or output; only that ledger or newer reading rules may lower it";
             let fault = Fault::new(FaultCode::Fewer, Retry::AfterUpgrade, message);
             answer(Status::Held, stored_rank, Some(fault))
         }

@@ -91,8 +91,8 @@ fn ingest(db: &mut Db, book: &PriceBook, delivery: &Delivery, now: Timestamp) ->
         developer: report.developer.clone(),
         trust: Trust::Claimed,
     };
-    let requests = report.requests();
-    let new = Stored { rank: report.rank, partial: report.partial, requests, digest: digest.clone() };
+    let (requests, output) = (report.requests(), report.output());
+    let new = Stored { rank: report.rank, partial: report.partial, requests, output, digest: digest.clone() };
     let known = session_known(db, report)?;
     let admission = admit(known.owner.as_ref(), known.snapshot.as_ref(), &sender, &new);
     if admission != Admission::Apply {

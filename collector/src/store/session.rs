@@ -33,7 +33,7 @@ pub(crate) struct Head<'a> {
 
 pub(crate) fn session_known(db: &mut Db, report: &Report) -> Result<Known> {
     let rows = db.query(
-        "SELECT repo, week, developer, trust, install_id, parser, epoch, seq, partial, requests, digest
+        "SELECT repo, week, developer, trust, install_id, parser, epoch, seq, partial, requests, output, digest
          FROM session WHERE session_id = $1 ORDER BY parser, epoch, seq",
         &values![report.session_id.as_str()],
     )?;
@@ -44,8 +44,8 @@ pub(crate) fn session_known(db: &mut Db, report: &Report) -> Result<Known> {
         known.rank = Some(rank);
         let (repo, week): (String, String) = (row.get(0)?, row.get(1)?);
         if repo == report.repo.as_str() && week == report.week.to_string() {
-            let (partial, requests, digest) = (row.get(8)?, row.get(9)?, row.get(10)?);
-            known.snapshot = Some(Stored { rank, partial, requests, digest });
+            let (partial, requests, output, digest) = (row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?);
+            known.snapshot = Some(Stored { rank, partial, requests, output, digest });
         }
     }
     Ok(known)
@@ -117,7 +117,7 @@ pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
 }
 
 const COLUMNS: &str = "session_id repo week developer trust install_id token_id via_repo parser epoch seq digest
-    partial requests client client_version entrypoint hook_version environment provider billing started_at ended_at
+    partial requests output client client_version entrypoint hook_version environment provider billing started_at ended_at
     end_reason turns subagents tool_errors api_errors compactions prompt_max lines malformed synthetic interrupted
     unknown_usage unitemised adopted stored_at";
 
@@ -152,6 +152,7 @@ fn row<'a>(head: &Head<'a>) -> Vec<Value<'a>> {
         head.digest,
         report.partial,
         report.requests(),
+        report.output(),
         client.name.as_str(),
         client.version.as_str(),
         client.entrypoint.as_str(),
