@@ -1,5 +1,6 @@
 //! One test binary; a module per story.
 
+mod convergence;
 mod crash;
 mod database;
 mod delivery;

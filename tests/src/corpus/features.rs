@@ -4,8 +4,8 @@ use super::account::{compaction, end, kill, mixed_housekeeping, title};
 use super::answer::{Answer, Ids, Nothing, Split};
 use super::histories::{
     another_branch, another_repository, back_home, btw, fork, fork_that_keeps_ids, fork_that_names_nobody,
-    fork_with_a_source, midnight, moved, private_repository, progress_copies, resume, subagent,
-    subagent_beside, subfolder, vanished_folder, week_end, workflow, year_end,
+    fork_with_a_source, midnight, moved, outside_any_repository, private_repository, progress_copies, resume,
+    subagent, subagent_beside, subfolder, vanished_folder, week_end, workflow, year_end,
 };
 use super::home::{Home, Manner};
 use super::places::{
@@ -39,7 +39,7 @@ const fn happens(name: &'static str, play: fn(&mut Home, usize)) -> Feature {
     Feature { name, on: true, play: Play::Happens(play) }
 }
 
-pub const FEATURES: [Feature; 54] = [
+pub const FEATURES: [Feature; 55] = [
     answers("several lines", several_lines),
     answers("partial output on earlier lines", partial_output),
     answers("ids of a cloud", cloud_ids),
@@ -72,6 +72,7 @@ pub const FEATURES: [Feature; 54] = [
     happens("another start", another_start),
     happens("another repository", another_repository),
     happens("private repository", private_repository),
+    happens("outside any repository", outside_any_repository),
     happens("subfolder", subfolder),
     happens("vanished folder", vanished_folder),
     happens("back home", back_home),

@@ -32,6 +32,11 @@ pub struct File {
 }
 
 impl File {
+    /// The first so many lines.
+    pub fn first(&self, lines: usize) -> Vec<u8> {
+        self.lines[..lines].iter().flat_map(|line| line.bytes.iter().copied()).collect()
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         let lines = self.lines.iter().map(|line| line.bytes.as_slice());
         lines.chain([self.half.as_slice()]).collect::<Vec<_>>().concat()

@@ -73,6 +73,7 @@ pub(super) fn btw(home: &mut Home, session: usize) {
     let agent = json!({"isSidechain": true, "agentId": id});
     let main = home.sessions[session].file;
     let file = home.open(path, session, Some(agent.clone()));
+    home.files[file].after = home.files[main].after;
     let later = home.dice.once_in(2);
     for line in home.files[main].lines.clone() {
         let Some(mut message) = line.message else { continue };
@@ -151,14 +152,18 @@ fn fork_as(home: &mut Home, session: usize, naming: Naming) {
             let says_whose = naming != Naming::Nobody;
             bill.copied = bill.copied.max(if says_whose { Copied::Named } else { Copied::Unnamed });
         }
+        if naming == Naming::Nobody && copy["cwd"] == json!(home.grounds.private().path) {
+            home.sessions[fork].doubts.insert(Doubt::OutOfScope);
+        }
         home.say(file, copy, line.bill);
     }
+    let shows = naming != Naming::Nobody || home.files[file].lines.iter().any(|line| line.bill.is_some());
     let forked = &mut home.sessions[fork];
     forked.branch.clone_from(&parent.branch);
-    forked.doubts.insert(Doubt::Forked);
-    forked.forkable = matches!(naming, Naming::Request | Naming::Kept);
+    forked.doubts.extend(shows.then_some(Doubt::Forked));
+    forked.forkable = !old;
     // headless forks go on with their parent's account, interactive ones begin their own
-    if home.dice.once_in(2) {
+    if home.dice.once_in(2) && !old {
         home.sessions[fork].account = parent.account;
     }
     if naming == Naming::Nobody {
@@ -208,6 +213,11 @@ pub(super) fn another_repository(home: &mut Home, session: usize) {
 
 pub(super) fn private_repository(home: &mut Home, session: usize) {
     let spot = home.grounds.private();
+    go(home, session, spot);
+}
+
+pub(super) fn outside_any_repository(home: &mut Home, session: usize) {
+    let spot = home.grounds.outside();
     go(home, session, spot);
 }
 

@@ -12,7 +12,9 @@ mod histories;
 mod home;
 mod laptop;
 mod places;
+mod plot;
 mod session;
+mod stage;
 mod truth;
 
 pub use bill::{Bill, Copied};
@@ -21,13 +23,21 @@ pub use file::{File, Link};
 pub use grounds::{Grounds, Spot};
 pub use home::Home;
 pub use laptop::{Laptop, Laptops};
+pub use plot::{Plot, TROUBLES, Trouble};
 pub use session::{Doubt, Session};
+pub use stage::Stage;
 pub use truth::{ByModel, Overhead, Place, Rows, Sum, Totals};
 
+use crate::lot;
 use features::Play;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+
+/// How many homes a test tries, each of another seed: `CPVO_TEST_HOMES`, else these.
+pub fn homes(usual: u64, full: u64) -> u64 {
+    lot::number("CPVO_TEST_HOMES").unwrap_or(if lot::is_full() { full } else { usual })
+}
 
 impl Home {
     /// The home of `seed`, made of these features: each happens about as often as the others.
@@ -57,6 +67,12 @@ impl Home {
             }
             home.dice = own;
         }
+        // the others are still open, or were killed
+        for session in 0..home.sessions.len() {
+            if !home.dice.once_in(3) {
+                account::end(&mut home, session);
+            }
+        }
         home
     }
 
@@ -75,19 +91,17 @@ impl Home {
         variables
     }
 
-    /// Writes everything below `home`.
+    /// Writes everything.
     #[track_caller]
-    pub fn write(&self, home: &Path) {
+    pub fn write(&self, laptop: &Laptop) {
         for file in &self.files {
-            put(&home.join(&file.path), &file.bytes());
+            laptop.put(&file.path, &file.bytes());
             if let Some((path, lines)) = &file.copy {
-                let first: Vec<u8> =
-                    file.lines[..*lines].iter().flat_map(|line| line.bytes.clone()).collect();
-                put(&home.join(path), &first);
+                laptop.put(path, &file.first(*lines));
             }
         }
         for link in &self.links {
-            link.make(home);
+            link.make(&laptop.path);
         }
     }
 }
@@ -103,10 +117,4 @@ impl Link {
             symlink(home.join(&self.to), at).expect("a link");
         }
     }
-}
-
-#[track_caller]
-fn put(path: &Path, bytes: &[u8]) {
-    fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder of transcripts");
-    fs::write(path, bytes).expect("a transcript");
 }

@@ -88,10 +88,11 @@ impl Home {
                         totals.overhead.entry(model).or_default().add(0, tokens);
                     }
                 }
-                Overhead::Untold(_) if self.sessions[session].in_scope => {
-                    *quality.entry("unitemised").or_default() += 1;
+                // it is told where the session's last line is
+                Overhead::Untold(_) => {
+                    let told = self.sessions[session].last.1.is_some_and(is_shared);
+                    *quality.entry("unitemised").or_default() += u64::from(told);
                 }
-                Overhead::Untold(_) => {}
             }
         }
         totals.quality = quality.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
