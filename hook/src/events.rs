@@ -108,31 +108,25 @@ pub(crate) fn absorb_session(
     let nameless = crate::secret::Secret::of([0; 32]);
     let checkout = repository::find(&said.cwd, &nameless);
     let scene = Scene::of(&said.cwd, checkout.as_ref(), config, false);
-    if scene.scope == Scope::Off {
+    // nothing is opened or written before it is known whose session this is
+    let developer = identities.claimed(Some(&said.cwd));
+    if scene.scope == Scope::Off || !scene.terms.admit(&developer) {
         return Ok(Absorbed::Foreign);
     }
-    // while git looks whose session this is, what is there is read; nothing is created or written before it is known
-    let found = Ledger::open_existing(&config.state, patience, now)?;
-    let mut claimed = || Some(identities.claimed(Some(&said.cwd))).filter(|who| scene.terms.admit(who));
-    let mut ledger = match found {
-        Some(ledger) => ledger,
-        None if claimed().is_none() => return Ok(Absorbed::Foreign),
-        None => Ledger::open(&config.state, patience, now)?,
-    };
+    let mut ledger = Ledger::open(&config.state, patience, now)?;
     let install = Install::load(&config.state)?;
     let mut places = Places::new(ledger.folder_all()?, &install.secret);
+    let event = Event {
+        session: said.session_id.clone(),
+        developer: Some(developer.clone()),
+        client: config.client,
+        end_reason: Some(said.end_reason()),
+    };
     for _ in 0..READINGS_MAX {
         let mut readings = session_read(said, &ledger, scene.terms.since, &mut places)?;
-        let Some(developer) = claimed() else { return Ok(Absorbed::Foreign) };
         for (_, reading) in &mut readings {
             reading.claim(&developer);
         }
-        let event = Event {
-            session: said.session_id.clone(),
-            developer: Some(developer),
-            client: config.client,
-            end_reason: Some(said.end_reason()),
-        };
         let stored = ledger.store(&readings, &places.learnt(), Some(&event))?;
         if !stored.contains(&Stored::Overtaken) {
             return Ok(Absorbed::Stored);

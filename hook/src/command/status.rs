@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::deliver::UNTIL_CHANGED;
 use crate::install::Install;
-use crate::ledger::{Collector, Ledger, Outcome, Patience, Refusal};
+use crate::ledger::{Collector, Ledger, Outcome, Refusal};
 use crate::outbox::Outbox;
 use crate::stage::Stage;
 use crate::terms::{Identity, Scope};
@@ -46,7 +46,7 @@ pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<ExitCod
     let stage = Stage::set(&folder, config, false);
     let mut status = here(&stage, config, &folder);
     if status.closed.is_none()
-        && let Some(ledger) = Ledger::open_existing(&config.state, Patience::Worker, now)?
+        && let Some(ledger) = Ledger::open_existing(&config.state, now)?
     {
         delivery(&mut status, &stage, config, &ledger, now)?;
     }

@@ -5,7 +5,7 @@ use super::sweep::progress_bar;
 use super::table::{self, Table, all, counted};
 use crate::config::Config;
 use crate::install::Install;
-use crate::ledger::{Folder, Ledger, Patience};
+use crate::ledger::{Folder, Ledger};
 use crate::places::Places;
 use crate::scope::{Only, Routes};
 use crate::secret::Secret;
@@ -56,7 +56,7 @@ pub(super) fn run(config: &Config, now: Timestamp, choice: &Choice) -> Result<()
 
 /// The repositories of folders that are gone, where a sweep has been here, and the key to name those without remote.
 fn memory(config: &Config, now: Timestamp) -> Result<(HashMap<String, Folder>, Secret)> {
-    Ok(match Ledger::open_existing(&config.state, Patience::Worker, now)? {
+    Ok(match Ledger::open_existing(&config.state, now)? {
         Some(ledger) => (ledger.folder_all()?, Install::load(&config.state)?.secret),
         None => (HashMap::new(), Secret::of([0; 32])),
     })

@@ -84,8 +84,8 @@ impl Ledger {
     }
 
     /// Opens the ledger only where there is one: for commands that look without leaving a trace.
-    pub(crate) fn open_existing(state: &Path, patience: Patience, now: Timestamp) -> Result<Option<Self>> {
-        if path(state).exists() { Self::open(state, patience, now).map(Some) } else { Ok(None) }
+    pub(crate) fn open_existing(state: &Path, now: Timestamp) -> Result<Option<Self>> {
+        if path(state).exists() { Self::open(state, Patience::Worker, now).map(Some) } else { Ok(None) }
     }
 
     /// A copy in memory of the ledger as it is, or an empty one: for commands that read on without leaving a trace.
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn looking_leaves_no_trace() {
         let state = tempfile::tempdir().unwrap();
-        assert!(Ledger::open_existing(&state.path().join("x"), Patience::Worker, NOW).unwrap().is_none());
+        assert!(Ledger::open_existing(&state.path().join("x"), NOW).unwrap().is_none());
         assert!(!state.path().join("x").exists());
     }
 
