@@ -24,3 +24,8 @@ pub fn attempt<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     }
     None
 }
+
+/// Lets time pass: for a deed whose moment was drawn by lot.
+pub fn moment(length: Duration) {
+    thread::sleep(length);
+}

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod endings;
 mod headless;
+mod kills;
 mod repositories;
 mod terminal;
 
