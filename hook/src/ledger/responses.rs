@@ -39,7 +39,7 @@ pub(super) fn response(
         changes.place(&held.place);
         return Ok(());
     }
-    let Some(old) = recorded(db, key)? else { return Ok(()) };
+    let Some(mut old) = recorded(db, key)? else { return Ok(()) };
     let (session, owner) = (&held.place.session, old.held.place.session.clone());
     if old.run == run && owner != *session && held.named {
         // the line that names the owner may come after one that does not
@@ -53,6 +53,9 @@ pub(super) fn response(
         insert.execute(params![key.as_bytes(), session.as_str()])?;
     } else if owner != *session && !held.named {
         forked(db, session.as_str(), changes)?;
+        if old.run != NAMED {
+            contested(db, key, &mut old, changes)?;
+        }
     }
     if fold::wins(&old.held.record, &held.record) {
         changes.place(&old.held.place);
@@ -68,6 +71,16 @@ pub(super) fn forked(db: &Connection, session: &str, changes: &mut Changes) -> R
     let mut update = db.prepare_cached("UPDATE session SET forked = 1 WHERE id = ?1 AND forked = 0")?;
     if update.execute([session])? > 0 {
         changes.session(session);
+    }
+    Ok(())
+}
+
+/// Notes that another session holds the response too and no line names its owner.
+fn contested(db: &Connection, key: &ResponseKey, old: &mut Recorded, changes: &mut Changes) -> Result<()> {
+    old.adopted = true;
+    let mut update = db.prepare_cached("UPDATE response SET adopted = 1 WHERE key = ?1 AND adopted = 0")?;
+    if update.execute([key.as_bytes()])? > 0 {
+        changes.place(&old.held.place);
     }
     Ok(())
 }

@@ -171,7 +171,6 @@ fn the_original_owns_what_a_fork_copied_without_saying_so() {
             but(response(ONE, "b", &pay, 5), &[("timestamp", json!("2026-11-19T10:00:00Z"))]),
         ],
     );
-    std::thread::yield_now();
     world.write(
         TWO,
         &[
@@ -190,6 +189,20 @@ fn the_original_owns_what_a_fork_copied_without_saying_so() {
             .sum::<u64>()
     };
     assert_eq!((owner(ONE), owner(TWO)), (5, 7));
+}
+
+#[test]
+fn a_copy_met_later_that_names_nobody_stays_where_it_was_and_is_said() {
+    let (collector, world, pay) = stage();
+    world.write(ONE, &[response(ONE, "a", &pay, 7)]);
+    world.sweep(&pay);
+    world.write(TWO, &[response(TWO, "a", &pay, 7), response(TWO, "b", &pay, 5)]);
+    world.sweep(&pay);
+    totals(&collector, &[("pay", 12)]);
+    let adopted = |session: &str| last(&collector, session)["quality"]["adopted"].clone();
+    assert_eq!((adopted(ONE), adopted(TWO)), (json!(1), json!(0)));
+    let afresh = world.json(&pay, &["totals", "--json"]);
+    assert_eq!(afresh["quality"]["adopted"], 1);
 }
 
 #[test]
