@@ -22,7 +22,7 @@ impl Spot {
     }
 }
 
-/// Repositories that ship the same collector, in the order of [`Grounds::shared`].
+/// Repositories that ship the same collector, the first being where sessions start.
 const SHARED: [(&str, &str); 2] = [("pay", "github.com/acme/pay"), ("shop", "github.com/acme/shop")];
 /// A developer's own, which ships nothing.
 const PRIVATE: (&str, &str) = ("diary", "github.com/ana/diary");
