@@ -1,9 +1,9 @@
 //! Reading one transcript from where the ledger left off.
 
-use crate::ledger::{Cursor, Known, Ledger, Look};
-use crate::lines;
-use crate::reading::{Folders, Reading};
-use crate::walk::Transcript;
+use crate::reader::lines;
+use crate::reader::reading::{Folders, Reading};
+use crate::reader::walk::Transcript;
+use crate::state::ledger::{Cursor, Known, Ledger, Look};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use std::fs::File;

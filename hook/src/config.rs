@@ -3,9 +3,9 @@
 //! A repository's settings cannot be told from the shell's variables, so the environment may only narrow
 //! what the user's file and the organisation's managed settings allow.
 
-use crate::collector::Address;
-use crate::network::Network;
-use crate::settings;
+use crate::delivery::network::Network;
+use crate::terms::collector::Address;
+use crate::terms::settings;
 use crate::terms::{Branches, Identity, Scope, Terms, truthy};
 use anyhow::{Context, Result};
 use directories::{BaseDirs, ProjectDirs};

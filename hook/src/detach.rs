@@ -4,7 +4,7 @@
 //! parent lives. So the hook starts an intermediate, which leaves the terminal's session, starts the worker and
 //! ends: the worker belongs to nobody whom the client knows.
 
-use crate::command::RELAY;
+use crate::command::arguments::RELAY;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};

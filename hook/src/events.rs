@@ -1,17 +1,17 @@
 //! `session-start` and `session-end`: the client waits for these, so they do the least there is to do.
 
 use crate::absorb;
+use crate::checkout::places::Places;
+use crate::checkout::repository;
 use crate::config::Config;
 use crate::detach;
-use crate::identity::Identities;
-use crate::install::Install;
-use crate::ledger::{self, Event, Known, Ledger, Patience, Stored};
-use crate::places::Places;
-use crate::reading::Reading;
-use crate::repository;
-use crate::scope::Scene;
+use crate::reader::reading::Reading;
+use crate::reader::walk;
+use crate::state::install::Install;
+use crate::state::ledger::{self, Event, Known, Ledger, Patience, Stored};
 use crate::terms::Scope;
-use crate::walk;
+use crate::terms::identity::Identities;
+use crate::terms::scope::Scene;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use meter::{EndReason, SessionId};
@@ -105,7 +105,7 @@ pub(crate) fn absorb_session(
 ) -> Result<Absorbed> {
     let mut identities = Identities::new(config, &said.cwd);
     identities.ask(&said.cwd);
-    let nameless = crate::secret::Secret::of([0; 32]);
+    let nameless = crate::state::secret::Secret::of([0; 32]);
     let checkout = repository::find(&said.cwd, &nameless);
     let scene = Scene::of(&said.cwd, checkout.as_ref(), config, false);
     // nothing is opened or written before it is known whose session this is

@@ -1,14 +1,14 @@
 //! The doors by which bytes of others come in, for the fuzzer and for property tests: each takes anything, and ends.
 
 use crate::absorb;
-use crate::ledger::{Collector, Ledger, Patience};
-use crate::lines;
-use crate::reading::Folders;
-use crate::report::{self, Imprint};
-use crate::secret::Secret;
+use crate::delivery::report::{self, Imprint};
+use crate::reader::lines;
+use crate::reader::reading::Folders;
+use crate::reader::transcript::Parsed;
+use crate::reader::walk;
+use crate::state::ledger::{Collector, Ledger, Patience};
+use crate::state::secret::Secret;
 use crate::terms::Branches;
-use crate::transcript::Parsed;
-use crate::walk;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{Developer, InstallId, PriceBook, Report};

@@ -1,7 +1,7 @@
 //! `cpvo-hook`: reads Claude Code's transcripts and sends what they cost to a collector.
 //!
-//! A hook event never prints, never fails and never panics: the
-//! client would show it to the developer or to the model.
+//! A hook event never prints, never fails and never panics: the client would show it to the developer or to the
+//! model.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
@@ -16,45 +16,23 @@
 )]
 
 mod absorb;
-mod collector;
+mod checkout;
 mod command;
-mod commits;
 mod config;
-mod deliver;
+mod delivery;
 mod detach;
 mod events;
-mod fold;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod git;
-mod identity;
-mod install;
-mod json;
-mod ledger;
-mod lines;
-mod log;
-mod network;
-mod outbox;
-mod overhead;
-mod places;
-mod post;
-mod reading;
-mod report;
-mod repository;
-mod scope;
-mod secret;
-mod settings;
-mod stage;
+mod reader;
+mod state;
 mod sweep;
 mod terms;
 mod totals;
-mod transcript;
-mod verdict;
-mod walk;
 mod work;
 
 use clap::Parser;
-use command::{Command, Program};
+use command::arguments::{Command, Program};
 use config::{Config, current_folder};
 use jiff::Timestamp;
 use std::ffi::OsString;

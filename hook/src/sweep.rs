@@ -1,13 +1,13 @@
 //! The sweep: reads every transcript that changed into the ledger, in short transactions.
 
 use crate::absorb;
+use crate::checkout::places::Places;
 use crate::config::Config;
-use crate::identity::Identities;
-use crate::ledger::{Known, Ledger, Patience, text};
-use crate::places::Places;
-use crate::reading::Reading;
+use crate::reader::reading::Reading;
+use crate::reader::walk::{self, Transcript};
+use crate::state::ledger::{Known, Ledger, Patience, text};
 use crate::terms::Terms;
-use crate::walk::{self, Transcript};
+use crate::terms::identity::Identities;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::SessionId;
@@ -49,9 +49,9 @@ pub(crate) struct Swept {
 
 /// A lock that is tried and not waited for, as its holder does the same work; unless this is the last chance.
 pub(crate) fn lock(state: &Path, name: &str, patience: Patience) -> Result<Option<File>> {
-    crate::install::create_state(state)?;
+    crate::state::install::create_state(state)?;
     let path = state.join(name);
-    let file = crate::install::private().create(true).truncate(false).open(&path);
+    let file = crate::state::install::private().create(true).truncate(false).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
     loop {
         match (file.try_lock(), patience) {

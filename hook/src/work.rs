@@ -1,17 +1,17 @@
 //! The work behind the events: what a detached process, or a person at a terminal, has done.
 
-use crate::command::Work;
+use crate::checkout::places::Places;
+use crate::command::arguments::Work;
 use crate::config::Config;
-use crate::deliver::{self, Summary};
+use crate::delivery::deliver::{self, Summary};
+use crate::delivery::outbox::Outbox;
 use crate::events::{self, Absorbed, Said};
-use crate::identity::Identities;
-use crate::install::Install;
-use crate::ledger::{self, Event, Ledger, Patience};
-use crate::outbox::Outbox;
-use crate::places::Places;
-use crate::stage::Stage;
+use crate::state::install::Install;
+use crate::state::ledger::{self, Event, Ledger, Patience};
 use crate::sweep::{self, Bounds, Reader, Swept};
-use crate::{commits, detach, log, totals};
+use crate::terms::identity::Identities;
+use crate::terms::stage::Stage;
+use crate::{checkout::commits, detach, state::log, totals};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};

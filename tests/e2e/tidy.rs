@@ -104,7 +104,7 @@ fn no_file_is_named_after_nothing() {
 #[test]
 fn drivers_are_named_in_one_file_each() {
     only_in(
-        &["collector/src/store/db", "hook/src/ledger"],
+        &["collector/src/store/db", "hook/src/state/ledger"],
         &["rusqlite::", "postgres::"],
         "drivers stay behind the stores",
     );
@@ -114,7 +114,7 @@ fn drivers_are_named_in_one_file_each() {
 fn sql_is_written_in_the_stores() {
     let statements = ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE ", "\"CREATE "];
     only_in(
-        &["collector/src/store/", "hook/src/ledger"],
+        &["collector/src/store/", "hook/src/state/ledger"],
         &statements,
         "SQL stays in the stores and migrations",
     );
@@ -123,7 +123,7 @@ fn sql_is_written_in_the_stores() {
 #[test]
 fn status_codes_are_named_at_the_door() {
     only_in(
-        &["collector/src/http/", "hook/src/post.rs"],
+        &["collector/src/http/", "hook/src/delivery/post.rs"],
         &["StatusCode"],
         "status codes stay at the two doors",
     );
@@ -133,7 +133,7 @@ fn status_codes_are_named_at_the_door() {
 fn the_transcript_format_is_known_in_one_room() {
     let fields =
         ["cache_creation_input_tokens", "ephemeral_1h_input_tokens", "requestSessionId", "gitOperation"];
-    only_in(&["hook/src/transcript"], &fields, "only transcript.rs knows the client's field names");
+    only_in(&["hook/src/reader/transcript"], &fields, "only transcript.rs knows the client's field names");
 }
 
 #[test]

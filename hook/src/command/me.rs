@@ -1,8 +1,8 @@
 //! `me`: one's own spend at list price, by week, repository and branch. Nothing of it is sent anywhere.
 
 use crate::config::Config;
-use crate::ledger::Ledger;
-use crate::stage::Stage;
+use crate::state::ledger::Ledger;
+use crate::terms::stage::Stage;
 use crate::work;
 use anyhow::{Result, bail};
 use jiff::Timestamp;

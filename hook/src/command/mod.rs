@@ -1,6 +1,6 @@
 //! The command line: one entry for each thing a person or the client asks for.
 
-mod arguments;
+pub(crate) mod arguments;
 mod me;
 mod preview;
 mod status;
@@ -8,15 +8,13 @@ mod sweep;
 mod table;
 mod totals;
 
-pub(crate) use arguments::{Command, Program, RELAY, Work};
-
 use crate::config::Config;
 use crate::events::{self, Said};
-use crate::scope::Only;
-use crate::stage::Stage;
+use crate::terms::scope::Only;
+use crate::terms::stage::Stage;
 use crate::{detach, terms, work};
 use anyhow::{Context, Result};
-use arguments::Choice;
+use arguments::{Choice, Command, RELAY, Work};
 use jiff::Timestamp;
 use meter::EndReason;
 use std::process::ExitCode;

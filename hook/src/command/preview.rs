@@ -1,9 +1,9 @@
 //! `preview`: the exact next JSON that would be sent.
 
 use crate::config::Config;
-use crate::install::Install;
-use crate::outbox::Outbox;
-use crate::stage::Stage;
+use crate::delivery::outbox::Outbox;
+use crate::state::install::Install;
+use crate::terms::stage::Stage;
 use crate::work;
 use anyhow::{Result, bail};
 use jiff::Timestamp;

@@ -1,13 +1,13 @@
 //! `status`: where reports go, as whom, what waits, and what stands in the way. Looks only: nothing is created.
 
 use crate::config::Config;
-use crate::deliver::UNTIL_CHANGED;
-use crate::install::Install;
-use crate::ledger::{Collector, Ledger, Outcome, Refusal};
-use crate::outbox::Outbox;
-use crate::stage::Stage;
+use crate::delivery::deliver::UNTIL_CHANGED;
+use crate::delivery::outbox::Outbox;
+use crate::state::install::Install;
+use crate::state::ledger::{Collector, Ledger, Outcome, Refusal};
+use crate::terms::stage::Stage;
 use crate::terms::{Identity, Scope};
-use crate::{identity, log, settings, sweep};
+use crate::{state::log, sweep, terms::identity, terms::settings};
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;

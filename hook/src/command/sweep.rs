@@ -3,11 +3,11 @@
 use super::arguments::Choice;
 use super::table::{self, Table, all, counted};
 use crate::config::Config;
-use crate::deliver::Summary;
-use crate::ledger::Patience;
-use crate::scope::Only;
-use crate::stage::Stage;
+use crate::delivery::deliver::Summary;
+use crate::state::ledger::Patience;
 use crate::sweep::{Bounds, Swept};
+use crate::terms::scope::Only;
+use crate::terms::stage::Stage;
 use crate::totals::ByModel;
 use crate::work::{self, DELIVERY_MAX, Moment};
 use anyhow::{Result, bail};

@@ -3,14 +3,14 @@
 //! It shares the readings and the rules with the ledger and nothing else: it adds up in memory, at once and whole,
 //! what the ledger keeps in tables, in parts and for ever, so that either checks the other.
 
-use crate::fold::{self, Record, ResponseKey};
-use crate::ledger::text;
-use crate::overhead;
-use crate::reading::{Held, Place, Reading, Seen, Share};
-use crate::scope::Only;
+use crate::reader::fold::{self, Record, ResponseKey};
+use crate::reader::overhead;
+use crate::reader::reading::{Held, Place, Reading, Seen, Share};
+use crate::reader::transcript::CostState;
+use crate::reader::walk::Transcript;
+use crate::state::ledger::text;
 use crate::terms::Terms;
-use crate::transcript::CostState;
-use crate::walk::Transcript;
+use crate::terms::scope::Only;
 use anyhow::Result;
 use jiff::Timestamp;
 use jiff::civil::Date;

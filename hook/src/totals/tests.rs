@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::absorb;
-use crate::reading::Folders;
-use crate::walk;
+use crate::reader::reading::Folders;
+use crate::reader::walk;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::fs;

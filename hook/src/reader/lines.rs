@@ -1,0 +1,160 @@
+//! The lines of a transcript from an offset on.
+//!
+//! Every line is walked. A search for a few words could not tell one that counts for nothing: its time and folder
+//! are what the next lines inherit, whether it is sound is counted, and a name can be written with escapes.
+//!
+//! No memory map: a file that shrinks while it is read must not kill us. What the client has not finished writing
+//! is left for the next time.
+
+use crate::reader::json::{Shape, Source};
+use crate::reader::transcript::{Parsed, Parser};
+use meter::SessionId;
+use std::io::{Cursor, Read, Result, Seek, SeekFrom};
+
+/// Where the first line that names its session must end.
+const HEAD_BYTES: u64 = 1 << 20;
+
+/// Hands every whole line from `offset` on to `take`, and returns the offset to go on from.
+///
+/// The last line is whole when it ends, or when it is an object without its line break yet: nothing but
+/// the break can follow. Empty lines are no lines.
+pub(crate) fn read(file: &mut (impl Read + Seek), offset: u64, take: &mut dyn FnMut(Parsed)) -> Result<u64> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut source = Source::new(file);
+    let mut parser = Parser::default();
+    let mut taken = offset;
+    loop {
+        let (shape, parsed) = parser.read(&mut source);
+        let ended = source.end_line()?;
+        if ended || shape == Shape::Whole {
+            taken = offset + source.offset();
+            if shape != Shape::Blank {
+                take(parsed);
+            }
+        }
+        if !ended {
+            return Ok(taken);
+        }
+    }
+}
+
+/// The session the first line names that names any, for files whose place does not.
+pub(crate) fn session(file: &mut impl Read) -> Result<Option<SessionId>> {
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES).read_to_end(&mut head)?;
+    let mut named = None;
+    read(&mut Cursor::new(head), 0, &mut |parsed| {
+        if let Parsed::Line(line) = parsed {
+            named = named.take().or(line.session);
+        }
+    })?;
+    Ok(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A file that gives its bytes in portions of its own choosing.
+    struct Portions<'a>(Cursor<&'a [u8]>, Vec<usize>);
+
+    impl Read for Portions<'_> {
+        fn read(&mut self, window: &mut [u8]) -> Result<usize> {
+            let portion = self.1.pop().map_or(window.len(), |portion| portion.clamp(1, window.len()));
+            self.0.read(&mut window[..portion])
+        }
+    }
+
+    impl Seek for Portions<'_> {
+        fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    fn lines(text: &[u8], from: u64, portions: Vec<usize>) -> (Vec<Parsed>, u64) {
+        let mut all = Vec::new();
+        let end =
+            read(&mut Portions(Cursor::new(text), portions), from, &mut |parsed| all.push(parsed)).unwrap();
+        (all, end)
+    }
+
+    /// `y`: a line, `n`: a malformed one.
+    #[track_caller]
+    fn check(text: &[u8], verdicts: &str, end: usize) {
+        let (all, taken) = lines(text, 0, Vec::new());
+        let all: String =
+            all.iter().map(|parsed| if matches!(parsed, Parsed::Line(_)) { 'y' } else { 'n' }).collect();
+        assert_eq!((all.as_str(), taken), (verdicts, end as u64), "{}", String::from_utf8_lossy(text));
+    }
+
+    #[test]
+    fn a_half_line_is_left_for_the_next_time() {
+        check(b"{}\n{\"type\":\"us", "y", 3);
+        check(b"{}\n{}\n", "yy", 6);
+        check(b"", "", 0);
+        check(b"{\"a\":", "", 0);
+        check(b"{}\n{}", "yy", 5);
+        check(b"{}\n{} ", "yy", 6);
+        check(b"{}\n \0", "y", 3);
+    }
+
+    #[test]
+    fn what_is_no_line_of_json_is_counted_and_passed() {
+        check(b"{}\n\n  \r\n{}\r\n", "yy", 12);
+        check(b"\0\0\0{}\n{}\n", "ny", 9);
+        check(b"{\"type\":\"us{\"type\":\"user\"}\n{}\n", "ny", 30);
+        check(b"\xff\xfe\n{}\n", "ny", 6);
+        check(b"{\"x\":\"\xff\"}\n", "y", 10);
+    }
+
+    #[test]
+    fn the_first_line_that_names_a_session_names_the_file_s() {
+        let id = "8b41c8a0-0000-4000-8000-000000000001";
+        let text = format!(
+            "{{}}\nnot json\n{{\"sessionId\":\"{id}\"}}\n{{\"sessionId\":\"{}\"}}\n",
+            id.replace('1', "2")
+        );
+        assert_eq!(session(&mut text.as_bytes()).unwrap(), id.parse().ok());
+        assert_eq!(session(&mut b"{}\n".as_slice()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_read_through_one_window() {
+        let mut text = b"{\"type\":\"user\",\"x\":\"".to_vec();
+        let quoted = [b"ab\\\"{".as_slice(), &[b'x'; 1019]].concat();
+        (0..100 << 10).for_each(|_| text.extend(&quoted));
+        text.extend(b"\",\"timestamp\":\"2026-11-22T04:00:00Z\"}\n");
+        assert!(text.len() > 100 << 20);
+        let (all, end) = lines(&text, 0, Vec::new());
+        assert_eq!(end, text.len() as u64);
+        let [Parsed::Line(line)] = all.as_slice() else { panic!("one line") };
+        assert_eq!(line.at, Some("2026-11-22T04:00:00Z".parse().unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_in_any_sweeps_and_portions_is_reading_once(
+            kinds in prop::collection::vec(0..6_usize, 0..12),
+            stops in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+            portions in prop::collection::vec(1..40_usize, 0..60),
+        ) {
+            let samples = [
+                "{\"type\":\"user\",\"cwd\":\"/a\\\"b\"}\n", "\n", "{\"type\":\n", "not json\n",
+                "{\"type\":\"system\",\"subtype\":\"api_error\",\"sessionId\":\"8b41c8a0-0000-4000-8000-000000000001\"}\r\n",
+                "{\"type\":\"assistant\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"output_tokens\":5}}}\n",
+            ];
+            let text: String = kinds.iter().map(|kind| samples[*kind]).collect();
+            let mut stops: Vec<usize> = stops.iter().map(|stop| stop.index(text.len() + 1)).collect();
+            stops.extend([text.len()]);
+            stops.sort_unstable();
+            let (mut all, mut from) = (Vec::new(), 0);
+            for stop in stops {
+                let (more, end) = lines(&text.as_bytes()[..stop], from, portions.clone());
+                all.extend(more);
+                from = end;
+            }
+            prop_assert_eq!((all, from), lines(text.as_bytes(), 0, Vec::new()));
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The ledger: one SQLite database in the state folder, written in few durable transactions.
+//!
+//! It keeps facts (which response, which folder, which branch); what a report says is derived from them when
+//! it is sent, so the newest snapshot replaces older ones by itself and nothing waits as a stored text.
+
+mod accounts;
+mod collectors;
+mod commits;
+mod contents;
+mod files;
+mod folders;
+mod owners;
+mod reports;
+mod responses;
+mod sessions;
+mod store;
+
+pub(crate) use collectors::{Collector, Delivery, Outcome, Refusal};
+pub(crate) use commits::{MadeCommit, Trail};
+pub(crate) use contents::Content;
+pub(crate) use files::{Cursor, Known, Look, text};
+pub(crate) use folders::Folder;
+pub(crate) use reports::{Key, Waiting};
+pub(crate) use sessions::{Event, Session};
+pub(crate) use store::Stored;
+
+use crate::state::install::{create_state, private};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const SCHEMA: &str = include_str!("schema.sql");
+const VERSION: i64 = 4;
+/// "cpvo", so that a foreign database is known as such.
+const APPLICATION: i64 = 0x6370_766f;
+
+/// How patient a caller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// A session's end: it leaves the work to the detached process rather than wait.
+    Event,
+    /// Somebody who waits for nothing else.
+    Worker,
+    /// The last chance: nobody comes back to it.
+    Until(Instant),
+}
+
+impl Patience {
+    fn left(self) -> Duration {
+        match self {
+            Self::Event => Duration::from_millis(100),
+            Self::Worker => Duration::from_secs(20),
+            Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
+        }
+    }
+}
+
+pub(crate) struct Ledger {
+    db: Connection,
+    patience: Patience,
+    state: PathBuf,
+    opened: Timestamp,
+}
+
+impl Ledger {
+    /// Opens the ledger in `state`; a damaged or foreign one is moved aside and begun anew.
+    pub(crate) fn open(state: &Path, patience: Patience, now: Timestamp) -> Result<Self> {
+        create_state(state)?;
+        let path = path(state);
+        match Self::try_open(&path, patience, now.as_second()) {
+            Err(error) if is_damaged(&error) => {
+                let epoch = old_epoch(&path).map_or(now.as_second(), |old| now.as_second().max(old + 1));
+                set_aside(state, now)?;
+                Self::try_open(&path, patience, epoch)
+            }
+            result => result,
+        }
+        .map(|db| Self { db, patience, state: state.to_owned(), opened: now })
+        .with_context(|| format!("cannot open the ledger {}", path.display()))
+    }
+
+    /// Opens the ledger only where there is one: for commands that look without leaving a trace.
+    pub(crate) fn open_existing(state: &Path, now: Timestamp) -> Result<Option<Self>> {
+        if path(state).exists() { Self::open(state, Patience::Worker, now).map(Some) } else { Ok(None) }
+    }
+
+    /// A copy in memory of the ledger as it is, or an empty one: for commands that read on without leaving a trace.
+    pub(crate) fn copy(state: &Path, now: Timestamp) -> Result<Self> {
+        let path = path(state);
+        let mut db = Connection::open_in_memory()?;
+        if path.exists() {
+            let original = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            original.busy_timeout(Patience::Worker.left())?;
+            if version(&original).ok() == Some(VERSION) {
+                Backup::new(&original, &mut db)?.step(-1)?;
+            }
+        }
+        if version(&db)? != VERSION {
+            create(&mut db, now.as_second())?;
+        }
+        Ok(Self { db, patience: Patience::Worker, state: state.to_owned(), opened: now })
+    }
+
+    fn try_open(path: &Path, patience: Patience, epoch: i64) -> Result<Connection> {
+        private().create(true).truncate(false).open(path)?;
+        let mut db = Connection::open(path)?;
+        db.busy_timeout(patience.left())?;
+        if patience == Patience::Event {
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            db.pragma_update(None, "wal_autocheckpoint", 0)?;
+        }
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.set_prepared_statement_cache_capacity(64);
+        if version(&db)? != VERSION {
+            create(&mut db, epoch)?;
+        }
+        Ok(db)
+    }
+
+    fn write<T>(&mut self, work: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        self.db.busy_timeout(self.patience.left())?;
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Looks at the ledger as it is at one moment, whatever others write meanwhile.
+    pub(crate) fn at_once<T>(&self, look: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _moment = self.db.unchecked_transaction()?;
+        look()
+    }
+
+    /// Empties the write-ahead log into the database, as far as nobody reads it.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    pub(crate) fn meta(&self, name: &str) -> Result<Option<String>> {
+        meta(&self.db, name)
+    }
+
+    pub(crate) fn meta_set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.write(|db| meta_set(db, name, value))
+    }
+}
+
+fn create(db: &mut Connection, epoch: i64) -> Result<()> {
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = version(&transaction)?;
+    // another hook may have been first
+    if version == VERSION {
+        return Ok(());
+    }
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if version != 0 || tables != 0 {
+        return Err(Foreign.into());
+    }
+    transaction.execute_batch(SCHEMA)?;
+    meta_set(&transaction, "epoch", &epoch.to_string())?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn version(db: &Connection) -> Result<i64> {
+    Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn meta(db: &Connection, name: &str) -> Result<Option<String>> {
+    let mut select = db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+    Ok(select.query_row([name], |row| row.get(0)).optional()?)
+}
+
+fn meta_set(db: &Connection, name: &str, value: &str) -> Result<()> {
+    let mut insert = db.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?;
+    insert.execute([name, value])?;
+    Ok(())
+}
+
+/// A number that `meta` keeps as text.
+fn meta_number(db: &Connection, name: &str) -> Result<i64> {
+    Ok(meta(db, name)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("not a ledger of this version")]
+struct Foreign;
+
+/// Whether the file itself is wrong, not the moment.
+pub(crate) fn is_damaged(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let code = cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+        cause.is::<Foreign>() || matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    })
+}
+
+/// Whether another process holds the ledger.
+pub(crate) fn is_busy(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let code = cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+        matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    })
+}
+
+/// Moves the ledger aside, where somebody may still look at it; one such copy is kept.
+pub(crate) fn set_aside(state: &Path, now: Timestamp) -> Result<()> {
+    let from = path(state);
+    for ending in ["", "-wal", "-shm"] {
+        let old = with_ending(&from, ending);
+        let new = with_ending(&state.join("ledger.damaged"), ending);
+        match std::fs::rename(&old, &new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot move {} aside at {now}", old.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn old_epoch(path: &Path) -> Option<i64> {
+    let db = Connection::open(path).ok()?;
+    meta(&db, "epoch").ok()??.parse().ok()
+}
+
+fn path(state: &Path) -> PathBuf {
+    state.join("ledger.db")
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Milliseconds since 1970, as the tables keep instants.
+fn instant(at: i64) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_795_320_000, 0);
+
+    #[test]
+    fn a_damaged_ledger_is_moved_aside_and_begun_anew() {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::write(
+            state.path().join("ledger.db"),
+            "this is no database, however long it may be ".repeat(99),
+        )
+        .unwrap();
+        let ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+        assert_eq!(ledger.meta("epoch").unwrap().as_deref(), Some("1795320000"));
+        assert!(state.path().join("ledger.damaged").exists());
+    }
+
+    #[test]
+    fn a_newer_ledger_is_replaced_by_one_of_a_higher_epoch() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+        ledger.db.pragma_update(None, "user_version", 99).unwrap();
+        drop(ledger);
+        let earlier = NOW - jiff::SignedDuration::from_hours(5);
+        let ledger = Ledger::open(state.path(), Patience::Worker, earlier).unwrap();
+        assert_eq!(ledger.meta("epoch").unwrap().as_deref(), Some("1795320001"));
+    }
+
+    #[test]
+    fn an_unreadable_report_is_said_and_holds_up_no_other() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+        let session = "00000000-0000-4000-8000-000000000001";
+        for week in ["1970-W01", "2026-W47"] {
+            let insert =
+                "INSERT INTO report (session, repo, week, seq) VALUES (?1, 'git.example/a/b', ?2, 1)";
+            ledger.db.execute(insert, [session, week]).unwrap();
+        }
+        assert_eq!(ledger.report_all().unwrap().len(), 1);
+        assert_eq!(ledger.report_waiting("https://x.example", "").unwrap().len(), 1);
+        let said = crate::state::log::last(state.path(), 1);
+        assert!(said[0].contains("skipped a report: the ledger holds a key that is none"), "{said:?}");
+    }
+
+    #[test]
+    fn looking_leaves_no_trace() {
+        let state = tempfile::tempdir().unwrap();
+        assert!(Ledger::open_existing(&state.path().join("x"), NOW).unwrap().is_none());
+        assert!(!state.path().join("x").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_state_is_the_user_s_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let state = home.path().join("cpvo");
+        let mut ledger = Ledger::open(&state, Patience::Event, NOW).unwrap();
+        ledger.meta_set("x", "y").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&state), 0o700);
+        for file in std::fs::read_dir(&state).unwrap() {
+            assert_eq!(mode(&file.unwrap().path()), 0o600);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What lies in the state folder: the ledger, the install and its secret, the log.
+
+pub(crate) mod install;
+pub(crate) mod ledger;
+pub(crate) mod log;
+pub(crate) mod secret;

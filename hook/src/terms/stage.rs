@@ -1,0 +1,47 @@
+//! `Stage`: where a command runs, for whom, and whether anything may happen there.
+
+use crate::checkout::repository::{self, Checkout};
+use crate::config::Config;
+use crate::state::secret::Secret;
+use crate::terms::Scope;
+use crate::terms::identity::Identities;
+use crate::terms::scope::Scene;
+use crate::terms::settings;
+use meter::Developer;
+use std::path::Path;
+
+pub(crate) struct Stage {
+    pub scene: Scene,
+    pub checkout: Option<Checkout>,
+    pub developer: Developer,
+}
+
+impl Stage {
+    /// `all` is what a user typed.
+    pub(crate) fn set(folder: &Path, config: &Config, all: bool) -> Self {
+        // the name of a repository without remote is not needed here, so nothing need be kept to hash it
+        let checkout = repository::find(folder, &Secret::of([0; 32]));
+        let scene = Scene::of(folder, checkout.as_ref(), config, all);
+        let developer = Identities::new(config, folder).claimed(Some(folder));
+        Self { scene, checkout, developer }
+    }
+
+    fn turned_off(&self) -> bool {
+        self.checkout.as_ref().is_some_and(|checkout| settings::turned_off(&checkout.root))
+    }
+
+    /// Why nothing may be read, stored or sent here, if so.
+    pub(crate) fn closed(&self, config: &Config) -> Option<String> {
+        match () {
+            () if config.disabled => Some("CPVO_DISABLE is set".to_owned()),
+            () if self.turned_off() => {
+                Some("this checkout's .claude/settings.local.json turns it off".to_owned())
+            }
+            () if self.scene.scope == Scope::Off => Some("the scope is off".to_owned()),
+            () if !self.scene.terms.admit(&self.developer) => {
+                Some(format!("{} is not among CPVO_DEVELOPERS", self.developer.name()))
+            }
+            () => None,
+        }
+    }
+}
