@@ -1,6 +1,7 @@
 //! What befalls the hook's state on a developer's machine: nothing is lost at the collector, nothing counted twice.
 
 use rustix::process::geteuid;
+use serde_json::Value;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +12,7 @@ use tests::World;
 use tests::lot;
 use tests::machine::Machine;
 use tests::processes;
-use tests::program::{Seen, run, run_with, through};
+use tests::program::{Seen, command, run, run_with, through};
 
 /// SQLite's.
 const PAGE_BYTES: usize = 4096;
@@ -90,6 +91,29 @@ fn a_lost_ledger_is_rebuilt_without_a_double_count() {
     fs::remove_file(machine.folder.join("state/ledger.db")).unwrap();
     machine.event("session-end", 1);
     machine.recovers("lost again, with its log left behind");
+}
+
+#[test]
+fn a_copied_home_lowers_nothing_of_the_original() {
+    let world = World::equipped();
+    let mut original = Machine::new(&world, "original").used();
+    original.deliver();
+    let folder = world.folder().join("copy");
+    run(command("cp", &world.home).args(["-a"]).args([&original.folder, &folder])).success();
+    original.respond(0, 37);
+    original.recovers("the original");
+    // the copy goes on with the session too, less than the original did
+    let path = original.sessions[0].path.strip_prefix(&original.folder).expect("a transcript of the machine");
+    let lines = fs::read_to_string(folder.join(path)).expect("its copy");
+    let mut line: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
+    line["message"]["id"] = "msg_of_the_copy".into();
+    line["message"]["usage"]["output_tokens"] = 3.into();
+    fs::write(folder.join(path), format!("{lines}{line}\n")).expect("the copy is written");
+    let mut copy = Machine { world: &world, folder, sessions: Vec::new(), truth: original.truth.clone() };
+    copy.begin(&[43]);
+    copy.deliver();
+    assert_eq!(copy.stored(), copy.truth, "the original's session is as it was, the copy's own is there");
+    original.recovers("the original, after the copy");
 }
 
 #[test]

@@ -163,6 +163,14 @@ fn session_named(name: Option<&str>) -> Option<SessionId> {
     name.and_then(|name| name.parse().ok())
 }
 
+/// What tells a file from its copies, as a text: which it is on its disk, and since when.
+pub(crate) fn birth(metadata: &Metadata) -> String {
+    // the number of the disk may change when it is mounted again
+    let (_, number) = identity::of(Path::new(""), metadata);
+    let since = metadata.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    format!("{number}/{}", since.map_or(0, |since| since.as_nanos()))
+}
+
 /// What makes two paths the same file.
 #[cfg(unix)]
 mod identity {

@@ -24,6 +24,7 @@ pub(crate) use reports::{Key, Waiting};
 pub(crate) use sessions::{Event, Session};
 pub(crate) use store::Stored;
 
+use crate::reader::walk;
 use crate::state::install::{create_state, private};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -118,6 +119,7 @@ impl Ledger {
         if version(&db)? != VERSION {
             create(&mut db, epoch)?;
         }
+        own(&mut db, path, epoch)?;
         Ok(db)
     }
 
@@ -172,6 +174,27 @@ fn create(db: &mut Connection, epoch: i64) -> Result<()> {
 
 fn version(db: &Connection) -> Result<i64> {
     Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// A ledger that was copied or restored is another one: under the epoch it was born with it could lower what the
+/// original has sent since.
+fn own(db: &mut Connection, path: &Path, epoch: i64) -> Result<()> {
+    let file = walk::birth(&std::fs::metadata(path)?);
+    if meta(db, "file")?.as_ref() == Some(&file) {
+        return Ok(());
+    }
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // another hook may have been first
+    let known = meta(&transaction, "file")?;
+    if known.is_some_and(|known| known != file) {
+        let epoch = epoch.max(meta_number(&transaction, "epoch")? + 1);
+        meta_set(&transaction, "epoch", &epoch.to_string())?;
+        transaction.execute("UPDATE collector SET epoch = max(epoch + 1, ?1)", [epoch])?;
+        transaction.execute("DELETE FROM delivery", [])?;
+    }
+    meta_set(&transaction, "file", &file)?;
+    transaction.commit()?;
+    Ok(())
 }
 
 fn meta(db: &Connection, name: &str) -> Result<Option<String>> {
@@ -274,6 +297,18 @@ mod tests {
         let earlier = NOW - jiff::SignedDuration::from_hours(5);
         let ledger = Ledger::open(state.path(), Patience::Worker, earlier).unwrap();
         assert_eq!(ledger.meta("epoch").unwrap().as_deref(), Some("1795320001"));
+    }
+
+    #[test]
+    fn a_copied_ledger_has_an_epoch_of_its_own() {
+        let (state, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(Ledger::open(state.path(), Patience::Worker, NOW).unwrap());
+        std::fs::copy(path(state.path()), path(copy.path())).unwrap();
+        let epoch = |folder: &Path| {
+            Ledger::open(folder, Patience::Worker, NOW).unwrap().meta("epoch").unwrap().unwrap()
+        };
+        assert_eq!((epoch(state.path()), epoch(copy.path())), ("1795320000".into(), "1795320001".into()));
+        assert_eq!(epoch(copy.path()), "1795320001", "once");
     }
 
     #[test]
