@@ -12,6 +12,9 @@ const HOUR_SECONDS: i64 = 3600;
 /// No session is older, and years of four digits sort as text.
 const YEARS: RangeInclusive<i16> = 2000..=9999;
 
+/// Monday of the first week.
+const FIRST: Timestamp = Timestamp::constant(946_857_600, 0);
+
 /// The start of a UTC hour; on the wire `2026-11-22T04:00:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -90,7 +93,7 @@ impl Week {
 
     /// Whether some week holds the instant.
     pub fn reaches(instant: Timestamp) -> bool {
-        Self::of(instant).contains(instant)
+        (FIRST..Timestamp::MAX).contains(&instant)
     }
 
     pub fn contains(self, instant: Timestamp) -> bool {
@@ -214,6 +217,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_week_made_parses_back(seconds in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()) {
+            let instant = Timestamp::from_second(seconds).unwrap();
+            prop_assert_eq!(Week::reaches(instant), Week::of(instant).contains(instant));
             let week = Week::of(Timestamp::from_second(seconds).unwrap());
             for week in [week, week.next(), week.previous()] {
                 prop_assert_eq!(week.to_string().parse::<Week>().unwrap(), week);
