@@ -87,7 +87,7 @@ pub fn admit(owner: Option<&Sender>, stored: Option<&Stored>, sender: &Sender, n
     let same_ledger = new.rank.epoch == stored.rank.epoch;
     let newer_rules = new.rank.parser > stored.rank.parser;
     let completes = stored.partial && !new.partial;
-    let lower = (new.requests, new.output) < (stored.requests, stored.output);
+    let lower = new.requests < stored.requests || new.output < stored.output;
     if !same_ledger && !newer_rules && !completes && lower {
         return Admission::Held;
     }
@@ -142,6 +142,8 @@ mod tests {
         check(&snapshot((1, 10, 1), 5), &snapshot((2, 11, 1), 4), Admission::Apply);
         let drafts = |rank| Stored { output: 49, ..snapshot(rank, 5) };
         check(&snapshot((1, 10, 1), 5), &drafts((1, 11, 1)), Admission::Held);
+        let draft_and_more = Stored { output: 49, ..snapshot((1, 11, 1), 6) };
+        check(&snapshot((1, 10, 1), 5), &draft_and_more, Admission::Held);
         check(&snapshot((1, 10, 1), 5), &drafts((1, 10, 2)), Admission::Apply);
         check(&drafts((1, 10, 1)), &snapshot((1, 11, 1), 5), Admission::Apply);
     }
