@@ -66,7 +66,7 @@ fn obey(command: Command, event: bool, now: Timestamp) -> ExitCode {
             work::note(&config, now, name, &error);
             ExitCode::SUCCESS
         }
-        Err(error) => fail(&error),
+        Err(error) => fail(&work::mended(&config, now, error)),
     }
 }
 

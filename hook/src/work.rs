@@ -171,6 +171,7 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
         summary.taken.extend(more.taken);
         totals::merge(&mut summary.sent, &more.sent);
         summary.refused += more.refused;
+        summary.put_off += more.put_off;
         summary.troubles = more.troubles;
         for trouble in &summary.troubles {
             log::write(&config.state, moment.now, "deliver", trouble);
@@ -191,5 +192,16 @@ pub(crate) fn note(config: &Config, now: Timestamp, command: &str, error: &anyho
     log::write(&config.state, now, command, &format!("{error:#}"));
     if ledger::is_damaged(error) {
         drop(ledger::set_aside(&config.state, now));
+    }
+}
+
+/// The error, and what was done about it where the ledger is damaged.
+pub(crate) fn mended(config: &Config, now: Timestamp, error: anyhow::Error) -> anyhow::Error {
+    if !ledger::is_damaged(&error) {
+        return error;
+    }
+    match ledger::set_aside(&config.state, now) {
+        Ok(()) => error.context("the ledger was damaged and is set aside: run this again"),
+        Err(fault) => error.context(fault),
     }
 }

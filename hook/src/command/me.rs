@@ -76,7 +76,8 @@ fn person(spends: &Spends) -> String {
     let mut lines = Vec::new();
     for ((week, repo, branch), spend) in spends {
         let repo = repo.as_str();
-        let cost = dollars(spend).dollars();
+        let unknown = spend.cost == 0 && spend.unpriced > 0;
+        let cost = if unknown { "no price".to_owned() } else { dollars(spend).dollars() };
         let unpriced =
             if spend.unpriced > 0 { format!("  {} unpriced", spend.unpriced) } else { String::new() };
         let branch = if branch.is_empty() { "-" } else { branch };

@@ -60,6 +60,13 @@ pub(super) fn run(config: &Config, now: Timestamp, json: bool) -> Result<ExitCod
     Ok(if stuck { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Why nothing can be kept in the state folder, as far as that can be seen without writing.
+fn unusable(state: &Path) -> Option<String> {
+    let metadata = std::fs::metadata(state).ok()?;
+    let usable = metadata.is_dir() && !metadata.permissions().readonly();
+    (!usable).then(|| format!("{} is no folder that can be written: nothing is stored", state.display()))
+}
+
 /// What can be told without the ledger.
 fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
     let terms = &stage.scene.terms;
@@ -83,6 +90,7 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
     if let Err(error) = identity::sent(&stage.developer, config, terms) {
         problems.push(format!("{error:#}"));
     }
+    problems.extend(unusable(&config.state));
     let user = sweep::roots(config).pop().and_then(|projects| projects.parent().map(Path::to_owned));
     problems.extend(settings::silenced(project, user.as_deref()));
     Status {

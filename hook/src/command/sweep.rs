@@ -59,7 +59,7 @@ fn machine(swept: Option<&Swept>, summary: &Summary) -> String {
         .map(|key| json!({"session_id": key.session, "repo": key.repo, "week": key.week}))
         .collect();
     let read = swept.map(|swept| json!({"transcripts": swept.files, "bytes": swept.bytes, "sessions": swept.sessions.len(), "troubles": swept.troubles}));
-    json!({"read": read, "sent": sent, "requests": requests(summary), "refused": summary.refused, "troubles": summary.troubles}).to_string()
+    json!({"read": read, "sent": sent, "requests": requests(summary), "refused": summary.refused, "put_off": summary.put_off, "troubles": summary.troubles}).to_string()
 }
 
 fn requests(summary: &Summary) -> u64 {
@@ -81,6 +81,10 @@ fn person(stage: &Stage, swept: Option<&Swept>, summary: &Summary) -> String {
     if summary.refused > 0 {
         lines.push(format!("{} set aside: cpvo-hook status says why", counted(summary.refused, "report")));
     }
+    if summary.put_off > 0 {
+        lines
+            .push(format!("{} not taken yet: cpvo-hook status says why", counted(summary.put_off, "report")));
+    }
     let troubles = swept.map(|swept| swept.troubles.as_slice()).unwrap_or_default();
     lines.extend(troubles.iter().chain(&summary.troubles).map(|trouble| format!("trouble: {trouble}")));
     let text = lines.join("\n") + "\n";
@@ -98,16 +102,18 @@ fn person(stage: &Stage, swept: Option<&Swept>, summary: &Summary) -> String {
 fn sent(stage: &Stage, summary: &Summary) -> String {
     let sessions: BTreeSet<_> = summary.taken.iter().map(|key| &key.session).collect();
     let Only { since, repo } = &stage.scene.only;
+    let Some(collector) = &stage.scene.terms.address else {
+        return "nothing was sent: no collector is named here\ncpvo hooks-config has a repository ship one; CPVO_URL names one in a shell"
+            .to_owned();
+    };
     match summary.taken.len() as u64 {
-        0 if stage.scene.terms.address.is_none() => {
-            "nothing was sent: no collector is named here\ncpvo hooks-config has a repository ship one; CPVO_URL names one in a shell"
-                .to_owned()
+        0 if !summary.troubles.is_empty() || summary.refused + summary.put_off > 0 => {
+            "nothing was sent".to_owned()
         }
-        0 if !summary.troubles.is_empty() || summary.refused > 0 => "nothing was sent".to_owned(),
         0 if since.is_some() || repo.is_some() => {
             "nothing that waits is wanted: leave out --since or --repo to send the rest".to_owned()
         }
-        0 => "nothing waits to be sent: the collector has everything in scope".to_owned(),
+        0 => format!("nothing waits to be sent: {collector} has everything in scope"),
         reports => format!(
             "sent {} of {}: {}",
             counted(reports, "report"),

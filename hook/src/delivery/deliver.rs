@@ -1,7 +1,7 @@
 //! Delivery: offers what waits to each collector until nothing does, the time is up, or it says no.
 
 use crate::delivery::network::Network;
-use crate::delivery::outbox::{Batch, Offer, Outbox};
+use crate::delivery::outbox::{Batch, Offer, Outbox, versions};
 use crate::delivery::post::{Line, Reply};
 use crate::delivery::report::PARSER;
 use crate::delivery::verdict::{self, Verdict};
@@ -52,6 +52,8 @@ pub(crate) struct Summary {
     /// What they count.
     pub sent: ByDay,
     pub refused: u64,
+    /// Reports to be offered again.
+    pub put_off: u64,
     /// What stood in the way, one sentence for each collector.
     pub troubles: Vec<String>,
 }
@@ -124,6 +126,8 @@ impl Run<'_> {
             if batch.is_empty() {
                 return Ok(None);
             }
+            // an answer that is lost must not leave the one before it standing for what is stored there
+            ledger.delivery_offered(&self.collector.origin, batch.iter().map(|offer| &offer.key))?;
             let reply = self.line.reports(&body);
             if !matches!(reply, Reply::Taken(_)) {
                 // what was taken off the queue still waits
@@ -135,7 +139,8 @@ impl Run<'_> {
                     self.record(ledger, &batch, answers, summary)?;
                 }
                 Reply::TooMuch(words) if batch.len() == 1 => {
-                    let note = format!("the collector refused it alone: {words}");
+                    let note =
+                        format!("{}the collector refused it alone: {words}", versions(&self.collector));
                     self.note(ledger, &batch, Outcome::Refused, &note)?;
                     summary.refused += 1;
                     batch_max = REPORTS_MAX;
@@ -219,7 +224,10 @@ impl Run<'_> {
                         }
                         Outcome::Refused => summary.refused += 1,
                         // offered once in a delivery: asking again at once changes nothing
-                        _ => *self.offers.entry(key.clone()).or_default() = OFFERS_MAX,
+                        Outcome::Held | Outcome::Later | Outcome::Upgrade => {
+                            summary.put_off += 1;
+                            *self.offers.entry(key.clone()).or_default() = OFFERS_MAX;
+                        }
                     }
                     let (key, digest) = (key.clone(), digest.clone());
                     kept.push(Delivery { key, seq: *seq, digest, outcome, note });

@@ -256,7 +256,7 @@ impl<'a> Outbox<'a> {
     }
 }
 
-/// What a report that waits for an upgrade is offered again for, once it differs.
+/// What a report that was not taken is offered again for, once it differs.
 pub(crate) fn versions(collector: &Collector) -> String {
     format!("hook {}, collector {}: ", env!("CARGO_PKG_VERSION"), collector.version)
 }

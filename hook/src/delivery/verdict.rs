@@ -9,7 +9,7 @@ use meter::{Answer, Rank, Retry, Status};
 /// What becomes of a report.
 pub(crate) enum Verdict {
     Keep(Outcome, String),
-    /// The stored snapshot is of another ledger, born then.
+    /// The stored snapshot is of another ledger, born then, or of what this one was before it was put back.
     Epoch(u64),
     /// The stored snapshot of this ledger has that number.
     Raise(u64),
@@ -33,9 +33,9 @@ pub(crate) fn judge(answer: Answer, offer: &Offer, collector: &Collector, now: T
         (Status::Applied | Status::Same, _, _) => Verdict::Keep(Outcome::Done, String::new()),
         (Status::Stale, _, Some(stored)) => overtake(stored, offer, collector, now),
         (Status::Stale, _, None) => Verdict::Keep(Outcome::Later, "stale without a rank".to_owned()),
-        (Status::Held, _, _) => Verdict::Keep(Outcome::Held, said),
+        (Status::Held, _, _) => Verdict::Keep(Outcome::Held, versions(collector) + &said),
         (Status::Rejected, Some(fault), _) => match fault.retry {
-            Retry::Never => Verdict::Keep(Outcome::Refused, said),
+            Retry::Never => Verdict::Keep(Outcome::Refused, versions(collector) + &said),
             Retry::Later => Verdict::Keep(Outcome::Later, said),
             Retry::AfterUpgrade => Verdict::Keep(Outcome::Upgrade, versions(collector) + &said),
         },
@@ -52,7 +52,8 @@ fn overtake(stored: Rank, offer: &Offer, collector: &Collector, now: Timestamp) 
             let note = format!("{}a newer hook has sent this session", versions(collector));
             Verdict::Keep(Outcome::Upgrade, note)
         }
-        () if stored.epoch == own.epoch => Verdict::Raise(stored.seq),
+        // its answer was lost, and the report has changed since without a new number
+        () if (stored.epoch, stored.seq) == (own.epoch, own.seq) => Verdict::Raise(stored.seq),
         // outbidding it would lead to where no epoch is left for any ledger
         () if stored.epoch > epoch_max(now) => {
             let note = format!("stored under epoch {}, which lies in the future", stored.epoch);

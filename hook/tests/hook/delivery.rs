@@ -3,7 +3,9 @@
 use crate::collector::{Collector, Manner, applied, raw};
 use crate::world::{ONE, TWO, World, newest, response, ship};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn stage() -> (Collector, World, PathBuf) {
     let (collector, world) = (Collector::start(), World::new());
@@ -211,13 +213,24 @@ fn a_ledger_younger_than_the_collector_s_takes_the_next_epoch_and_sends_all_agai
 }
 
 #[test]
-fn a_ledger_behind_its_own_past_counts_on_from_there() {
+fn a_ledger_put_back_behind_its_own_past_takes_the_next_epoch() {
+    static BORN: AtomicU64 = AtomicU64::new(0);
     let (collector, world, pay) = stage();
-    collector.behave(Manner::Rule(|report| match report["rank"]["seq"].as_u64() {
-        Some(0..=40) => json!({"status": "stale", "stored_rank": {"parser": 1, "epoch": report["rank"]["epoch"], "seq": 40}}),
-        _ => json!({"status": "applied"}),
+    collector.behave(Manner::Rule(|report| {
+        let epoch = report["rank"]["epoch"].as_u64().unwrap();
+        let born =
+            BORN.compare_exchange(0, epoch, Ordering::SeqCst, Ordering::SeqCst).unwrap_or_else(|born| born);
+        if born == 0 || epoch == born {
+            json!({"status": "stale", "stored_rank": {"parser": 1, "epoch": epoch, "seq": 40}})
+        } else {
+            json!({"status": "applied"})
+        }
     }));
     assert_eq!(world.sweep(&pay)["sent"].as_array().unwrap().len(), 2);
+    let epochs: BTreeSet<u64> =
+        collector.reports().iter().map(|report| report["rank"]["epoch"].as_u64().unwrap()).collect();
+    let born = BORN.load(Ordering::SeqCst);
+    assert_eq!(epochs, BTreeSet::from([born, born + 1]), "as another ledger it can lower nothing");
     assert_eq!(world.sweep(&pay)["sent"], json!([]));
 }
 

@@ -1,6 +1,7 @@
 //! What a person is shown: their spend, and what is wrong with what was asked for.
 
 use crate::collector::Collector;
+use crate::reading::stage;
 use crate::world::{ONE, TWO, World, but, response, ship};
 use serde_json::json;
 use std::process::Stdio;
@@ -91,4 +92,34 @@ fn who_stops_reading_is_told_nothing() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
         assert!(output.status.success(), "{args:?}");
     }
+}
+
+#[test]
+fn a_state_that_cannot_be_kept_is_a_problem() {
+    let (_collector, world, pay) = stage();
+    let world = world.with("CPVO_STATE_DIR", "/dev/null");
+    let status = world.hook(&pay, &["status"], "");
+    assert!(!status.status.success());
+    let said = String::from_utf8(status.stdout).unwrap();
+    assert!(said.contains("/dev/null is no folder that can be written"), "{said}");
+}
+
+#[test]
+fn a_damaged_ledger_is_set_aside_and_said_and_the_next_sweep_sends_all() {
+    let (collector, world, pay) = stage();
+    world.write(ONE, &[response(ONE, "a", &pay, 7)]);
+    world.sweep(&pay);
+    let before = collector.reports().len();
+    let path = world.state().join("ledger.db");
+    let mut ledger = std::fs::read(&path).unwrap();
+    let whole = ledger.len() - 4096; // opening it reads the first ones
+    ledger[whole..].fill(0xa5);
+    std::fs::write(&path, ledger).unwrap();
+    // pages that lie in the log hide those of the database
+    drop(std::fs::remove_file(world.state().join("ledger.db-wal")));
+    let sweep = world.hook(&pay, &["sweep"], "");
+    let said = String::from_utf8(sweep.stderr).unwrap();
+    assert!(!sweep.status.success() && said.contains("is set aside: run this again"), "{said}");
+    world.sweep(&pay);
+    assert_eq!(collector.reports().len(), 2 * before);
 }

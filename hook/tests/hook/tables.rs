@@ -95,9 +95,9 @@ fn a_sweep_says_what_was_sent_and_what_comes_next() {
     2026-11-18               1     10   4.0 k       0        0
     ");
     assert_eq!(collector.reports().len(), 3);
-    insta::assert_snapshot!(says(&world, &pay, &["sweep"]), @r"
+    insta::assert_snapshot!(says(&world, &pay, &["sweep"]).replace(&collector.url(), "URL"), @r"
     no new lines in any transcript
-    nothing waits to be sent: the collector has everything in scope
+    nothing waits to be sent: URL has everything in scope
     ");
     collector.behave(raw("401 Unauthorized", r#"{"error":{"message":"unknown token"}}"#));
     world.append(ONE, &[response(ONE, "z", &pay, 1)]);
@@ -130,14 +130,14 @@ fn where_there_is_nothing_it_is_said_what_comes_next() {
     nothing was sent: no collector is named here
     cpvo hooks-config has a repository ship one; CPVO_URL names one in a shell
     ");
-    let (_collector, world, pay) = stage();
+    let (collector, world, pay) = stage();
     insta::assert_snapshot!(says(&world, &pay, &["totals"]), @r"
     no response in scope
     --all counts every session on this machine
     ");
-    insta::assert_snapshot!(says(&world, &pay, &["sweep"]), @r"
+    insta::assert_snapshot!(says(&world, &pay, &["sweep"]).replace(&collector.url(), "URL"), @r"
     no new lines in any transcript
-    nothing waits to be sent: the collector has everything in scope
+    nothing waits to be sent: URL has everything in scope
     ");
 }
 

@@ -77,6 +77,24 @@ fn what_is_held_is_not_offered_again_for_being_read_again() {
 }
 
 #[test]
+fn an_answer_that_is_lost_leaves_no_former_one_standing() {
+    let (collector, mut world, pay) = stage();
+    world.variables.insert("CPVO_DELIVER".to_owned(), "inline".to_owned());
+    world.session_end(&pay, ONE);
+    // the collector may have stored what it was sent all the same
+    collector.behave(raw("HTTP/1.1 500 Internal Server Error", ""));
+    world.variables.insert("CLAUDE_CODE_USE_BEDROCK".to_owned(), "1".to_owned());
+    world.session_end(&pay, ONE);
+    world.variables.remove("CLAUDE_CODE_USE_BEDROCK");
+    collector.behave(Manner::Rule(applied));
+    world.session_end(&pay, ONE);
+    let reports = collector.reports();
+    let providers: Vec<&Value> = reports.iter().map(|report| &report["provider"]).collect();
+    assert_eq!((providers[0], providers[1]), (&json!("anthropic"), &json!("bedrock")));
+    assert_eq!(providers.last(), Some(&&json!("anthropic")), "what it may have stored is replaced");
+}
+
+#[test]
 fn who_looks_changes_nothing() {
     let (collector, world, pay) = stage();
     world.sweep(&pay);

@@ -32,9 +32,9 @@ pub(crate) struct Refusal {
 pub(crate) enum Outcome {
     /// The collector has it, or something that replaces it.
     Done,
-    /// Another ledger's snapshot has more; shown, and offered again when this one changes.
+    /// Another ledger's snapshot has more; shown, and offered again when this one, hook or collector change.
     Held,
-    /// Set aside and shown.
+    /// Set aside and shown until it, hook or collector change.
     Refused,
     /// Offered again at the next delivery.
     Later,
@@ -140,6 +140,23 @@ impl Ledger {
         })
     }
 
+    /// Notes that `origin` may come to have another snapshot of these than the one it answered last.
+    pub(crate) fn delivery_offered<'a>(
+        &mut self,
+        origin: &str,
+        keys: impl Iterator<Item = &'a Key>,
+    ) -> Result<()> {
+        self.write(|db| {
+            let mut update = db.prepare_cached(
+                "UPDATE delivery SET digest = '' WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4",
+            )?;
+            for key in keys {
+                update.execute([origin, key.session.as_str(), key.repo.as_str(), &key.week.to_string()])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Notes that these snapshots say what `origin` has answered already.
     pub(crate) fn delivery_unchanged(&mut self, origin: &str, snapshots: &[(Key, u64)]) -> Result<()> {
         self.write(|db| {
@@ -194,10 +211,11 @@ impl Ledger {
         Ok(troubled)
     }
 
-    /// The reports `origin` acknowledged, with the snapshot it has.
+    /// The reports `origin` acknowledged or holds back for a fuller one, with the snapshot it was shown: after a
+    /// restore it may have neither.
     pub(crate) fn delivery_done(&self, origin: &str) -> Result<Vec<(Key, u64)>> {
         let mut select = self.db.prepare(
-            "SELECT session, repo, week, seq FROM delivery WHERE origin = ?1 AND state = 'done'
+            "SELECT session, repo, week, seq FROM delivery WHERE origin = ?1 AND state IN ('done', 'held')
              ORDER BY session, repo, week",
         )?;
         let mut rows = select.query([origin])?;

@@ -139,18 +139,19 @@ impl Ledger {
 
     /// The reports `origin` has not acknowledged as they are now, the longest unchanged first.
     ///
-    /// Those that wait for an upgrade are among them once `versions` differ from those that were not enough.
+    /// Those it did not take are among them once `versions` differ from those that were not enough.
     pub(crate) fn report_waiting(&self, origin: &str, versions: &str) -> Result<Vec<Waiting>> {
         let mut select = self.db.prepare_cached(
             "SELECT report.session, report.repo, report.week, report.seq, session.developer,
                  coalesce(delivery.state = 'done', FALSE),
-                 CASE WHEN delivery.state IN ('done', 'held', 'refused') THEN delivery.digest END
+                 CASE WHEN delivery.state = 'done' OR delivery.state IN ('held', 'refused')
+                     AND substr(delivery.note, 1, length(?2)) = ?2 THEN delivery.digest END
              FROM report
              LEFT JOIN delivery ON delivery.origin = ?1 AND delivery.session = report.session
                  AND delivery.repo = report.repo AND delivery.week = report.week
              LEFT JOIN session ON session.id = report.session
              WHERE delivery.current IS NULL OR delivery.current < report.seq OR delivery.state = 'later'
-                 OR (delivery.state = 'upgrade' AND substr(delivery.note, 1, length(?2)) <> ?2)
+                 OR (delivery.state IN ('upgrade', 'held', 'refused') AND substr(delivery.note, 1, length(?2)) <> ?2)
              ORDER BY report.seq, report.session, report.repo, report.week",
         )?;
         let mut rows = select.query([origin, versions])?;
