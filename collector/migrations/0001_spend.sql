@@ -56,8 +56,7 @@ CREATE TABLE session (
     seq BIGINT NOT NULL,                 --   count of its snapshots
     digest TEXT NOT NULL,                -- SHA-256 of the report without its rank
     partial BIGINT NOT NULL,             -- 1: only responses that other sessions copied
-    requests BIGINT NOT NULL,            -- responses of all rows, and their output tokens:
-    output BIGINT NOT NULL,              --   what only the ledger that sent them may lower
+    requests BIGINT NOT NULL,            -- responses of all rows
     client TEXT NOT NULL,
     client_version TEXT NOT NULL,
     entrypoint TEXT NOT NULL,

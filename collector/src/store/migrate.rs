@@ -10,6 +10,7 @@ use jiff::Timestamp;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_spend", include_str!("../../migrations/0001_spend.sql")),
     ("0002_outcomes", include_str!("../../migrations/0002_outcomes.sql")),
+    ("0003_output", include_str!("../../migrations/0003_output.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (
@@ -17,10 +18,14 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (
 
 /// Applies what is missing; refuses a database that is newer than this program.
 pub(crate) fn migrate(db: &mut Db, now: Timestamp) -> Result<()> {
+    apply(db, MIGRATIONS, now)
+}
+
+fn apply(db: &mut Db, migrations: &[(&str, &str)], now: Timestamp) -> Result<()> {
     db.transaction(|db| {
         db.batch(LEDGER)?;
         let applied = version(db)?;
-        for (index, (name, text)) in MIGRATIONS.iter().enumerate().skip(usize::try_from(applied)?) {
+        for (index, (name, text)) in migrations.iter().enumerate().skip(usize::try_from(applied)?) {
             db.batch(text).with_context(|| format!("migration {name} failed"))?;
             let row = values![i64::try_from(index + 1)?, *name, now.to_string()];
             db.execute("INSERT INTO migration (version, name, applied_at) VALUES ($1, $2, $3)", &row)?;
@@ -118,7 +123,43 @@ mod tests {
                     start.join().unwrap();
                 }
             });
-            assert_eq!(rows(&mut home.open(), "SELECT version FROM migration ORDER BY version"), ["1", "2"]);
+            let versions = rows(&mut home.open(), "SELECT version FROM migration ORDER BY version");
+            assert_eq!(versions, ["1", "2", "3"]);
+        }
+    }
+
+    #[test]
+    fn output_is_summed_for_reports_that_came_before_it() {
+        let session = |repo: &str, week: &str| {
+            format!(
+                "INSERT INTO session VALUES ('s', '{repo}', '{week}', 'ana', 'claimed', 'i', 't', '{repo}', 1, 1, 1,
+                    'd', 0, 2, 'c', '1', 'cli', '1', 'local', 'anthropic', 'api', NULL, NULL, 'other',
+                    1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'now');"
+            )
+        };
+        let usage = |repo: &str, week: &str, model: &str, output: i64| {
+            format!(
+                "INSERT INTO usage VALUES ('s', '{repo}', '{week}', 'h', '', '{model}', 'main', 'main', 'standard', '',
+                    'max', 'hook', 'ana', 'unassigned', 1, 7, {output}, 7, 7, 7, 0, NULL, NULL, 'list');"
+            )
+        };
+        let reports = [
+            "INSERT INTO developer (developer, kind) VALUES ('ana', 'os_user');".to_owned(),
+            session("none", "2026-W46"),
+            session("none", "2026-W47"),
+            session("other", "2026-W46"),
+            usage("none", "2026-W46", "opus", 3_000_000_000),
+            usage("none", "2026-W46", "haiku", 4),
+            usage("none", "2026-W47", "opus", 5),
+        ];
+        for home in homes() {
+            let mut db = Db::open(&home.database, Access::Write).unwrap();
+            apply(&mut db, &MIGRATIONS[..2], now()).unwrap();
+            db.batch(&reports.concat()).unwrap();
+            migrate(&mut db, now()).unwrap();
+            let output = "SELECT repo, week, output FROM session ORDER BY repo, week";
+            let expected = ["none|2026-W46|3000000004", "none|2026-W47|5", "other|2026-W46|0"];
+            assert_eq!(rows(&mut db, output), expected);
         }
     }
 
