@@ -48,19 +48,20 @@ pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> 
     let cursor = source_cursor(db, &source.repo)?;
     let known = cursor.as_ref().map(|(branch, commit)| (branch.as_str(), commit.as_str()));
     let history = clone::open(source, known)?;
-    if history.after.is_none() {
-        db.transaction(|db| change_forget(db, &source.repo))?;
-    }
     let progress = ProgressBar::new(history.count()?); // shows itself on a terminal only
+    let mut anew = history.after.is_none();
     let mut page: Vec<Landed> = Vec::with_capacity(PAGE);
     let mut store = |page: &mut Vec<Landed>| -> Result<()> {
-        let Some(newest) = page.last() else { return Ok(()) };
-        let cursor =
-            Cursor { kind: source.kind.as_str(), branch: &history.branch, commit: &newest.commit.sha };
+        let commit = page.last().map_or(&history.tip, |newest| &newest.commit.sha);
+        let cursor = Cursor { kind: source.kind.as_str(), branch: &history.branch, commit };
         db.transaction(|db| {
+            if anew {
+                change_forget(db, &source.repo)?;
+            }
             source_put(db, &source.repo, &cursor, now)?;
             change_add(db, &source.repo, page)
         })?;
+        anew = false;
         page.clear();
         Ok(())
     };
@@ -69,7 +70,7 @@ pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> 
         page.push(landed);
         if page.len() < PAGE { Ok(()) } else { store(&mut page) }
     })?;
-    store(&mut page)?;
+    store(&mut page)?; // also where nothing landed: it was read at this instant
     progress.finish_and_clear();
     Ok(progress.position())
 }
@@ -367,10 +368,52 @@ members = [{ email = "ana@acme.example" }]
     fn a_clone_with_a_lost_commit_says_so() {
         let (_folder, repository, source) = repository();
         history(&repository);
-        let lost = repository.git(&["rev-parse", ":/Add z"]);
-        let (start, rest) = lost.split_at(2);
-        fs::remove_file(source.path.join(".git/objects").join(start).join(rest)).unwrap();
+        let lost = lose(&repository, ":/Add z");
         refused(&source, &lost);
+    }
+
+    /// Takes an object out of the repository; returns its id.
+    fn lose(repository: &Repository, object: &str) -> String {
+        let lost = repository.git(&["rev-parse", object]);
+        let (start, rest) = lost.split_at(2);
+        fs::remove_file(repository.path.join(".git/objects").join(start).join(rest)).unwrap();
+        lost
+    }
+
+    #[test]
+    fn what_was_read_stays_where_a_rewritten_branch_lost_a_part() {
+        for part in ["HEAD~1", "HEAD~1^{tree}"] {
+            on_both(|db| {
+                let (_folder, repository, source) = repository();
+                history(&repository);
+                sync(db, &source, now()).unwrap();
+                let stored = |db: &mut Db| {
+                    ["change", "change_commit", "change_file", "source"]
+                        .map(|table| rows(db, &format!("SELECT * FROM {table}")))
+                };
+                let before = stored(db);
+                repository.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+                for name in ["v.rs", "w.rs"] {
+                    write(&repository, name, "text");
+                    repository.commit_at(&day(21), name);
+                }
+                let lost = lose(&repository, part);
+                let error = format!("{:#}", sync(db, &source, now()).unwrap_err());
+                assert!(error.contains(&lost), "{lost} is not in {error:?}");
+                assert_eq!(stored(db), before, "{part}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_sync_is_dated_also_where_nothing_landed() {
+        let (_folder, _repository, source) = repository();
+        on_both(|db| {
+            for (at, landed) in [("2026-11-25T12:00:00Z", 1), ("2026-11-26T12:00:00Z", 0)] {
+                assert_eq!(sync(db, &source, at.parse().unwrap()).unwrap(), landed);
+                assert_eq!(rows(db, "SELECT synced_at FROM source"), [at]);
+            }
+        });
     }
 
     #[test]
