@@ -93,11 +93,7 @@ fn email(developer: Developer) -> Option<String> {
 /// The commits a reflog says were made between two instants; those an amendment replaced are left out.
 fn logged(log: &str, from: i64, to: i64) -> BTreeSet<String> {
     let mut made = BTreeSet::new();
-    for line in log.lines() {
-        let Some((head, message)) = line.split_once('\t') else { continue };
-        let mut fields = head.split(' ');
-        let (Some(old), Some(new)) = (fields.next(), fields.next()) else { continue };
-        let Some(at) = fields.rev().nth(1).and_then(|at| at.parse::<i64>().ok()) else { continue };
+    for Entry { old, new, at, message } in log.lines().filter_map(Entry::of) {
         if (from - SLACK_SECONDS..=to + SLACK_SECONDS).contains(&at) && makes(message) {
             if message.starts_with("commit (amend)") {
                 made.remove(old);
@@ -108,14 +104,39 @@ fn logged(log: &str, from: i64, to: i64) -> BTreeSet<String> {
     made
 }
 
+/// A line of a reflog.
+struct Entry<'a> {
+    old: &'a str,
+    new: &'a str,
+    at: i64,
+    message: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    /// `<old> <new> <name and email> <seconds> <zone>\t<message>`
+    fn of(line: &'a str) -> Option<Self> {
+        let (head, message) = line.split_once('\t')?;
+        let mut fields = head.split(' ');
+        let (old, new) = (fields.next()?, fields.next()?);
+        Some(Self { old, new, at: fields.rev().nth(1)?.parse().ok()?, message })
+    }
+
+    /// Whether a branch came to hold a commit that was made on it, not one that it was created at or moved to.
+    fn makes_on_branch(&self) -> bool {
+        let (action, rest) = self.message.split_once(": ").unwrap_or((self.message, ""));
+        // a branch learns of a rebase when it is over; one that was behind is only moved
+        makes(self.message) || action.ends_with(" (finish)") && !rest.ends_with(self.new)
+    }
+}
+
 /// Whether an entry of a reflog is about a commit that was not there before.
 fn makes(message: &str) -> bool {
     let (action, rest) = message.split_once(": ").unwrap_or((message, ""));
     match action.split(' ').next() {
         Some("commit" | "cherry-pick" | "revert") => true,
-        Some("merge" | "pull") => !rest.starts_with("Fast-forward") && rest.contains("Merge made"),
-        Some("rebase") => {
-            ["(pick)", "(reword)", "(squash)", "(fixup)"].iter().any(|step| action.ends_with(step))
+        Some("merge" | "pull" | "rebase") => {
+            let steps = ["(pick)", "(reword)", "(squash)", "(fixup)"];
+            rest.starts_with("Merge made") || steps.iter().any(|step| action.ends_with(step))
         }
         _ => false,
     }
@@ -138,11 +159,9 @@ fn branches(logs: &Path) -> HashMap<String, String> {
                 continue;
             }
             let Some(branch) = path.strip_prefix(logs).ok().and_then(Path::to_str) else { continue };
-            for line in tail(&path).lines() {
-                if let Some(new) = line.split(' ').nth(1) {
-                    branches.entry(new.to_owned()).or_insert_with(|| branch.to_owned());
-                }
-            }
+            let log = tail(&path);
+            let made = log.lines().filter_map(Entry::of).filter(Entry::makes_on_branch);
+            branches.extend(made.map(|entry| (entry.new.to_owned(), branch.to_owned())));
         }
     }
     branches
@@ -176,6 +195,7 @@ fn signed(raw: &str, own: &[String]) -> Option<(Timestamp, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn a_reflog_tells_what_was_made_and_when() {
@@ -191,11 +211,62 @@ mod tests {
             line("e", "f", 140, "merge x: Merge made by the 'ort' strategy."),
             line("f", "g", 150, "rebase (pick): moved"),
             line("g", "h", 160, "reset: moving to HEAD~1"),
+            line("h", "j", 170, "pull --rebase (pick): moved again"),
             line("h", "i", 300, "commit: after"),
             "half a line".to_owned(),
         ];
         let made: Vec<String> = logged(&log.concat(), 100, 200).into_iter().collect();
-        assert_eq!(made, ["c", "f", "g"]);
+        assert_eq!(made, ["c", "f", "g", "j"]);
+    }
+
+    /// A repository in which those steps were taken, one a line.
+    fn repository(steps: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for step in ["init -q -b main"].into_iter().chain(steps.lines()) {
+            let mut git = Command::new("git");
+            git.current_dir(&folder).args(["-c", "user.name=Ana", "-c", "user.email=ana@acme.example"]);
+            git.args(step.split_whitespace()).env("GIT_CONFIG_GLOBAL", "/dev/null");
+            let output = git.output().unwrap();
+            assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        folder
+    }
+
+    /// Each commit of the repository's history is on the branch its subject names.
+    #[track_caller]
+    fn check_branches(steps: &str) {
+        let folder = repository(steps);
+        let branches = branches(&folder.path().join(".git/logs/refs/heads"));
+        let mut log = Command::new("git");
+        let log = log.current_dir(&folder).args(["log", "--all", "--format=%H %s"]).output().unwrap();
+        let log = String::from_utf8(log.stdout).unwrap();
+        for (id, branch) in log.lines().filter_map(|line| line.split_once(' ')) {
+            assert_eq!(branches.get(id).map(String::as_str), Some(branch), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_on_the_branch_it_was_made_on() {
+        let first = "commit -q --allow-empty -m main";
+        // whichever is met first, a branch created at the commit or moved to it has not made it
+        for branch in ["a", "y", "feature/x", "z/z/z"] {
+            check_branches(&format!("{first}\nswitch -q -c {branch}"));
+            let commit = format!("commit -q --allow-empty -m {branch}");
+            check_branches(&format!(
+                "{first}\nswitch -q -c {branch}\n{commit}\nswitch -q main\nmerge -q {branch}"
+            ));
+        }
+    }
+
+    #[test]
+    fn a_rebased_commit_is_on_the_branch_that_was_rebased() {
+        let diverged = "commit -q --allow-empty -m main\nswitch -q -c y\ncommit -q --allow-empty -m y\nswitch -q main\ncommit -q --allow-empty -m main";
+        for behind in ["a", "k", "x", "z/z"] {
+            check_branches(&format!(
+                "{diverged}\nswitch -q y\nrebase -q main\nswitch -q -c {behind} main\nrebase -q y"
+            ));
+        }
+        check_branches(&format!("{diverged}\nmerge -q --no-ff -m main y"));
     }
 
     #[test]
