@@ -47,7 +47,7 @@ pub(crate) struct Swept {
     pub troubles: Vec<String>,
 }
 
-/// A lock that is tried and not waited for, as its holder does the same work; unless this is the last chance.
+/// A lock that is waited for where there is a deadline, and else only tried: its holder does the same work.
 pub(crate) fn lock(state: &Path, name: &str, patience: Patience) -> Result<Option<File>> {
     crate::state::install::create_state(state)?;
     let path = state.join(name);

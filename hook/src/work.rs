@@ -11,7 +11,7 @@ use crate::state::ledger::{self, Event, Ledger, Patience};
 use crate::sweep::{self, Bounds, Reader, Swept};
 use crate::terms::identity::Identities;
 use crate::terms::stage::Stage;
-use crate::{checkout::commits, detach, state::log, totals};
+use crate::{checkout::commits, detach, state::log};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -132,9 +132,6 @@ fn sweep_into(
     Ok(swept)
 }
 
-/// How often a delivery looks again for what others stored meanwhile.
-const PASSES_MAX: u32 = 4;
-
 /// When a delivery runs, until when, how patient it is with others, and whether it also asks what is missing.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
@@ -146,39 +143,25 @@ pub(crate) struct Moment {
     pub heal: bool,
 }
 
-/// Delivers all that waits. Where another process delivers, it will see what this one stored: whoever holds the
-/// lock looks again after letting it go.
+/// Delivers all that waits. Another delivery may know other collectors than this one, so its end is waited for.
 pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
+    let Some(_lock) = sweep::lock(&config.state, "deliver.lock", Patience::Until(moment.deadline))? else {
+        let trouble = "another delivery is under way: what waits is left to the next one";
+        return Ok(Summary { troubles: vec![trouble.to_owned()], ..Summary::default() });
+    };
     let mut ledger = Ledger::open(&config.state, moment.patience, moment.now)?;
     let install = Install::load(&config.state)?;
-    let mut summary = Summary::default();
-    let mut outbox = Outbox::new(config, &stage.scene, &install);
-    // a collector that refuses every snapshot for a higher one must not keep this going
-    for _ in 0..PASSES_MAX {
-        let before = ledger.meta("seq")?;
-        let lock = sweep::lock(&config.state, "deliver.lock", moment.patience)?;
-        let Some(lock) = lock else { return Ok(summary) };
-        let terms = deliver::Terms {
-            now: moment.now,
-            deadline: moment.deadline,
-            secret: &install.secret,
-            network: &config.network,
-            asked: moment.asked,
-            heal: moment.heal,
-        };
-        let more = deliver::run(&mut ledger, &mut outbox, terms)?;
-        drop(lock);
-        summary.taken.extend(more.taken);
-        totals::merge(&mut summary.sent, &more.sent);
-        summary.refused += more.refused;
-        summary.put_off += more.put_off;
-        summary.troubles = more.troubles;
-        for trouble in &summary.troubles {
-            log::write(&config.state, moment.now, "deliver", trouble);
-        }
-        if ledger.meta("seq")? == before || !summary.troubles.is_empty() {
-            break;
-        }
+    let terms = deliver::Terms {
+        now: moment.now,
+        deadline: moment.deadline,
+        secret: &install.secret,
+        network: &config.network,
+        asked: moment.asked,
+        heal: moment.heal,
+    };
+    let summary = deliver::run(&mut ledger, &mut Outbox::new(config, &stage.scene, &install), terms)?;
+    for trouble in &summary.troubles {
+        log::write(&config.state, moment.now, "deliver", trouble);
     }
     ledger.checkpoint()?;
     Ok(summary)

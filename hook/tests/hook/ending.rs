@@ -4,8 +4,8 @@ use crate::collector::{Collector, Manner};
 use crate::world::{ONE, World, newest, response, ship};
 use rusqlite::Connection;
 use serde_json::json;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
 use tests::wait::until;
 
 /// A session of which the collector knows the first of two responses.
@@ -64,15 +64,13 @@ fn where_the_machine_ends_with_the_session_it_is_read_until_it_is_stored() {
     assert_eq!(newest(&collector.reports())["git.example/acme/pay"], 12);
 }
 
-#[test]
+/// Runs the hook while another process delivers, which ends when the hook waits for it.
 #[cfg(target_os = "linux")]
-fn where_the_machine_ends_with_the_session_another_delivery_is_waited_for() {
-    let (collector, world, pay) = stage(inline());
+fn behind_another_delivery(world: &World, folder: &Path, args: &[&str], said: &str) -> Output {
     let path = world.state().join("deliver.lock");
     let lock = std::fs::File::open(&path).unwrap();
     lock.lock().unwrap();
-    let said = world.said(&pay, ONE, "SessionEnd").to_string();
-    let mut hook = world.start(&pay, &["session-end"], &said, Stdio::piped());
+    let mut hook = world.start(folder, args, said, Stdio::piped());
     let files = format!("/proc/{}/fd", hook.id());
     until("a hook that waits for the lock", || {
         assert!(hook.try_wait().unwrap().is_none(), "it ended without the lock");
@@ -80,7 +78,25 @@ fn where_the_machine_ends_with_the_session_another_delivery_is_waited_for() {
         files.any(|file| std::fs::read_link(file.path()).is_ok_and(|file| file == path)).then_some(())
     });
     drop(lock);
-    assert!(hook.wait().unwrap().success());
+    hook.wait_with_output().unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn where_the_machine_ends_with_the_session_another_delivery_is_waited_for() {
+    let (collector, world, pay) = stage(inline());
+    let said = world.said(&pay, ONE, "SessionEnd").to_string();
+    assert!(behind_another_delivery(&world, &pay, &["session-end"], &said).status.success());
+    assert_eq!(newest(&collector.reports())["git.example/acme/pay"], 12);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_typed_sweep_waits_for_another_delivery() {
+    let (collector, world, pay) = stage(World::new());
+    let output = behind_another_delivery(&world, &pay, &["sweep"], "");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("sent 1 report of 1 session"), "{said}");
     assert_eq!(newest(&collector.reports())["git.example/acme/pay"], 12);
 }
 
