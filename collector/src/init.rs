@@ -80,6 +80,8 @@ fn config_text(db: &str) -> String {
     )
 }
 
+const WINDOW: &str = "window_days = 14  # that a change must survive; frozen once the team was first read\n";
+
 fn teams_text(email: Option<&Email>) -> String {
     let head = "# Who is in which team. Read again at every edit; `from` and `until` are UTC days.\n\n[[team]]\nid = \"";
     match email {
@@ -87,9 +89,9 @@ fn teams_text(email: Option<&Email>) -> String {
             let local = email.as_str().split('@').next().unwrap_or_default();
             let id = toml::Value::from(format!("team-{local}"));
             let email = toml::Value::from(email.as_str());
-            format!("{}{id}\nmembers = [{{ email = {email} }}]\n", head.trim_end_matches('"'))
+            format!("{}{id}\nmembers = [{{ email = {email} }}]\n{WINDOW}", head.trim_end_matches('"'))
         }
-        None => format!("{head}first\"\nmembers = []  # {{ email = \"ana@acme.example\" }}\n"),
+        None => format!("{head}first\"\nmembers = []  # {{ email = \"ana@acme.example\" }}\n{WINDOW}"),
     }
 }
 
