@@ -1,12 +1,12 @@
 //! `cpvo token`: issues, lists and revokes the write-only tokens that repositories carry.
 
 use crate::config::{Clock, Config, Options};
-use crate::http::claims;
+use crate::http::{REVOKED, Refusal, claims, token_id};
 use crate::keys;
 use crate::store::audit::{Event, audit_add};
 use crate::store::db::{Access, Db};
 use crate::store::open;
-use crate::store::token::{Token, token_add, token_list, token_revoke};
+use crate::store::token::{Token, token_add, token_is_revoked, token_list, token_revoke};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -82,6 +82,17 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
 pub(crate) fn issue_for(config: &Config, repo: Repo, now: Timestamp) -> Result<String> {
     let mut db = open(&config.db, Access::Write, now)?;
     issue(&mut db, &keys::signing(&config.keys)?, &token(repo, DAYS_MAX, now)?)
+}
+
+/// Why the collector refuses a token that a repository carries; `None` where it takes it.
+pub(crate) fn refusal(config: &Config, token: &str, now: Timestamp) -> Result<Option<Refusal>> {
+    let id = match token_id(token, &keys::verifying(&config.keys)?, now) {
+        Ok(id) => id,
+        Err(refusal) => return Ok(Some(refusal)),
+    };
+    config.db.ensure_there()?;
+    let revoked = token_is_revoked(&mut open(&config.db, Access::Read, now)?, &id)?;
+    Ok(revoked.then(|| Refusal { foreign: false, reason: REVOKED.to_owned() }))
 }
 
 fn token(repo: Repo, days: i64, now: Timestamp) -> Result<Token> {

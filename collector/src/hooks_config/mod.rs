@@ -5,6 +5,7 @@ mod bootstrap;
 mod document;
 mod merge;
 mod place;
+mod previous;
 
 use crate::config::{Clock, Config, Options};
 use crate::token;
@@ -83,16 +84,24 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
             bail!("--bootstrap writes the SHA-256 of the collector's programs: run it where cpvo.toml is")
         }
     };
+    let (asked, token_given) = (args.url.is_some(), args.token.is_some());
     let mut wanted = wanted(args, &folders[0].settings, config.as_ref(), now)?;
     wanted.bootstrap = script.is_some();
     // everything that can be wrong is found before a token is made and before a file is written
     merged(&folders, &wanted)?;
+    let mut changes = Vec::new();
+    if let (Some(config), false) = (&config, token_given) {
+        changes.extend(previous::give_up_refused(&mut wanted, config, now())?);
+    }
+    for Folder { settings, .. } in &folders {
+        changes.extend(previous::replaced(settings, &wanted, asked, config.as_ref(), now())?);
+    }
     if wanted.token.is_none()
         && let Some(config) = &config
     {
         wanted.token = Some(token::issue_for(config, remote(&root)?, now())?);
     }
-    add(&folders, &wanted, script.as_deref())
+    add(&folders, &wanted, script.as_deref(), &changes)
 }
 
 impl Folder {
@@ -117,9 +126,8 @@ fn wanted(args: Args, there: &Place, config: Option<&Config>, now: Clock) -> Res
     let there =
         |name: &str| merge::variable(settings, name).with_context(|| there.name().display().to_string());
     let configured = config.and_then(|config| config.url.clone());
-    let listens = config.map(|config| config.listen).filter(|listen| !listen.ip().is_unspecified());
     let url = args.url.or(configured).or(there("CPVO_URL")?);
-    let url = url.or_else(|| listens.map(|listen| format!("http://{listen}")));
+    let url = url.or_else(|| config.and_then(previous::listens));
     let url = url.context("no collector to report to: name its address with --url")?;
     let url = address(&url).map_err(|fault| anyhow!("the collector's address {url} {fault}"))?;
     if args.bootstrap && !guarded(&url) {
@@ -144,7 +152,7 @@ fn merged(folders: &[Folder], wanted: &Wanted) -> Result<Vec<String>> {
     merged.collect()
 }
 
-fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> {
+fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>, changes: &[String]) -> Result<()> {
     let url = wanted.url.as_deref().unwrap_or_default();
     let notice = Notice {
         url,
@@ -155,6 +163,9 @@ fn add(folders: &[Folder], wanted: &Wanted, script: Option<&str>) -> Result<()> 
     let notice = notice.render()? + "\n";
     // a reader that has seen enough must not leave the work half done
     let mut said = Vec::new();
+    for change in changes {
+        writeln!(said, "{change}")?;
+    }
     for (folder, settings) in folders.iter().zip(&merged(folders, wanted)?) {
         let texts =
             [(&folder.script, script), (&folder.notice, Some(&*notice)), (&folder.settings, Some(settings))];

@@ -18,6 +18,9 @@ const ISSUER: &str = "cpvo";
 const AUDIENCE: &str = "ingest";
 const SCOPE: &str = "report:write";
 const TOKEN_BYTES_MAX: usize = 4096;
+/// The code for what no key of ours signed, or not as it stands there.
+const FOREIGN: &str = "token";
+pub(crate) const REVOKED: &str = "the token was revoked";
 /// Seconds a client's or another collector's clock may be off.
 const LEEWAY: u64 = 60;
 
@@ -60,6 +63,19 @@ pub(crate) fn claims(token: &Token) -> Claims {
     }
 }
 
+/// Why no request may carry a token.
+pub(crate) struct Refusal {
+    /// Whether no key of this collector signed it.
+    pub foreign: bool,
+    pub reason: String,
+}
+
+/// The id of a token that a command meets, where requests may carry it; whether it was revoked is not asked.
+pub(crate) fn token_id(token: &str, keys: &Verifying, now: Timestamp) -> Result<String, Refusal> {
+    let refusal = |error: Error| Refusal { foreign: error.status().1 == FOREIGN, reason: error.to_string() };
+    verify(token, keys, now).map(|grant| grant.token_id).map_err(refusal)
+}
+
 impl FromRequestParts<Arc<App>> for Grant {
     type Rejection = Error;
 
@@ -69,7 +85,7 @@ impl FromRequestParts<Arc<App>> for Grant {
         let grant = verify(token.unwrap_or_default(), &app.keys, (app.now)())?;
         let id = grant.token_id.clone();
         if app.store.read(move |db| token_is_revoked(db, &id)).await? {
-            return Err(Error::Unauthorized("token_revoked", "the token was revoked".to_owned()));
+            return Err(Error::Unauthorized("token_revoked", REVOKED.to_owned()));
         }
         Ok(grant)
     }
@@ -79,18 +95,18 @@ impl FromRequestParts<Arc<App>> for Grant {
 fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<Grant, Error> {
     let refuse = |code, message: &str| Err(Error::Unauthorized(code, message.to_owned()));
     if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
-        return refuse("token", "expected the header `authorization: Bearer <token>`");
+        return refuse(FOREIGN, "expected the header `authorization: Bearer <token>`");
     }
     let id = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
     let Some(key) = id.as_deref().and_then(|id| keys.get(id)) else {
-        return refuse("token", "the token is not of this collector");
+        return refuse(FOREIGN, "the token is not of this collector");
     };
     let claims = match jsonwebtoken::decode::<Claims>(token, key, &validation()) {
         Ok(token) => token.claims,
         Err(error) => match error.kind() {
             ErrorKind::ExpiredSignature => return refuse("token_expired", "the token has expired"),
             ErrorKind::ImmatureSignature => return refuse("token_time", "the token is not valid yet"),
-            _ => return refuse("token", "the token is not valid"),
+            _ => return refuse(FOREIGN, "the token is not valid"),
         },
     };
     if claims.iat > now.as_second().saturating_add_unsigned(LEEWAY) {
@@ -100,7 +116,7 @@ fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<Grant, Error>
         return Err(Error::Forbidden("the token may not deliver reports".to_owned()));
     }
     let Some(via_repo) = claims.sub.strip_prefix("repo:").and_then(|repo| repo.parse().ok()) else {
-        return refuse("token", "the token names no repository");
+        return refuse(FOREIGN, "the token names no repository");
     };
     Ok(Grant { token_id: claims.jti, via_repo, strict: claims.strict })
 }
@@ -120,6 +136,27 @@ mod tests {
     use super::*;
     use crate::keys;
     use serde_json::{Value, json};
+
+    #[test]
+    fn a_refused_token_is_told_from_a_foreign_one() {
+        let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let seconds = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
+        let now = Timestamp::from_second(seconds).unwrap();
+        let foreign = |days: i64, signer: &tempfile::TempDir| {
+            let expires_at = now + jiff::SignedDuration::from_hours(24 * days);
+            let repo = "github.com/acme/pay".parse().unwrap();
+            let issued_at = now - jiff::SignedDuration::from_hours(48);
+            let token =
+                Token { id: "a".to_owned(), repo, strict: false, issued_at, expires_at, revoked_at: None };
+            let text = keys::signing(signer.path()).unwrap().sign(&claims(&token)).unwrap();
+            token_id(&text, &keys::verifying(ours.path()).unwrap(), now).map_err(|refusal| refusal.foreign)
+        };
+        keys::create(ours.path()).unwrap();
+        keys::create(theirs.path()).unwrap();
+        assert_eq!(foreign(1, &ours), Ok("a".to_owned()));
+        assert_eq!(foreign(-1, &ours), Err(false));
+        assert_eq!(foreign(1, &theirs), Err(true));
+    }
 
     /// The rules alone, whatever shape the claims are read into.
     #[test]

@@ -36,7 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub(crate) use auth::claims;
+pub(crate) use auth::{REVOKED, Refusal, claims, token_id};
 pub(crate) use health::Counters;
 pub(crate) use hook_binary::Programs;
 pub(crate) use hosts::Hosts;

@@ -174,7 +174,8 @@ fn the_script_is_kept_by_a_later_run_and_goes_with_the_rest() {
     let repository = Repository::new(&collector, &[]);
     let path = repository.folder.path().to_str().unwrap();
     let script = fs::read_to_string(repository.script()).unwrap();
-    succeeds(&collector.folder(), &["hooks-config", "--repo", path, "--url", "https://cpvo.acme.example"]);
+    let moved = ["hooks-config", "--repo", path, "--url", "https://cpvo.acme.example", "--token", "t.t.t"];
+    succeeds(&collector.folder(), &moved);
     assert_eq!(fs::read_to_string(repository.script()).unwrap(), script);
     succeeds(&collector.folder(), &["hooks-config", "--repo", path, "--remove"]);
     assert!(!repository.folder.path().join(".claude").exists());

@@ -183,6 +183,67 @@ fn a_link_is_followed_within_the_repository_only() {
     assert_eq!(fs::read_to_string(&outside).unwrap(), "{}");
 }
 
+/// A repository that git knows by a remote.
+fn with_remote() -> TempDir {
+    let repo = repository();
+    for args in [&["init", "-q"][..], &["remote", "add", "origin", "git@github.com:acme/pay.git"]] {
+        assert!(Command::new("git").arg("-C").arg(repo.path()).args(args).status().unwrap().success());
+    }
+    repo
+}
+
+fn token(repo: &Path) -> String {
+    settings(repo)["env"]["CPVO_TOKEN"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_token_that_is_refused_is_replaced() {
+    let (collector, other, repo) = (Collector::start(), Collector::start(), with_remote());
+    let flags = ["hooks-config", "--repo", repo.path().to_str().unwrap()];
+    succeeds(&collector.folder(), &flags);
+    let first = token(repo.path());
+    let list = succeeds(&collector.folder(), &["token", "list"]);
+    let id = list.lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap();
+    succeeds(&collector.folder(), &["token", "revoke", id]);
+    let said = succeeds(&collector.folder(), &flags);
+    assert!(said.starts_with("the token was revoked: a new one takes its place\n"), "{said}");
+    let second = token(repo.path());
+    assert_ne!(first, second);
+    let said = succeeds(&collector.folder(), &flags);
+    assert!(!said.contains("new one") && token(repo.path()) == second, "{said}");
+    // the same address, so not another collector to the settings, but other keys
+    let said = succeeds(&other.folder(), &flags);
+    assert!(said.contains("the token is not of this collector: a new one"), "{said}");
+    assert_ne!(token(repo.path()), second);
+    succeeds(&collector.folder(), &[&flags[..], &["--token", "t.t.t"]].concat());
+    assert_eq!(token(repo.path()), "t.t.t", "what is given is not judged");
+}
+
+#[test]
+fn another_collector_is_replaced_where_that_is_asked_for() {
+    let (collector, repo) = (Collector::start(), with_remote());
+    let file = repo.path().join(".claude/settings.json");
+    let flags = ["hooks-config", "--repo", repo.path().to_str().unwrap()];
+    configure(repo.path(), &[]);
+    let theirs = fs::read_to_string(&file).unwrap();
+    let toml = collector.folder().join("cpvo.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    for url in ["", "url = \"https://ours.example\"\n"] {
+        fs::write(&toml, format!("{url}{text}")).unwrap();
+        let error = fails(&collector.folder(), &flags);
+        assert!(error.contains(URL) && error.contains("give --url"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), theirs);
+    }
+    assert_eq!(succeeds(&collector.folder(), &["token", "list"]).lines().count(), 1, "one was made");
+    let said = succeeds(&collector.folder(), &[&flags[..], &["--url", "https://ours.example"]].concat());
+    assert!(said.contains(&format!("replaced {URL} in .claude/settings.json: --remove does not")), "{said}");
+    assert_eq!(settings(repo.path())["env"]["CPVO_URL"], "https://ours.example");
+    // with a token of ours it is our own address that moves
+    fs::write(&toml, format!("url = \"https://moved.example\"\n{text}")).unwrap();
+    let said = succeeds(&collector.folder(), &flags);
+    assert!(said.starts_with("replaced https://ours.example in"), "{said}");
+}
+
 #[test]
 fn where_the_collector_is_a_token_is_made_once() {
     let (collector, repo) = (Collector::start(), repository());
