@@ -5,14 +5,13 @@ use crate::checkout::places::Places;
 use crate::config::Config;
 use crate::reader::reading::Reading;
 use crate::reader::walk::{self, Transcript};
-use crate::state::ledger::{Known, Ledger, Patience, text};
+use crate::state::ledger::{Known, Ledger, text};
 use crate::terms::Terms;
 use crate::terms::identity::Identities;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use meter::SessionId;
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,8 +19,6 @@ use std::time::{Duration, Instant};
 /// session's end.
 const BATCH_BYTES: u64 = 16 << 20;
 const BATCH_FILES: usize = 64;
-/// Between two looks at a lock that is waited for.
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How much one sweep may do.
 #[derive(Debug, Clone, Copy)]
@@ -45,26 +42,6 @@ pub(crate) struct Swept {
     pub sessions: BTreeSet<SessionId>,
     /// What could not be read.
     pub troubles: Vec<String>,
-}
-
-/// A lock that is waited for where there is a deadline, and else only tried: its holder does the same work.
-pub(crate) fn lock(state: &Path, name: &str, patience: Patience) -> Result<Option<File>> {
-    crate::state::install::create_state(state)?;
-    let path = state.join(name);
-    let file = crate::state::install::private().create(true).truncate(false).open(&path);
-    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-    loop {
-        match (file.try_lock(), patience) {
-            (Ok(()), _) => return Ok(Some(file)),
-            (Err(TryLockError::WouldBlock), Patience::Until(deadline)) if Instant::now() < deadline => {
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            (Err(TryLockError::WouldBlock), _) => return Ok(None),
-            (Err(TryLockError::Error(error)), _) => {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-            }
-        }
-    }
 }
 
 /// The folders transcripts lie in.

@@ -8,10 +8,11 @@ use crate::delivery::outbox::Outbox;
 use crate::events::{self, Absorbed, Said};
 use crate::state::install::Install;
 use crate::state::ledger::{self, Event, Ledger, Patience};
+use crate::state::{lock, log};
 use crate::sweep::{self, Bounds, Reader, Swept};
 use crate::terms::identity::Identities;
 use crate::terms::stage::Stage;
-use crate::{checkout::commits, detach, state::log};
+use crate::{checkout::commits, detach};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -102,7 +103,7 @@ pub(crate) fn sweep_once(
     bounds: Bounds,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Option<(Swept, Ledger)>> {
-    let Some(_lock) = sweep::lock(&config.state, "sweep.lock", Patience::Worker)? else { return Ok(None) };
+    let Some(_lock) = lock::take(&config.state, "sweep.lock", Patience::Worker)? else { return Ok(None) };
     let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
     let swept = sweep_into(&mut ledger, stage, config, bounds, progress)?;
     ledger.checkpoint()?;
@@ -145,7 +146,7 @@ pub(crate) struct Moment {
 
 /// Delivers all that waits. Another delivery may know other collectors than this one, so its end is waited for.
 pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
-    let Some(_lock) = sweep::lock(&config.state, "deliver.lock", Patience::Until(moment.deadline))? else {
+    let Some(_lock) = lock::take(&config.state, "deliver.lock", Patience::Until(moment.deadline))? else {
         let trouble = "another delivery is under way: what waits is left to the next one";
         return Ok(Summary { troubles: vec![trouble.to_owned()], ..Summary::default() });
     };

@@ -2,5 +2,6 @@
 
 pub(crate) mod install;
 pub(crate) mod ledger;
+pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod secret;
