@@ -1,12 +1,12 @@
 //! The client's own account of a session, and what must be known of the session to read it.
 
 use super::reports::{Changes, Key, key};
-use super::{Ledger, instant};
+use super::{Ledger, instant, tokens};
 use crate::reader::reading::Reading;
 use crate::reader::transcript::{CostState, ModelCost};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{PicoUsd, SessionId, Tokens};
+use meter::{PicoUsd, SessionId};
 use rusqlite::{Connection, params};
 
 /// A session as a whole, as far as its overhead depends on it.
@@ -114,15 +114,7 @@ impl Ledger {
         let mut rows = select.query([session])?;
         let mut state: Option<CostState> = None;
         while let Some(row) = rows.next()? {
-            let count = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
-            let tokens = Tokens {
-                input: count(1)?,
-                output: count(2)?,
-                cache_read: count(3)?,
-                cache_write_5m: count(4)?,
-                cache_write_1h: count(5)?,
-                web_search: count(6)?,
-            };
+            let tokens = tokens(row, 1)?;
             let (model, cost): (String, String) = (row.get(0)?, row.get(7)?);
             let state = state.get_or_insert_default();
             state.unknown_model = row.get(8)?;

@@ -1,12 +1,11 @@
 //! `Content`: everything the ledger knows for one report, loaded for `report.rs` to write it.
 
 use super::reports::Key;
-use super::{Ledger, Session, instant};
+use super::{Ledger, Session, instant, tokens};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::{
     Agent, Band, Commit, Geo, Hour, PullRequest, PullRequestAction, Quality, Repo, Row, RowKey, Shape, Speed,
-    Tokens,
 };
 use rusqlite::{ToSql, params};
 
@@ -67,14 +66,7 @@ impl Ledger {
         let mut rows = select.query(bounds)?;
         while let Some(row) = rows.next()? {
             let count = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
-            let tokens = Tokens {
-                input: count(9)?,
-                output: count(10)?,
-                cache_read: count(11)?,
-                cache_write_5m: count(12)?,
-                cache_write_1h: count(13)?,
-                web_search: count(14)?,
-            };
+            let tokens = tokens(row, 9)?;
             let (finished, part): (bool, i64) = (row.get(15)?, row.get(16)?);
             content.quality.interrupted += u64::from(!finished && part == 0);
             content.quality.adopted += u64::from(row.get(17)? && part == 0);

@@ -28,9 +28,10 @@ use crate::reader::walk;
 use crate::state::install::{create_state, private};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
+use meter::Tokens;
 use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -262,6 +263,19 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
+}
+
+/// The six columns from `first` on that every table of tokens has in this order.
+fn tokens(row: &Row, first: usize) -> rusqlite::Result<Tokens> {
+    let count = |index: usize| row.get::<_, i64>(first + index).map(i64::cast_unsigned);
+    Ok(Tokens {
+        input: count(0)?,
+        output: count(1)?,
+        cache_read: count(2)?,
+        cache_write_5m: count(3)?,
+        cache_write_1h: count(4)?,
+        web_search: count(5)?,
+    })
 }
 
 /// Milliseconds since 1970, as the tables keep instants.

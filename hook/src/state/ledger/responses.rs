@@ -1,11 +1,11 @@
 //! The winning record of each response.
 
-use super::instant;
 use super::reports::Changes;
+use super::{instant, tokens};
 use crate::reader::fold::{self, Record, ResponseKey};
 use crate::reader::reading::{Held, Place};
 use anyhow::{Context, Result};
-use meter::{Agent, Band, Geo, SessionId, Speed, Tokens, Week};
+use meter::{Agent, Band, Geo, SessionId, Speed, Week};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
@@ -131,16 +131,8 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
     let mut recorded: Option<Recorded> = None;
     while let Some(row) = rows.next()? {
         let text = |index: usize| row.get::<_, String>(index);
-        let count = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
         let bad = "the ledger holds a word that no report knows";
-        let tokens = Tokens {
-            input: count(12)?,
-            output: count(13)?,
-            cache_read: count(14)?,
-            cache_write_5m: count(15)?,
-            cache_write_1h: count(16)?,
-            web_search: count(17)?,
-        };
+        let tokens = tokens(row, 12)?;
         let slice = (Band::from_word(&text(11)?).context(bad)?, tokens);
         if let Some(recorded) = &mut recorded {
             recorded.held.record.slices.push(slice);
