@@ -129,7 +129,9 @@ fn sweep_into(
     let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
     let swept = sweep::run(ledger, &mut reader, bounds, progress)?;
     let mut identities = Identities::new(config, &stage.scene.folder);
-    commits::find(ledger, &swept.sessions, &mut identities, &install.secret)?;
+    // also of sessions that another process read and had no time to follow
+    let due = ledger.commit_due()?;
+    commits::find(ledger, &due, &mut identities, &install.secret)?;
     Ok(swept)
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn find<'a>(
     let trails = sessions.into_iter().map(|session| ledger.commit_trail(session));
     let trails = ledger.at_once(|| trails.collect::<Result<Vec<_>>>())?;
     let mut checkouts = Checkouts::new(secret);
+    let mut found = Vec::new();
     for trail in trails {
         let mut commits = Vec::new();
         for ground in grounds(&trail, &mut checkouts).into_values() {
@@ -43,11 +44,9 @@ pub(crate) fn find<'a>(
             let own: Vec<String> = mine.into_iter().flatten().filter_map(email).collect();
             commits.extend(made(&ground, &trail.spans, &own));
         }
-        if !commits.is_empty() || !trail.hints.is_empty() {
-            ledger.commit_record(&trail, &commits)?;
-        }
+        found.push((trail, commits));
     }
-    Ok(())
+    ledger.commit_record(&found)
 }
 
 fn grounds(trail: &Trail, checkouts: &mut Checkouts) -> BTreeMap<PathBuf, Ground> {

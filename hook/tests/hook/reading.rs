@@ -2,6 +2,7 @@
 
 use crate::collector::Collector;
 use crate::world::{ONE, TWO, World, but, newest, prompt, response, ship, write};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -269,7 +270,8 @@ fn the_commits_of_a_session_are_those_git_has_and_its_developer_wrote() {
     world.git(&pay, &["switch", "-q", "-c", "feature/x"]);
     let amended = commit(&[]);
     let made = commit(&["--amend", "-m", "better"]);
-    commit(&["--author", "Bob <bob@x.example>"]);
+    world.git(&pay, &["-c", "user.email=bob@x.example", "commit", "-q", "--allow-empty", "-m", "his"]);
+    let another_s = world.git(&pay, &["rev-parse", "HEAD"]);
     let hinted = "0123abc";
     let mut lines = at(&now);
     lines[0]["type"] = json!("user");
@@ -281,8 +283,26 @@ fn the_commits_of_a_session_are_those_git_has_and_its_developer_wrote() {
     let on =
         |sha: &str| commits.iter().find(|commit| commit["sha"] == sha).map(|commit| commit["branch"].clone());
     assert_eq!(on(&made), Some(json!("feature/x")), "{commits:?}");
-    assert_eq!(on(&amended), None);
+    assert_eq!((on(&amended), on(&another_s)), (None, None));
     assert!(commits.iter().all(|commit| commit["sha"].as_str().unwrap().len() == 40));
+}
+
+#[test]
+fn commits_that_could_not_be_kept_are_looked_for_again() {
+    let (collector, world, pay) = stage();
+    world.sweep(&pay);
+    world.git(&pay, &["commit", "-q", "--allow-empty", "-m", "x"]);
+    let made = world.git(&pay, &["log", "--no-walk", "-1", "--format=%cI %H"]);
+    let (at, sha) = made.split_once(' ').unwrap();
+    world.write(ONE, &[but(response(ONE, "a", &pay, 7), &[("timestamp", json!(at))])]);
+    let ledger = Connection::open(world.state().join("ledger.db")).unwrap();
+    // as if the sweep had been killed after the lines were stored
+    let killed = "CREATE TRIGGER killed BEFORE INSERT ON git_commit BEGIN SELECT RAISE(ABORT, 'killed'); END";
+    ledger.execute_batch(killed).unwrap();
+    assert!(!world.hook(&pay, &["sweep"], "").status.success());
+    ledger.execute_batch("DROP TRIGGER killed").unwrap();
+    world.sweep(&pay);
+    assert_eq!(last(&collector, ONE)["commits"][0]["sha"], sha);
 }
 
 #[test]

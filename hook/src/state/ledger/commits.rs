@@ -6,7 +6,7 @@ use crate::reader::reading::Place;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{Branch, Developer, Repo, SessionId, Sha, Week};
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 /// A commit git has confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +36,18 @@ pub(crate) struct Trail {
     pub spans: Vec<(Timestamp, Timestamp)>,
     pub folders: Vec<String>,
     pub hints: Vec<Hint>,
+    /// How often new lines of it had been read.
+    readings: i64,
 }
 
 impl Ledger {
+    /// The sessions with lines since their commits were looked for, also where that was cut short.
+    pub(crate) fn commit_due(&self) -> Result<Vec<SessionId>> {
+        let mut select = self.db.prepare("SELECT id FROM session WHERE searched < readings ORDER BY id")?;
+        let due = select.query_map([], |row| row.get::<_, String>(0))?;
+        due.map(|id| Ok(id?.parse()?)).collect()
+    }
+
     pub(crate) fn commit_trail(&self, session: &SessionId) -> Result<Trail> {
         let id = [session.as_str()];
         let mut spans = self.db.prepare_cached(
@@ -51,8 +60,10 @@ impl Ledger {
             self.db.prepare_cached("SELECT folder, sha, branch FROM commit_hint WHERE session = ?1")?;
         let hints = hints
             .query_map(id, |row| Ok(Hint { folder: row.get(0)?, sha: row.get(1)?, branch: row.get(2)? }))?;
+        let mut readings = self.db.prepare_cached("SELECT readings FROM session WHERE id = ?1")?;
         Ok(Trail {
             session: session.clone(),
+            readings: readings.query_row(id, |row| row.get(0)).optional()?.unwrap_or(0),
             developer: self.session(session)?.and_then(|session| session.developer),
             spans: spans.collect::<Result<_, _>>()?,
             folders: folders.collect::<Result<_, _>>()?,
@@ -60,25 +71,33 @@ impl Ledger {
         })
     }
 
-    /// Adds commits to the session; the hints of its trail have served.
-    pub(crate) fn commit_record(&mut self, trail: &Trail, commits: &[MadeCommit]) -> Result<()> {
-        let id = trail.session.as_str();
+    /// Adds the commits found on each trail; its hints have served.
+    pub(crate) fn commit_record(&mut self, found: &[(Trail, Vec<MadeCommit>)]) -> Result<()> {
+        if found.is_empty() {
+            return Ok(());
+        }
         self.write(|db| {
             let mut changes = Changes::default();
             let mut insert = db.prepare_cached(
                 "INSERT OR IGNORE INTO git_commit (session, repo, sha, branch, at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
-            for MadeCommit { repo, sha, branch, at } in commits {
-                let values = params![id, repo.as_str(), sha.as_str(), branch.as_str(), at.as_millisecond()];
-                if insert.execute(values)? > 0 {
-                    let (session, repo) = (trail.session.clone(), repo.to_string());
-                    changes.place(&Place { session, repo, week: Week::of(*at) });
-                }
-            }
             let mut delete = db
                 .prepare_cached("DELETE FROM commit_hint WHERE session = ?1 AND folder = ?2 AND sha = ?3")?;
-            for Hint { folder, sha, .. } in &trail.hints {
-                delete.execute([id, folder, sha])?;
+            let mut update = db.prepare_cached("UPDATE session SET searched = max(searched, ?2) WHERE id = ?1")?;
+            for (trail, commits) in found {
+                let id = trail.session.as_str();
+                for MadeCommit { repo, sha, branch, at } in commits {
+                    let values =
+                        params![id, repo.as_str(), sha.as_str(), branch.as_str(), at.as_millisecond()];
+                    if insert.execute(values)? > 0 {
+                        let (session, repo) = (trail.session.clone(), repo.to_string());
+                        changes.place(&Place { session, repo, week: Week::of(*at) });
+                    }
+                }
+                for Hint { folder, sha, .. } in &trail.hints {
+                    delete.execute([id, folder, sha])?;
+                }
+                update.execute(params![id, trail.readings])?;
             }
             touch(db, &changes)
         })

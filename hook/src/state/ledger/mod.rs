@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// "cpvo", so that a foreign database is known as such.
 const APPLICATION: i64 = 0x6370_766f;
 

@@ -37,7 +37,9 @@ CREATE TABLE session (
     environment  TEXT NOT NULL DEFAULT 'local',
     provider     TEXT NOT NULL DEFAULT 'unknown',
     billing      TEXT NOT NULL DEFAULT 'unknown',
-    end_reason   TEXT NOT NULL DEFAULT 'swept'
+    end_reason   TEXT NOT NULL DEFAULT 'swept',
+    readings     INTEGER NOT NULL DEFAULT 0,      -- how often new lines of it were read
+    searched     INTEGER NOT NULL DEFAULT 0       -- up to which of them its commits were looked for
 ) WITHOUT ROWID;
 
 -- The folders its lines name: where its commits are looked for.

@@ -96,7 +96,7 @@ pub(super) fn seen(db: &Connection, session: &SessionId, seen: &Seen, changes: &
     db.prepare_cached("INSERT OR IGNORE INTO session (id) VALUES (?1)")?.execute([id])?;
     let before = start_of(db, id)?;
     let mut update = db.prepare_cached(
-        "UPDATE session SET own = max(own, ?2),
+        "UPDATE session SET readings = readings + 1, own = max(own, ?2),
              own_at = min(coalesce(own_at, ?3), coalesce(?3, own_at)),
              forked = max(forked, ?7),
              version = CASE WHEN ?4 <> '' THEN ?4 ELSE version END,
