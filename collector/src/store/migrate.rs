@@ -11,6 +11,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_spend", include_str!("../../migrations/0001_spend.sql")),
     ("0002_outcomes", include_str!("../../migrations/0002_outcomes.sql")),
     ("0003_output", include_str!("../../migrations/0003_output.sql")),
+    ("0004_requests", include_str!("../../migrations/0004_requests.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (
@@ -124,7 +125,7 @@ mod tests {
                 }
             });
             let versions = rows(&mut home.open(), "SELECT version FROM migration ORDER BY version");
-            assert_eq!(versions, ["1", "2", "3"]);
+            assert_eq!(versions, ["1", "2", "3", "4"]);
         }
     }
 
