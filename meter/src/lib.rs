@@ -8,11 +8,13 @@
 //! - [`NanoUsd`]: money, always an integer.
 //! - [`PriceBook`]: what the tokens of a model cost at an hour.
 //! - [`outcome`]: what became of a change, and what a verified outcome cost.
+//! - [`attribution`]: which change each part of the spend built.
 //! - [`wilson`]: how sure a share is.
 //! - [`admit()`]: whether a snapshot replaces the one already stored.
 
 mod admit;
 mod answer;
+pub mod attribution;
 mod fault;
 mod interval;
 mod limits;
