@@ -10,10 +10,11 @@ use crate::store::outcome::{
 };
 use crate::store::people::teams_apply;
 use crate::store::policy::policy_list;
+use crate::store::tally::{Tallies, judging_record, tally_replace};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use meter::Repo;
 use meter::outcome::{Change, Judged, Nature, State, Tally, branch_words, judge, words};
+use meter::{Repo, Week};
 use std::fs;
 use std::io::{Write, stdout};
 
@@ -37,7 +38,12 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let teams = teams.with_context(|| format!("could not take in {}", config.teams.display()))?;
     db.transaction(|db| teams_apply(db, &teams, now()))?;
     let at = args.at.unwrap_or_else(now);
-    for repo in source_list(&mut db)? {
+    let repos = source_list(&mut db)?;
+    if repos.is_empty() {
+        writeln!(stdout().lock(), "nothing to judge yet: add a [[source]] to cpvo.toml, then `cpvo sync`")?;
+        return Ok(());
+    }
+    for repo in repos {
         let states = db.transaction(|db| judge_repo(db, &repo, at))?;
         let excluded = states.iter().filter(|state| **state == State::Excluded).count();
         let Tally { verified, disqualified, pending } = Tally::of(states);
@@ -46,7 +52,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
             "{repo}: {verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
         )?;
     }
-    Ok(())
+    db.transaction(|db| judging_record(db, at, now()))
 }
 
 /// Judges all changes of a repository that landed by `at`, in one transaction.
@@ -65,8 +71,13 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
     let (owners, policies) = (owners_find(db, repo)?, policy_list(db)?);
     judging_begin(db, repo, at)?;
     let mut states = Vec::with_capacity(stored.len());
+    let mut tallies = Tallies::new();
     for (index, one) in stored.iter().enumerate() {
         let team = owners.team_of(db, one)?;
+        for held in policies.all(&team) {
+            let tally = tallies.entry((team.clone(), Week::of(one.shipped_at), held.id)).or_default();
+            tally.count(judged.state(&changes, index, held.policy, at));
+        }
         let held = policies.of(&team);
         let state = judged.state(&changes, index, held.policy, at);
         let judgement = Judgement {
@@ -90,6 +101,7 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
         }
         states.push(state);
     }
+    tally_replace(db, repo, &tallies)?;
     Ok(states)
 }
 

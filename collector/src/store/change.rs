@@ -1,6 +1,7 @@
 //! What landed, as sources read it: changes with their commits and files, and how far each source was read.
 
 use super::db::{Db, values};
+use super::tally::{Tallies, tally_replace};
 use crate::source::{Commit, Landed};
 use anyhow::Result;
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ pub(crate) fn source_list(db: &mut Db) -> Result<Vec<Repo>> {
 
 /// Forgets what was read of a repository, whose history is to be read anew.
 pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
+    tally_replace(db, repo, &Tallies::new())?;
     for table in ["disqualification", "revert", "change_file", "change_commit", "change", "source"] {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }

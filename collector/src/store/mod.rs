@@ -19,6 +19,7 @@ pub(crate) mod policy;
 pub(crate) mod price;
 pub(crate) mod session;
 pub(crate) mod sum;
+pub(crate) mod tally;
 pub(crate) mod team_week;
 pub(crate) mod token;
 pub(crate) mod usage;

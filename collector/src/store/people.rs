@@ -4,6 +4,7 @@ use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
 use super::policy::policy_seed;
 use super::sum::{CostBasis, Sum, SumChange};
+use super::tally::tally_rename;
 use crate::people::file::{Team, Teams};
 use crate::people::timeline::{Stay, revise, team_at};
 use crate::people::{UNASSIGNED, identity};
@@ -144,6 +145,7 @@ fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<bo
     db.execute("UPDATE team SET merged_into = $2 WHERE merged_into = $1", &names)?;
     db.execute("UPDATE policy SET team = $2 WHERE team = $1", &names)?;
     db.execute("UPDATE change SET team = $2 WHERE team = $1", &names)?;
+    tally_rename(db, former, id)?;
     db.execute("DELETE FROM team WHERE team = $1", &names[..1])?;
     sums.store(db)?;
     let detail = format!("was {former}");

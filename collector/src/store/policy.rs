@@ -27,21 +27,27 @@ pub(crate) fn policy_seed(db: &mut Db, team: &str, policy: Policy, now: Timestam
     Ok(())
 }
 
-/// The policy that holds, by team.
-pub(crate) struct Policies(BTreeMap<String, Held>);
+/// Every policy of each team, the one that holds last.
+pub(crate) struct Policies(BTreeMap<String, Vec<Held>>);
 
 pub(crate) fn policy_list(db: &mut Db) -> Result<Policies> {
     let sql = "SELECT team, policy_id, window_days, hotfix_hours FROM policy ORDER BY policy_id";
-    let held = |row: &super::db::Row| {
+    let mut teams: BTreeMap<String, Vec<Held>> = BTreeMap::new();
+    for row in db.query(sql, &[])? {
         let policy = Policy { window_days: row.get(2)?, hotfix_hours: row.get(3)? };
-        Ok((row.get(0)?, Held { id: row.get(1)?, policy }))
-    };
-    Ok(Policies(db.query(sql, &[])?.iter().map(held).collect::<Result<_>>()?))
+        teams.entry(row.get(0)?).or_default().push(Held { id: row.get(1)?, policy });
+    }
+    Ok(Policies(teams))
 }
 
 impl Policies {
-    /// That of the team; one without gets that of changes no team owns.
+    /// Those of the team; one without gets that of changes no team owns.
+    pub(crate) fn all(&self, team: &str) -> &[Held] {
+        self.0.get(team).or_else(|| self.0.get(UNASSIGNED)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one that holds.
     pub(crate) fn of(&self, team: &str) -> Held {
-        self.0.get(team).or_else(|| self.0.get(UNASSIGNED)).copied().unwrap_or_default()
+        self.all(team).last().copied().unwrap_or_default()
     }
 }

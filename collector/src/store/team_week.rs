@@ -61,7 +61,9 @@ pub(crate) fn team_week_list(db: &mut Db, first: Week, team: Option<&str>) -> Re
 
 /// Every team there is or was, by id.
 pub(crate) fn team_list(db: &mut Db) -> Result<Vec<String>> {
-    let rows = db.query("SELECT team FROM team UNION SELECT team FROM team_week_sum", &[])?;
+    let known =
+        "SELECT team FROM team UNION SELECT team FROM team_week_sum UNION SELECT team FROM team_week_tally";
+    let rows = db.query(known, &[])?;
     let mut teams: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
     teams.sort();
     Ok(teams)
@@ -91,7 +93,8 @@ mod tests {
             week_extend(db, week("2026-W45"), week("2026-W47")).unwrap();
             spend(db, "early", "2026-W48", 30, 0); // a report that came minutes before its week
             week_extend(db, week("2026-W48"), week("2026-W47")).unwrap();
-            db.batch("INSERT INTO team (team, name) VALUES ('payments', 'Payments')").unwrap();
+            let teams = "('payments', 'Payments'), ('early', 'early'), ('gone', 'gone')";
+            db.batch(&format!("INSERT INTO team (team, name) VALUES {teams}")).unwrap();
             spend(db, "payments", "2026-W45", 10, 1);
             spend(db, "gone", "2026-W46", 20, 0);
             let listed = |db: &mut Db, first: &str, team: Option<&str>| {
@@ -132,6 +135,7 @@ mod tests {
         on_both(|db| {
             let week = |text: &str| -> Week { text.parse().unwrap() };
             let weeks = |db: &mut Db| rows(db, "SELECT team, week FROM team_week ORDER BY team, week");
+            db.batch("INSERT INTO team (team, name) VALUES ('early', 'early')").unwrap();
             spend(db, "early", "2026-W48", 30, 0);
             week_extend(db, week("2026-W48"), week("2026-W47")).unwrap();
             assert!(weeks(db).is_empty());

@@ -10,4 +10,4 @@ mod tally;
 pub use landing::Landing;
 pub use mention::{Mention, Rule, Target, Words, branch_words, words};
 pub use survival::{Change, Judged, Kind, Nature, Policy, Revert, State, judge};
-pub use tally::{Tally, cpvo, matures_at};
+pub use tally::{Tally, cpvo, immature_from, matures_at};

@@ -104,7 +104,16 @@ impl Policy {
 
     /// When nothing more can disqualify.
     pub fn decided_at(self, shipped_at: Timestamp) -> Timestamp {
-        self.window_ends(shipped_at).max(later(shipped_at, self.hotfix_hours.into()))
+        later(shipped_at, self.hours())
+    }
+
+    /// What shipped by then is decided at `at`.
+    pub fn decided_by(self, at: Timestamp) -> Timestamp {
+        later(at, -self.hours())
+    }
+
+    fn hours(self) -> i64 {
+        (i64::from(self.window_days) * 24).max(self.hotfix_hours.into())
     }
 }
 

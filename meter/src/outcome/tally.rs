@@ -16,15 +16,17 @@ pub struct Tally {
 impl Tally {
     pub fn of(states: impl IntoIterator<Item = State>) -> Self {
         let mut tally = Self::default();
-        for state in states {
-            match state {
-                State::Verified => tally.verified += 1,
-                State::Disqualified => tally.disqualified += 1,
-                State::Pending => tally.pending += 1,
-                State::Excluded => {}
-            }
-        }
+        states.into_iter().for_each(|state| tally.count(state));
         tally
+    }
+
+    pub fn count(&mut self, state: State) {
+        match state {
+            State::Verified => self.verified += 1,
+            State::Disqualified => self.disqualified += 1,
+            State::Pending => self.pending += 1,
+            State::Excluded => {}
+        }
     }
 
     /// What has been decided: the denominator of the verified share.
@@ -44,6 +46,11 @@ pub fn matures_at(week: Week, policy: Policy) -> Timestamp {
     policy.decided_at(week.end())
 }
 
+/// The first week that is not mature at `at`.
+pub fn immature_from(at: Timestamp, policy: Policy) -> Week {
+    Week::of(policy.decided_by(at))
+}
+
 /// Cost per verified outcome: spend without what was cordoned off, rounded half to even. `None` where nothing was
 /// verified: there is spend then, and no outcome to divide it by.
 pub fn cpvo(spend: NanoUsd, cordon: NanoUsd, verified: u64) -> Option<NanoUsd> {
@@ -54,6 +61,7 @@ pub fn cpvo(spend: NanoUsd, cordon: NanoUsd, verified: u64) -> Option<NanoUsd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn tally(verified: usize, disqualified: usize, pending: usize) -> Tally {
         let states = |state, times| std::iter::repeat_n(state, times);
@@ -96,5 +104,14 @@ mod tests {
         let at = |window_days| matures_at(week, Policy { window_days, ..Policy::default() }).to_string();
         assert_eq!(at(14), "2026-10-19T00:00:00Z");
         assert_eq!(at(1), "2026-10-08T00:00:00Z", "hotfixes come within 72 hours");
+    }
+
+    proptest! {
+        #[test]
+        fn weeks_are_mature_up_to_the_first_that_is_not(seconds in 1_500_000_000_i64..3_000_000_000, window_days in 1_u32..91) {
+            let (at, policy) = (Timestamp::from_second(seconds).unwrap(), Policy { window_days, ..Policy::default() });
+            let first = immature_from(at, policy);
+            prop_assert!(matures_at(first, policy) > at && matures_at(first.previous(), policy) <= at);
+        }
     }
 }
