@@ -1,7 +1,7 @@
 //! `cpvo changes`: every change with what became of it and by what evidence.
 
 use crate::config::{Clock, Options};
-use crate::listing::{Cell, Format, Listing};
+use crate::listing::{Cell, Format, Listing, clipped};
 use crate::store::change::source_list;
 use crate::store::db::{Access, Db};
 use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use meter::Repo;
 use serde::Serialize;
 use std::io::{Write, stdout};
+
+/// Of a title, in a table.
+const TITLE_CHARS_MAX: usize = 60;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,7 +60,8 @@ pub(crate) fn run(Args { repo, format }: Args, options: &Options, now: Clock) ->
     })?;
     let text = match format {
         Format::Json => serde_json::to_string_pretty(&changes)? + "\n",
-        format => listing(&changes).render(format)?,
+        Format::Table => listing(&changes, TITLE_CHARS_MAX).table(),
+        Format::Csv => listing(&changes, usize::MAX).render(format)?,
     };
     Ok(stdout().lock().write_all(text.as_bytes())?)
 }
@@ -94,7 +98,7 @@ fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
 }
 
 /// The same for people and spreadsheets: one line a change, the newest first.
-fn listing(changes: &[Change]) -> Listing {
+fn listing(changes: &[Change], title_chars_max: usize) -> Listing {
     let columns = ["repo", "change", "merged_at", "team", "state", "because", "title"];
     let text = |text: Option<&String>| text.map_or(Cell::Null, Cell::text);
     let named = |number: Option<u64>, sha: &str| match number {
@@ -114,7 +118,7 @@ fn listing(changes: &[Change]) -> Listing {
             text(change.team.as_ref()),
             text(change.state.as_ref()),
             Cell::Text(because.join(", ")),
-            Cell::text(&change.title),
+            Cell::Text(clipped(&change.title, title_chars_max)),
         ]
     };
     Listing::new(&columns, changes.iter().rev().map(row).collect())

@@ -13,7 +13,7 @@ use crate::store::policy::policy_list;
 use crate::store::tally::{Tallies, judging_record, tally_replace};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use meter::outcome::{Change, Judged, Nature, State, Tally, branch_words, judge, words};
+use meter::outcome::{Change, Judged, Mention, Nature, Place, State, Tally, branch_words, judge, words};
 use meter::{Repo, Week};
 use std::fs;
 use std::io::{Write, stdout};
@@ -121,7 +121,8 @@ fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<
     let members: Vec<_> =
         commits.iter().filter(|(sha, _)| *sha != one.sha).map(|(_, message)| words(message, repo)).collect();
     said.is_repair |= !members.is_empty() && members.iter().all(|member| member.is_repair);
-    said.mentions.extend(members.into_iter().flat_map(|member| member.mentions));
+    let passing = |mention| Mention { place: Place::Passing, ..mention };
+    said.mentions.extend(members.into_iter().flat_map(|member| member.mentions).map(passing));
     Change {
         sha: one.sha.clone(),
         number: one.number,

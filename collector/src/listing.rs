@@ -101,6 +101,14 @@ pub(crate) fn short(count: u64) -> String {
     if whole < 100 { format!("{whole}.{tenth}{letter}") } else { format!("{whole}{letter}") }
 }
 
+/// The beginning of a text that is wider than `chars`.
+pub(crate) fn clipped(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some(_) => text.chars().take(chars - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
 /// Text that cannot steer the terminal it is shown in.
 fn visible(text: &str) -> String {
     let show = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
@@ -109,7 +117,9 @@ fn visible(text: &str) -> String {
 
 /// A field that no spreadsheet takes for a formula.
 fn field(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    // some also take the wide forms of the signs, and skip what is blank before them
+    let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let formula = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(signs);
     let text = format!("{}{}", if formula { "'" } else { "" }, text.replace('"', "\"\""));
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{text}\"") } else { text }
 }
@@ -194,6 +204,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_wide_is_clipped() {
+        for (text, clip) in [("", ""), ("äbcd", "äbcd"), ("äbcde", "äbc…")] {
+            assert_eq!(clipped(text, 4), clip);
+        }
+    }
+
+    #[test]
     fn keeps_every_digit_in_json() {
         let json = listing().render(Format::Json).unwrap();
         assert!(json.contains("\"spend_usd\": 1234.000000001"), "{json}");
@@ -209,7 +226,7 @@ mod tests {
             csv,
             "team,spend_usd\npayments,1234.000000001\n\"'=1+1, \"\"x\"\"\",-5\n\"\u{1b}[31mred\n\",\n"
         );
-        for formula in ["=cmd", "+1", "-1", "@x", "\tx", "\rx"] {
+        for formula in ["=cmd", "+1", "-1", "@x", "\tx", "\rx", "\nx", " =cmd", "＝cmd"] {
             assert!(field(formula).trim_start_matches('"').starts_with('\''), "{formula:?}");
         }
     }

@@ -2,12 +2,14 @@
 
 use crate::config::{Clock, Options};
 use crate::source::{Landed, Source, clone};
-use crate::store::change::{Cursor, change_add, change_count, change_forget, source_cursor, source_put};
+use crate::store::change::{
+    Cursor, change_add, change_count, change_forget, source_cursor, source_list, source_put,
+};
 use crate::store::db::{Access, Db};
 use anyhow::{Result, bail, ensure};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 
 /// Changes that are stored in one transaction; a sync that is cut off goes on behind the last of them.
 const PAGE: usize = 500;
@@ -31,16 +33,35 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let asked = |source: &&Source| {
         args.sources.is_empty() || args.sources.iter().any(|name| name == source.repo.as_str())
     };
+    let (mut read, mut failed) = (0, 0);
     for source in config.sources.iter().filter(asked) {
-        let new = sync(&mut db, source, now())?;
-        let all = change_count(&mut db, &source.repo)?;
-        writeln!(
-            stdout().lock(),
-            "{}: {new} commits landed since the last time, {all} changes in all",
-            source.repo
-        )?;
+        match sync(&mut db, source, now()) {
+            Ok(new) => {
+                let all = change_count(&mut db, &source.repo)?;
+                say(&format!(
+                    "{}: {new} commits landed since the last time, {all} changes in all",
+                    source.repo
+                ))?;
+                read += 1;
+            }
+            Err(error) => {
+                // one that fails keeps no other from being read
+                drop(writeln!(stderr(), "cpvo: {error:#}"));
+                failed += 1;
+            }
+        }
     }
+    for repo in source_list(&mut db)? {
+        if args.sources.is_empty() && !config.sources.iter().any(|source| source.repo == repo) {
+            say(&format!("{repo}: no longer in cpvo.toml; its changes stay as they were last read"))?;
+        }
+    }
+    ensure!(failed == 0, "{failed} of {} sources could not be read", read + failed);
     Ok(())
+}
+
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(stdout().lock(), "{line}")?)
 }
 
 /// Reads one source; returns how many commits landed on its branch.
@@ -48,7 +69,7 @@ pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> 
     let cursor = source_cursor(db, &source.repo)?;
     let known = cursor.as_ref().map(|(branch, commit)| (branch.as_str(), commit.as_str()));
     let history = clone::open(source, known)?;
-    let progress = ProgressBar::new(history.count()?); // shows itself on a terminal only
+    let progress = progress(source, history.count()?);
     let mut anew = history.after.is_none();
     let mut page: Vec<Landed> = Vec::with_capacity(PAGE);
     let mut store = |page: &mut Vec<Landed>| -> Result<()> {
@@ -73,6 +94,15 @@ pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> 
     store(&mut page)?; // also where nothing landed: it was read at this instant
     progress.finish_and_clear();
     Ok(progress.position())
+}
+
+/// Shows itself on a terminal only.
+fn progress(source: &Source, commits: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len} commits");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(commits).with_style(style).with_message(source.repo.to_string());
+    bar.tick();
+    bar
 }
 
 #[cfg(test)]
@@ -268,9 +298,47 @@ members = [{ email = "ana@acme.example" }]
             let states = [
                 "0|first|payments|verified|",
                 "1|Add x, first part|payments|disqualified|",
-                "2|Undo|payments|verified|",
+                "2|Undo|payments|excluded|revert",
             ];
             assert_eq!(rows(db, STATES), states);
+        });
+    }
+
+    #[test]
+    fn a_revert_that_keeps_the_number_of_its_target_is_a_change_of_its_own() {
+        let (_folder, repository, source) = repository();
+        write(&repository, "x.rs", "x");
+        repository.commit_at(&day(2), "feat: x (#1)");
+        fs::remove_file(repository.path.join("x.rs")).unwrap();
+        repository.commit_at(&day(3), "Revert feat: x (#1)");
+        repository.commit_at(&day(4), "Revert something else (#2)");
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            sync(db, &source, now()).unwrap();
+            judge_at(db, &source, "2026-11-25T12:00:00Z");
+            let states = [
+                "0|first|payments|verified|",
+                "1|feat: x|payments|disqualified|",
+                "0|Revert feat: x|payments|excluded|revert",
+                "2|Revert something else|payments|verified|",
+            ];
+            assert_eq!(rows(db, STATES), states);
+            assert_eq!(rows(db, REVERTS), ["1|revert|number|0|1"]);
+        });
+    }
+
+    #[test]
+    fn a_message_is_read_in_its_own_encoding() {
+        let (folder, repository, source) = repository();
+        let message = folder.path().join("message");
+        fs::write(&message, b"Gr\xf6\xdfe (#1)").unwrap();
+        repository.git(&["config", "i18n.commitEncoding", "ISO-8859-1"]);
+        repository.git(&["config", "i18n.logOutputEncoding", "ISO-8859-1"]);
+        let args = ["commit", "--quiet", "--allow-empty", "--file", &message.display().to_string()];
+        repository.git_at(&day(2), &args);
+        on_both(|db| {
+            sync(db, &source, now()).unwrap();
+            assert_eq!(rows(db, "SELECT title FROM change WHERE number = 1"), ["Größe"]);
         });
     }
 

@@ -33,13 +33,15 @@ const FIXED: [(&str, &str); 6] = [
     ("LC_ALL", "C"),
 ];
 /// Settings of the clone that would run a program or change an answer.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 9] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
     "log.showSignature=false",
     "log.showRoot=true",
     "log.excludeDecoration=",
+    "i18n.logOutputEncoding=UTF-8",
+    "advice.graftFileDeprecated=false",
     "protocol.allow=never",
 ];
 /// Of what git says when it fails.

@@ -60,8 +60,12 @@ pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed]) -> Result<()
     let newest = "SELECT COALESCE(MAX(landed), 0) FROM change WHERE repo = $1";
     let mut place: i64 = db.query_one(newest, &values![repo.as_str()])?.get(0)?;
     for landed in page {
-        let landing = Landing::of(&landed.commit.message);
-        let sha = if let Some(sha) = known(db, repo, landing.number)? {
+        let mut landing = Landing::of(&landed.commit.message);
+        let mut known = known(db, repo, landing.number)?;
+        if known.as_ref().is_some_and(|(_, title)| landing.borrows_number_of(title)) {
+            (landing.number, known) = (None, None);
+        }
+        let sha = if let Some((sha, _)) = known {
             sha
         } else {
             place += 1;
@@ -85,11 +89,12 @@ pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed]) -> Result<()
     Ok(())
 }
 
-fn known(db: &mut Db, repo: &Repo, number: Option<u64>) -> Result<Option<String>> {
+/// The change of this number, and its title.
+fn known(db: &mut Db, repo: &Repo, number: Option<u64>) -> Result<Option<(String, String)>> {
     let Some(number) = number else { return Ok(None) };
-    let rows =
-        db.query("SELECT sha FROM change WHERE repo = $1 AND number = $2", &values![repo.as_str(), number])?;
-    rows.first().map(|row| row.get(0)).transpose()
+    let sql = "SELECT sha, title FROM change WHERE repo = $1 AND number = $2";
+    let rows = db.query(sql, &values![repo.as_str(), number])?;
+    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 fn put(db: &mut Db, repo: &Repo, landed: &Landed, landing: &Landing, place: i64) -> Result<()> {

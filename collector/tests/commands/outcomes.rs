@@ -1,6 +1,6 @@
 //! What became of changes: `sync`, `judge` and `changes` on a repository made with real git.
 
-use super::{fails, succeeds};
+use super::{cpvo, fails, succeeds};
 use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
@@ -65,6 +65,62 @@ fn a_revert_is_told_with_its_evidence() {
     assert!(csv.contains(line), "{csv}");
     let then = cpvo(&["judge", "--at", "2026-10-06T00:00:00Z"]);
     assert_eq!(then, "github.com/acme/pay: 0 verified, 0 disqualified, 1 pending, 0 excluded\n");
+}
+
+#[test]
+fn a_long_title_keeps_its_row_short() {
+    let (folder, repository) = clone();
+    let title = "Add all that was ever asked for and a little more, so that ".repeat(4);
+    repository.commit_at("2026-10-05T12:00:00Z", &format!("{title} (#1)"));
+    succeeds(folder.path(), &["sync"]);
+    let table = succeeds(folder.path(), &["changes"]);
+    assert!(table.contains("  Add all that was ever asked for and a little more, so that …\n"), "{table}");
+    assert!(succeeds(folder.path(), &["changes", "--format", "csv"]).contains(title.trim_end()));
+}
+
+#[test]
+fn a_source_that_fails_keeps_no_other_from_being_read() {
+    let (folder, repository) = clone();
+    let settings = fs::read_to_string(folder.path().join("cpvo.toml")).unwrap();
+    let without = settings.split("\n[[source]]\nkind = \"clone\"\n").next().unwrap();
+    let sources = |names: &[&str]| {
+        let source = |name: &&str| {
+            format!("\n[[source]]\nkind = \"clone\"\nrepo = \"github.com/acme/{name}\"\npath = \"{name}\"\n")
+        };
+        let all: String = names.iter().map(source).collect();
+        fs::write(folder.path().join("cpvo.toml"), without.to_owned() + &all).unwrap();
+    };
+    sources(&["gone", "pay"]);
+    let synced = cpvo(folder.path(), &["sync"]);
+    let [told, complaint] = [synced.stdout, synced.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(synced.status.code(), Some(1));
+    assert_eq!(told, "github.com/acme/pay: 1 commits landed since the last time, 1 changes in all\n");
+    let complaints: Vec<&str> = complaint.lines().collect();
+    assert!(complaints[0].contains("the clone of github.com/acme/gone in gone: there is no such folder"));
+    assert_eq!(complaints[1..], ["cpvo: 1 of 2 sources could not be read"]);
+
+    let commit = repository.git(&["cat-file", "commit", "HEAD"]);
+    let (before, committer) = commit.split_at(commit.find("committer ").unwrap());
+    let never = "committer Ana <ana@acme.example> 99999999999999 +0000";
+    fs::write(
+        folder.path().join("pay/commit"),
+        format!("{before}{never}\n{}\n", committer.split_once('\n').unwrap().1),
+    )
+    .unwrap();
+    let sha = repository.git(&["hash-object", "-t", "commit", "-w", "--literally", "commit"]);
+    repository.git(&["update-ref", "refs/heads/main", &sha]);
+    assert!(fails(folder.path(), &["sync", "github.com/acme/pay"]).contains("has the impossible time"));
+
+    let _ =
+        Repository::create(&folder.path().join("gone"), folder.path(), "https://github.com/acme/gone.git");
+    sources(&["gone"]);
+    let synced = succeeds(folder.path(), &["sync"]);
+    assert!(
+        synced.ends_with(
+            "github.com/acme/pay: no longer in cpvo.toml; its changes stay as they were last read\n"
+        ),
+        "{synced}"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Which change a commit on the tracked branch lands, told from its message.
 
+use super::mention::takes_back;
+
 /// What the message of a landing commit says of the change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Landing {
@@ -21,6 +23,17 @@ impl Landing {
             branch: None,
         })
     }
+
+    /// Whether the number is that of the request it takes back, which landed before as `title`: a subject such as
+    /// `Revert title (#12)` does not say whose number it has.
+    pub fn borrows_number_of(&self, title: &str) -> bool {
+        self.title != title && takes_back(&self.title)
+    }
+}
+
+/// The number of a request; no host counts further.
+pub(super) fn number(text: &str) -> Option<u64> {
+    text.parse::<u32>().ok().map(u64::from)
 }
 
 /// The first line, whole also where a host has cut it off and gone on in the body, and the rest.
@@ -44,8 +57,8 @@ pub(super) fn uncut(text: &str) -> Option<&str> {
 /// A title and the number of its request behind it: `title (#12)`, `title (!12)`.
 pub(super) fn behind(text: &str) -> Option<(&str, u64)> {
     let inner = text.trim_end().strip_suffix(')')?;
-    let (title, number) = inner.rsplit_once('(')?;
-    Some((title.trim_end(), number.strip_prefix(['#', '!'])?.parse().ok()?))
+    let (title, digits) = inner.rsplit_once('(')?;
+    Some((title.trim_end(), number(digits.strip_prefix(['#', '!'])?)?))
 }
 
 fn numbered(subject: &str) -> Option<Landing> {
@@ -57,13 +70,13 @@ fn numbered(subject: &str) -> Option<Landing> {
 fn merge(subject: &str, body: &str) -> Option<Landing> {
     let first_line = body.lines().map(str::trim).find(|line| !line.is_empty() && !is_see(line));
     let title = |given: Option<&str>| given.or(first_line).unwrap_or(subject).to_owned();
-    let landing = |number, branch: Option<&str>, given| {
+    let landing = |number: Option<u64>, branch: Option<&str>, given| {
         Some(Landing { number, title: title(given), branch: branch.map(str::to_owned) })
     };
     if let Some(rest) = subject.strip_prefix("Merge pull request #") {
-        let (number, from) = rest.split_once(" from ")?;
+        let (digits, from) = rest.split_once(" from ")?;
         let branch = from.trim().split_once('/').map_or(from.trim(), |(_, branch)| branch);
-        return landing(Some(number.parse().ok()?), Some(branch), None);
+        return landing(Some(number(digits)?), Some(branch), None);
     }
     if let Some(rest) = subject.strip_prefix("Merge branch '") {
         let (branch, into) = rest.split_once('\'')?;
@@ -81,8 +94,8 @@ fn merge(subject: &str, body: &str) -> Option<Landing> {
         return landing(Some(number), None, given.or_else(|| queued(first_line?, number)));
     }
     let rest = subject.strip_prefix("Merged in ")?;
-    let (branch, number) = rest.split_once(" (pull request #")?;
-    landing(Some(leading(number)?), Some(branch), None)
+    let (branch, digits) = rest.split_once(" (pull request #")?;
+    landing(Some(leading(digits)?), Some(branch), None)
 }
 
 /// The title in `7: title r=ben a=ana`, as bors lists what it merges.
@@ -115,7 +128,7 @@ fn after(text: &str, mark: &str) -> Option<u64> {
 
 fn leading(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    text[..digits].parse().ok()
+    number(&text[..digits])
 }
 
 #[cfg(test)]
@@ -169,7 +182,20 @@ mod tests {
             "Merge branch 'main' of github.com:acme/pay",
             "",
         );
+        check("Add x (#18446744073709551615)", 0, "Add x (#18446744073709551615)", "");
         check("Merge pull request #7seven from acme/x", 0, "Merge pull request #7seven from acme/x", "");
         check("", 0, "", "");
+    }
+
+    #[test]
+    fn a_revert_may_have_the_number_of_what_it_takes_back() {
+        let borrows = |message: &str| Landing::of(message).borrows_number_of("Add x");
+        for of_another in ["Revert Add x (#7)", "revert: Add x (#7)", "chore: revert add the x (#7)"] {
+            assert!(borrows(of_another), "{of_another}");
+        }
+        for its_own in ["Add x (#7)", "Add x, second part (#7)", "ci(reverts): allow them (#7)"] {
+            assert!(!borrows(its_own), "{its_own}");
+        }
+        assert!(!Landing::of("Revert Add x (#7)").borrows_number_of("Revert Add x"), "it landed twice");
     }
 }

@@ -8,6 +8,6 @@ mod survival;
 mod tally;
 
 pub use landing::Landing;
-pub use mention::{Mention, Rule, Target, Words, branch_words, words};
+pub use mention::{Mention, Place, Rule, Target, Words, branch_words, words};
 pub use survival::{Change, Judged, Kind, Nature, Policy, Revert, State, judge};
 pub use tally::{Tally, cpvo, immature_from, matures_at};

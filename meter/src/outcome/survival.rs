@@ -1,6 +1,6 @@
 //! Which changes were taken back, which came again, and which of them are outcomes.
 
-use super::mention::{Mention, Rule, Target};
+use super::mention::{Mention, Place, Rule, Target};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 
@@ -143,8 +143,11 @@ pub fn judge(changes: &[Change]) -> Judged {
             }
             let again = mention.again || judged.natures[target] == Nature::Revert;
             let kind = if again { Kind::Reland } else { Kind::Revert };
-            if again && change.is_repair {
+            let is_repair = change.is_repair || is_whole(mention, change, &changes[target]);
+            if again && is_repair {
                 nature = Nature::Reland;
+            } else if is_repair && nature == Nature::Change {
+                nature = Nature::Revert;
             }
             let partial = mention.partial || !changes[target].files.is_subset(&change.files);
             judged.reverts.push(Revert { target, by, rule: mention.rule, kind, partial });
@@ -157,6 +160,15 @@ pub fn judge(changes: &[Change]) -> Judged {
     }
     judged.reverts.sort_by_key(|revert| (revert.target, revert.by));
     judged
+}
+
+/// Whether the change is nothing but what it says here.
+fn is_whole(mention: &Mention, change: &Change, target: &Change) -> bool {
+    match mention.place {
+        Place::Subject => true,
+        Place::Opening => change.files.is_subset(&target.files),
+        Place::Passing => false,
+    }
 }
 
 /// Neither touches a file of the other: what one says it took back in passing, such as in the messages that a
@@ -376,6 +388,21 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_back_is_no_outcome_however_it_names_its_target() {
+        for revert in
+            ["Revert Add x", "Back out #1", "chore: revert Add x (#2)", "Undo it (#2)\n\nReverts #1"]
+        {
+            let changes = history(&[(0, "Add x (#1)"), (1, revert)]);
+            let judged = judge(&changes);
+            let states = [0, 1].map(|index| judged.state(&changes, index, Policy::default(), at(10_000)));
+            assert_eq!(states, [State::Disqualified, State::Excluded], "{revert}");
+        }
+        let mut more = history(&[(0, "Add x (#1)"), (1, "Do it well (#2)\n\nReverts #1")]);
+        more[1].files.insert("b.rs".to_owned());
+        assert_eq!(judge(&more).state(&more, 1, Policy::default(), at(10_000)), State::Verified);
+    }
+
+    #[test]
     fn a_change_is_decided_when_its_window_has_passed() {
         let (days, revert) = (14 * 24, "Revert \"Add x (#1)\" (#2)");
         let policy = Policy::default();
@@ -412,8 +439,13 @@ mod tests {
         changes[1].files = BTreeSet::from(["y.rs".to_owned()]);
         assert!(judge(&changes).reverts.is_empty());
         let title = Target::Title { text: "Add x".to_owned(), cut: false };
-        changes[1].mentions =
-            vec![Mention { rule: Rule::Title, target: title, again: false, partial: false }];
+        changes[1].mentions = vec![Mention {
+            rule: Rule::Title,
+            target: title,
+            again: false,
+            partial: false,
+            place: Place::Passing,
+        }];
         assert!(judge(&changes).reverts.is_empty(), "another change of this name");
         changes[1].is_repair = true;
         assert_eq!(judge(&changes).reverts.len(), 1, "files were renamed in between");

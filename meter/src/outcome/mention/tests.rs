@@ -60,6 +60,13 @@ fn requests_are_referred_to() {
     check("x\n\nA revert of #12", &["reference #12"]);
     check("x\n\nReverts:\n- #12\n- #13 (the cache)\n\nand #14", &["reference #12", "reference #13"]);
     check("Revert #12 (#14)", &["reference #12"]);
+    check("chore: revert PR #12", &["reference #12"]);
+    check("[api] fix: revert !12 (#14)", &["reference #12"]);
+    check("Undo: revert commit 1a2b3c4", &["commit 1a2b3c4"]);
+    check("Back out #12", &["reference #12"]);
+    check("x\n\nBacked out 1a2b3c4d, 2b3c4d5e", &["commit 1a2b3c4d", "commit 2b3c4d5e"]);
+    check("x\n\nThis rolls back #12", &["reference #12"]);
+    check("Undo #12 (#14)", &["reference #12"]);
     check("x\n\nRelands #12", &["reference #12 again"]);
     check("x\n\nUn-reverts #12", &["reference #12 again"]);
     let repo = "gitlab.com/group/sub/pay".parse().unwrap();
@@ -77,6 +84,8 @@ fn titles_are_repeated_with_and_without_their_number() {
     check("revert(api): add x (#12) (#14)", &["number #12"]);
     check("revert: add x (!12) (!14)", &["number #12"]);
     check("Revert Add x (#12) (#14)", &["number #12"]);
+    check("Revert Add x (#12)", &["number #12"]); // its own, unless that landed before
+    check("chore: revert add x (#12) (#14)", &["number #12"]);
     check("[api] fix: revert \"Add x (#12)\" (#14)", &["number #12"]);
     check("Revert \"Revert \"Add x (#5)\" (#6)\" (#7)", &["number #6"]);
     check("Reland \"Add x (#12)\" (#14)", &["number #12 again"]);
@@ -122,6 +131,9 @@ fn what_only_looks_like_it_says_nothing() {
         "x\n\n```\nReverts #12\n```",
         "x\n\n* Revert \"Add y (#12)\"",
         "ci(reverts): allow fast reverts (#12)",
+        "x\n\nReverts #18446744073709551615",
+        "Undo \"Add x\"",
+        "x\n\nWe back out #12 when it fails",
         "x\n\nReverts the default to 1234567",
         "x\n\nreverting decade defaced",
     ] {
@@ -135,6 +147,9 @@ fn a_repair_says_so_in_its_subject() {
         ("Revert \"Add x\"", true),
         ("revert: add x", true),
         ("Revert #12", true),
+        ("chore: revert PR #12", true),
+        ("Back out #12", true),
+        ("chore: revert the flag (#12)", false),
         ("Revert Add x (#12) (#14)", true),
         ("Reland \"Add x\"", true),
         ("Revert to the old way", false),
