@@ -1,5 +1,7 @@
 //! `cpvo judge`: what became of each change. The rules are `meter::outcome`; this hands them what is stored.
 
+use crate::attribute::attribute;
+use crate::breakdown::breakdown;
 use crate::config::{Clock, Options};
 use crate::people::file::parse;
 use crate::store::change::source_list;
@@ -52,7 +54,10 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
             "{repo}: {verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
         )?;
     }
-    db.transaction(|db| judging_record(db, at, now()))
+    db.transaction(|db| judging_record(db, at, now()))?;
+    attribute(&mut db, at)?;
+    let spend = db.snapshot(|db| breakdown(db, Week::of(at)))?;
+    Ok(stdout().lock().write_all(spend.as_bytes())?)
 }
 
 /// Judges all changes of a repository that landed by `at`, in one transaction.

@@ -1,8 +1,12 @@
 //! `cpvo`: the collector and its admin commands. One call per command; the one place that prints an error.
 
+mod attribute;
+mod breakdown;
+mod change;
 mod changes;
 mod chart;
 mod config;
+mod cordon;
 mod hooks_config;
 mod http;
 mod init;
@@ -54,6 +58,10 @@ enum Command {
     Judge(judge::Args),
     /// Every change and what became of it
     Changes(changes::Args),
+    /// One change from session to branch to merge to survival
+    Change(change::Args),
+    /// Keep work out of the metric
+    Cordon(cordon::Args),
     /// The dated price book
     Prices(prices::Args),
     /// Ask the database a question
@@ -71,6 +79,8 @@ fn main() -> ExitCode {
         Command::Sync(args) => sync::run(&args, &options, now),
         Command::Judge(args) => judge::run(&args, &options, now),
         Command::Changes(args) => changes::run(args, &options, now),
+        Command::Change(args) => change::run(args, &options, now),
+        Command::Cordon(args) => cordon::run(args, &options, now),
         Command::Prices(args) => prices::run(args, &options, now),
         Command::Sql(args) => sql::run(args, &options, now),
     };

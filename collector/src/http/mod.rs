@@ -10,7 +10,7 @@ mod hook_binary;
 mod hosts;
 mod missing;
 mod rate;
-mod reports;
+pub(crate) mod reports;
 mod weeks;
 
 use crate::config::Clock;

@@ -156,10 +156,13 @@ fn usage(report: &Report, owner: &Sender, person: &Person, row: &Row, cost: Cost
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::attribute::attribute;
+    use crate::store::cordon::cordon_add;
     use crate::store::fixture::{cluster, json_of, now, on_both, rows, teams};
     use meter::Status;
+    use meter::attribution::Cordon;
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;
@@ -176,7 +179,7 @@ members = [{ email = "bob@acme.example" }]
 "#;
 
     /// Delivers the golden report with `changes`, as the writer does.
-    fn deliver(db: &mut Db, changes: &Value) -> Result<Answer> {
+    pub(crate) fn deliver(db: &mut Db, changes: &Value) -> Result<Answer> {
         let grant =
             Grant { token_id: "f0".to_owned(), via_repo: "github.com/acme/pay".parse()?, strict: false };
         let delivery = accept(&json_of(changes), &grant, now())?;
@@ -410,6 +413,8 @@ members = [{ email = "bob@acme.example" }]
         Edit([Option<usize>; 3], bool),
         /// The first team has a new id.
         Rename,
+        /// All spend is told where it went, maybe after a commit of the sessions has landed, maybe behind a cordon.
+        Judge(bool, bool),
     }
 
     const WHO: [&str; 3] = ["ana@acme.example", "bob@acme.example", "eve@acme.example"];
@@ -421,6 +426,7 @@ members = [{ email = "bob@acme.example" }]
                 .prop_map(|(session, week, who, plan, rows)| Deed::Deliver(session, week, who, plan, rows)),
             3 => (proptest::array::uniform3(option::of(0..2usize)), any::<bool>()).prop_map(|(who, dated)| Deed::Edit(who, dated)),
             1 => Just(Deed::Rename),
+            3 => any::<(bool, bool)>().prop_map(|(landed, cordoned)| Deed::Judge(landed, cordoned)),
         ]
     }
 
@@ -435,6 +441,7 @@ members = [{ email = "bob@acme.example" }]
                         *output,
                     );
                     row["hour"] = json!(format!("2026-11-{day}T{hour:02}:00:00Z"));
+                    row["branch"] = json!(["", "main"][usize::from(hour % 3 / 2)]);
                     row
                 };
                 let mut usage: Vec<Value> = cells.iter().map(row).collect();
@@ -464,7 +471,33 @@ members = [{ email = "bob@acme.example" }]
                 teams(db, &text, "2026-11-24T05:00:00Z".parse().unwrap());
             }
             Deed::Rename => *renamed = true,
+            Deed::Judge(landed, cordoned) => {
+                let branch = cordoned.then(|| "main".to_owned());
+                db.batch("DELETE FROM cordon").unwrap();
+                if branch.is_some() {
+                    cordon_add(db, &Cordon { branch, ..Cordon::default() }, "a test", now()).unwrap();
+                }
+                if *landed {
+                    land(db, "d728cec1f0a94f0f0b2b7c8d9e0f1a2b3c4d5e6f");
+                }
+                attribute(db, now()).unwrap();
+                let unjudged = "SELECT team FROM team_week_class WHERE class = 'unjudged'";
+                assert_eq!(rows(db, unjudged), [""; 0]);
+            }
         }
+    }
+
+    /// The golden report's commit lands on the tracked branch.
+    fn land(db: &mut Db, sha: &str) {
+        db.batch(&format!(
+            "INSERT INTO source (repo, kind, branch, cursor, synced_at)
+                VALUES ('github.com/acme/pay', 'clone', 'main', '{sha}', '') ON CONFLICT DO NOTHING;
+            INSERT INTO change (repo, sha, landed, title, author, merged_at, shipped_at) VALUES
+                ('github.com/acme/pay', '{sha}', 1, 'Add x', 'ana@acme.example', '2026-11-23T05:00:00Z', '')
+                ON CONFLICT DO NOTHING;
+            INSERT INTO change_commit VALUES ('github.com/acme/pay', '{sha}', '{sha}', '') ON CONFLICT DO NOTHING"
+        ))
+        .unwrap();
     }
 
     /// Every sum kept beside `usage` equals the sum over it, and every row is where its developer was.
@@ -483,6 +516,21 @@ members = [{ email = "bob@acme.example" }]
             "SELECT COALESCE(SUM(cost_nanousd), 0), COALESCE(SUM(requests + input + output + cache_read
             + cache_write_5m + cache_write_1h + web_search), 0) FROM usage";
         assert_eq!(rows(db, "SELECT cost_nanousd, counts FROM usage_sum"), rows(db, total));
+        let judged = "SELECT team, week, class, CAST(SUM(cost_nanousd) AS BIGINT) FROM attribution
+            GROUP BY team, week, class HAVING SUM(cost_nanousd) <> 0 ORDER BY team, week, class";
+        let kept = "SELECT team, week, class, cost_nanousd FROM class_sum WHERE cost_nanousd <> 0
+            ORDER BY team, week, class";
+        assert_eq!(rows(db, kept), rows(db, judged));
+        let cordoned =
+            "SELECT team, week, CAST(SUM(cost_nanousd) AS BIGINT) FROM attribution WHERE class = 'cordon'
+            GROUP BY team, week HAVING SUM(cost_nanousd) <> 0 ORDER BY team, week";
+        let kept = "SELECT team, week, cordon_nanousd FROM team_week_sum WHERE cordon_nanousd <> 0 ORDER BY team, week";
+        assert_eq!(rows(db, kept), rows(db, cordoned));
+        let by_class = "SELECT team, week, CAST(SUM(cost_nanousd) AS BIGINT) FROM team_week_class
+            GROUP BY team, week ORDER BY team, week";
+        let whole = "SELECT team, week, CAST(SUM(cost_nanousd) AS BIGINT) FROM usage
+            GROUP BY team, week HAVING SUM(cost_nanousd) <> 0 ORDER BY team, week";
+        assert_eq!(rows(db, by_class), rows(db, whole), "the classes sum to the spend");
         let astray = "SELECT u.developer, u.hour, u.team FROM usage AS u WHERE u.team <> COALESCE((
                 SELECT m.team FROM developer AS d JOIN team_member AS m ON m.developer = d.member
                 WHERE d.developer = u.developer AND m.superseded_at IS NULL AND m.valid_from <= u.hour

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_output", include_str!("../../migrations/0003_output.sql")),
     ("0004_requests", include_str!("../../migrations/0004_requests.sql")),
     ("0005_weeks", include_str!("../../migrations/0005_weeks.sql")),
+    ("0006_attribution", include_str!("../../migrations/0006_attribution.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

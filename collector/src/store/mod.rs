@@ -6,18 +6,22 @@
 //! No lock file keeps a second collector away: every transaction reads what it judges after it has become
 //! the one writer, so a new collector may start before the old one has drained.
 
+pub(crate) mod attribution;
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod cordon;
 pub(crate) mod db;
 pub(crate) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod ground;
 pub(crate) mod migrate;
 pub(crate) mod outcome;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod price;
 pub(crate) mod session;
+pub(crate) mod story;
 pub(crate) mod sum;
 pub(crate) mod tally;
 pub(crate) mod team_week;

@@ -1,5 +1,6 @@
 //! Teams, members and identities: what teams.toml said, and the usage that follows it.
 
+use super::attribution::{attribution_forget, class_sum_rename};
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
 use super::policy::policy_seed;
@@ -148,6 +149,7 @@ fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<bo
     tally_rename(db, former, id)?;
     db.execute("DELETE FROM team WHERE team = $1", &names[..1])?;
     sums.store(db)?;
+    class_sum_rename(db, former, id)?;
     let detail = format!("was {former}");
     audit_add(db, now, &Event { actor: ACTOR, action: "team_renamed", subject: id, detail })?;
     Ok(true)
@@ -295,11 +297,16 @@ fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
         Some(developer) => person_find(db, &developer)?,
         None => Person::default(),
     };
-    for (slot, sum) in usage_sums(db, "developer = $1", &who)? {
-        let team = slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));
-        if team == slot.team {
-            continue;
+    let team_of = |slot: &Slot| slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));
+    let mut slots = usage_sums(db, "developer = $1", &who)?;
+    slots.retain(|(slot, _)| team_of(slot) != slot.team);
+    if !slots.is_empty() {
+        for row in db.query("SELECT DISTINCT session_id FROM session WHERE developer = $1", &who)? {
+            attribution_forget(db, &row.get::<String>(0)?)?;
         }
+    }
+    for (slot, sum) in slots {
+        let team = team_of(&slot);
         sums.take(&slot.team, &slot.week, &sum);
         sums.add(team, &slot.week, &sum);
         db.execute(
@@ -320,6 +327,7 @@ struct Slot {
 pub(crate) fn usage_give(db: &mut Db, session: &str, owner: &Developer) -> Result<()> {
     let name = identity(owner);
     let person = person_find(db, owner)?;
+    attribution_forget(db, session)?;
     let mut sums = SumChange::default();
     for (slot, sum) in usage_sums(db, "session_id = $1", &values![session])? {
         let team = slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));

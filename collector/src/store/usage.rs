@@ -1,5 +1,6 @@
 //! The usage rows of a report, and how they replace those of its former snapshot.
 
+use super::attribution::attribution_forget;
 use super::db::{Db, Row, Value, values};
 use super::sum::{CostBasis, Sum, SumChange};
 use anyhow::Result;
@@ -61,8 +62,9 @@ pub(crate) fn usage_compare(
     Ok(change)
 }
 
-/// Stores the rows that differ and the sums they change.
+/// Stores the rows that differ and the sums they change. Where the session's spend went is to be told anew.
 pub(crate) fn usage_put(db: &mut Db, report: &Report, change: UsageChange) -> Result<()> {
+    attribution_forget(db, report.session_id.as_str())?;
     for key in &change.gone {
         db.execute(
             "DELETE FROM usage WHERE session_id = $1 AND repo = $2 AND week = $3 AND hour = $4 AND branch = $5

@@ -1,0 +1,328 @@
+//! Tells where all spend went. The rules are `meter::attribution`; this hands them what is stored, a page of
+//! sessions at a time, and takes the database for itself only where something is new.
+
+use crate::store::attribution::{
+    ClassSums, Page, Span, Spans, Spend, Worked, page_is_new, page_next, page_read, spans_put,
+};
+use crate::store::db::Db;
+use crate::store::ground::{Known, ground_read};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::Hour;
+use meter::attribution::{Action, Commit, Session, Slot};
+use std::collections::BTreeMap;
+
+/// Sessions that are judged in one transaction.
+const PAGE: u32 = 256;
+
+/// Attributes every session, as what landed stood at `at`.
+pub(crate) fn attribute(db: &mut Db, at: Timestamp) -> Result<()> {
+    let known = db.snapshot(|db| ground_read(db, at))?;
+    let mut after = String::new();
+    while let Some(page) = page_next(db, &after, PAGE)? {
+        if page_is_new(db, &page)? || !db.snapshot(|db| differences(db, &known, &page))?.is_empty() {
+            db.transaction(|db| page_put(db, &known, &page))?;
+        }
+        after = page.last;
+    }
+    Ok(())
+}
+
+fn page_put(db: &mut Db, known: &Known, page: &Page) -> Result<()> {
+    let mut sums = ClassSums::default();
+    for (id, (session, spans)) in differences(db, known, page)? {
+        for spend in &session.spend {
+            for (spans, sign) in [(&session.spans, -1), (&spans, 1)] {
+                if let Some(span) = span_of(spans, spend) {
+                    sums.add(&spend.team, &spend.week, span.class.as_str(), sign * spend.nanousd);
+                }
+            }
+        }
+        spans_put(db, &id, &spans)?;
+    }
+    sums.store(db)
+}
+
+/// The sessions whose spans are to be others.
+fn differences(db: &mut Db, known: &Known, page: &Page) -> Result<BTreeMap<String, (Worked, Spans)>> {
+    let judged = page_read(db, page)?.into_iter().map(|(id, mut session)| {
+        let spans = spans(known, &mut session);
+        (id, (session, spans))
+    });
+    Ok(judged.filter(|(_, (session, spans))| session.spans != *spans).collect())
+}
+
+/// Where the spend of one session went.
+fn spans(known: &Known, session: &mut Worked) -> Spans {
+    let place = |one: &Spend, other: &Spend| {
+        (&one.repo, &one.branch, one.hour).cmp(&(&other.repo, &other.branch, other.hour))
+    };
+    session.spend.sort_by(place);
+    session.commits.sort_by(|one, other| (one.at, &one.sha).cmp(&(other.at, &other.sha)));
+    session.actions.sort_by_key(|one| (one.at, one.number, one.action));
+    let verdicts = known.ground.attribute(&seen(session));
+    let mut spans = Spans::new();
+    let mut open: Option<(&Spend, Span)> = None;
+    for (spend, verdict) in session.spend.iter().zip(verdicts) {
+        let next = Span::of(spend, verdict, &known.targets);
+        match &mut open {
+            Some((first, span))
+                if (&first.repo, &first.branch) == (&spend.repo, &spend.branch) && span.goes_on(&next) =>
+            {
+                span.last_hour = spend.hour;
+            }
+            open => {
+                if let Some((first, span)) = open.replace((spend, next)) {
+                    spans.insert(key(first), span);
+                }
+            }
+        }
+    }
+    spans.extend(open.map(|(first, span)| (key(first), span)));
+    spans
+}
+
+fn key(first: &Spend) -> (String, String, Hour) {
+    (first.repo.clone(), first.branch.clone(), first.hour)
+}
+
+/// The span that covers the hour of a slot.
+fn span_of<'a>(spans: &'a Spans, spend: &Spend) -> Option<&'a Span> {
+    let ((repo, branch, _), span) = spans.range(..=key(spend)).next_back()?;
+    ((repo, branch) == (&spend.repo, &spend.branch) && spend.hour <= span.last_hour).then_some(span)
+}
+
+/// The session as the rules see it.
+fn seen(session: &Worked) -> Session<'_> {
+    Session {
+        developer: &session.developer,
+        is_ci: session.is_ci,
+        commits: session
+            .commits
+            .iter()
+            .map(|one| Commit { repo: &one.repo, branch: &one.branch, sha: &one.sha, at: one.at })
+            .collect(),
+        actions: session
+            .actions
+            .iter()
+            .map(|one| Action { repo: &one.repo, number: one.number, action: one.action, at: one.at })
+            .collect(),
+        slots: session
+            .spend
+            .iter()
+            .map(|one| Slot { repo: &one.repo, branch: &one.branch, hour: one.hour })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::reports::tests::deliver;
+    use crate::store::cordon::{cordon_add, cordon_end};
+    use crate::store::fixture::{now, on_both, rows, teams};
+    use meter::attribution::Cordon;
+    use serde_json::{Value, json};
+
+    const TEAMS: &str = r#"
+[[team]]
+id = "payments"
+repositories = ["github.com/acme/pay"]
+members = [{ email = "ana@acme.example" }, { email = "ben@acme.example", aliases = ["github:ben"] }]
+"#;
+    /// Request 1 landed as a squash, request 2 as a merge, 3 is open, 4 was given up; 5 landed, and nobody lists it.
+    const HISTORY: &str = "
+INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ('github.com/acme/pay', 'clone', 'main', 'x', '');
+INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merged_at, shipped_at) VALUES
+    ('github.com/acme/pay', 'a1', 1, 1, 'one', NULL, 'ben@acme.example', '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z'),
+    ('github.com/acme/pay', 'a2', 2, 2, 'two', 'two', 'ana@acme.example', '2026-11-23T11:00:00Z', '2026-11-23T11:00:00Z'),
+    ('github.com/acme/pay', 'a5', 3, 5, 'five', NULL, 'ana@acme.example', '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z');
+INSERT INTO change_commit VALUES ('github.com/acme/pay', 'a1', 'a1', ''), ('github.com/acme/pay', 'a2', 'a2', ''),
+    ('github.com/acme/pay', 'a5', 'a5', '');
+INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author, opened_at, merged_at, closed_at, labels)
+VALUES
+    ('github.com/acme/pay', 1, '', '', 'main', 'github.com/ben/pay', 'one', 'github:ben', '2026-11-22T05:00:00Z',
+        '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z', 'spike'),
+    ('github.com/acme/pay', 3, '', '', 'main', 'github.com/acme/pay', 'three', 'github:ben', '2026-11-22T05:00:00Z', NULL, NULL, ''),
+    ('github.com/acme/pay', 4, '', '', 'main', 'github.com/acme/pay', 'four', NULL, '2026-11-22T05:00:00Z', NULL,
+        '2026-11-22T09:00:00Z', '');";
+
+    /// The golden report of one of the sessions, with its spend of an hour each on these branches.
+    fn report(session: u8, branches: &[&str], changes: &Value) -> Value {
+        let row = |(hour, branch): (usize, &&str)| {
+            json!({
+                "hour": format!("2026-11-22T{hour:02}:00:00Z"), "branch": branch, "model": "claude-opus-5-5",
+                "agent": "main", "workflow": "main", "speed": "standard", "geo": "", "prompt_band": "100k",
+                "requests": 1, "input": 0, "output": 1000, "cache_read": 0, "cache_write_5m": 0, "cache_write_1h": 0,
+                "web_search": 0,
+            })
+        };
+        let mut report = json!({
+            "session_id": format!("8b41c8a0-0000-4000-8000-00000000000{session}"), "rank": {"parser": 1, "epoch": 1, "seq": 1},
+            "usage": (4..).zip(branches).map(row).collect::<Vec<_>>(), "commits": [], "pull_requests": [],
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            report[name] = value.clone();
+        }
+        report
+    }
+
+    fn at_four(number: u64, action: &str) -> Value {
+        json!([{"number": number, "action": action, "at": "2026-11-22T04:30:00Z"}])
+    }
+
+    const WENT: &str = "SELECT SUBSTR(session_id, 36), SUBSTR(hour, 12, 2), branch, class, rule, change, number FROM attribution
+        ORDER BY session_id, hour";
+
+    fn judged(db: &mut Db) -> Vec<String> {
+        attribute(db, now()).unwrap();
+        rows(db, WENT)
+    }
+
+    #[test]
+    fn spend_goes_where_the_session_was() {
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            db.batch(HISTORY).unwrap();
+            let sha = "d728cec1f0a94f0f0b2b7c8d9e0f1a2b3c4d5e6f";
+            let commits = json!([{"sha": sha, "branch": "x", "at": "2026-11-22T05:30:00Z"}]);
+            db.batch(&format!("INSERT INTO change_commit VALUES ('github.com/acme/pay', '{sha}', 'a2', '')"))
+                .unwrap();
+            let ben = json!({"email": "ben@acme.example"});
+            for report in [
+                report(1, &["x", "x", "x", "main"], &json!({"commits": commits})),
+                report(2, &["one", "one"], &json!({"repo": "github.com/ben/pay", "developer": ben})),
+                report(3, &["one"], &json!({"repo": "github.com/ben/pay"})),
+                report(4, &["main", "two", "three", "four"], &json!({})),
+                report(5, &["five", "five", "main"], &json!({"pull_requests": at_four(5, "created")})),
+                report(6, &["main"], &json!({"pull_requests": at_four(3, "reviewed")})),
+                report(7, &[""], &json!({"repo": "none"})),
+                report(8, &["two"], &json!({"environment": "ci"})),
+            ] {
+                deliver(db, &report).unwrap();
+            }
+            let expected = [
+                "1|04|x|commit|commit|a2|2",
+                "1|05|x|commit|commit|a2|2",
+                "1|06|x|commit|commit|a2|2",
+                "1|07|main|unattributed|default_branch||",
+                "2|04|one|branch|head_branch|a1|1",
+                "2|05|one|branch|head_branch|a1|1",
+                "3|04|one|review|head_branch|a1|1",
+                "4|04|main|carried|carried|a2|2",
+                "4|05|two|branch|head_branch|a2|2",
+                "4|06|three|review|head_branch||3",
+                "4|07|four|abandoned|head_branch||4",
+                "5|04|five|branch|head_branch|a5|5",
+                "5|05|five|branch|head_branch|a5|5",
+                "5|06|main|unattributed|default_branch||",
+                "6|04|main|review|named||3",
+                "7|04||unattributed|unknown_repository||",
+                "8|04|two|ci|environment|a2|2",
+            ];
+            assert_eq!(judged(db), expected);
+            assert_eq!(rows(db, "SELECT COUNT(*) FROM attribution_span"), ["13"]);
+            let cost = "SELECT number, team, state, cost_nanousd, review_nanousd, sessions, ai_assisted FROM change_cost
+                ORDER BY number";
+            let costs = ["1|||60000000|20000000|2|1", "2|||120000000|0|3|1", "5|||40000000|0|1|1"];
+            assert_eq!(rows(db, cost), costs);
+            let covered = "SELECT repo, week, authors, reporting_authors FROM coverage";
+            assert_eq!(
+                rows(db, covered),
+                ["github.com/acme/pay|2026-W48|2|0"],
+                "they reported the week before"
+            );
+        });
+    }
+
+    #[test]
+    fn to_judge_again_changes_nothing_and_more_rows_of_history_cost_nothing() {
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            db.batch(HISTORY).unwrap();
+            deliver(db, &report(1, &["two", "two", "main"], &json!({}))).unwrap();
+            deliver(db, &report(2, &["three"], &json!({"developer": {"email": "ben@acme.example"}})))
+                .unwrap();
+            let all = |db: &mut Db| {
+                let spans =
+                    rows(db, "SELECT * FROM attribution_span ORDER BY session_id, branch, first_hour");
+                let sums = rows(db, "SELECT * FROM class_sum ORDER BY team, week, class");
+                (spans, sums, rows(db, "SELECT * FROM team_week_class ORDER BY team, week, class"))
+            };
+            attribute(db, now()).unwrap();
+            let first = all(db);
+            attribute(db, now()).unwrap();
+            assert_eq!(all(db), first);
+            db.batch(
+                "UPDATE pull_request SET labels = 'one' WHERE number = 3;
+                INSERT INTO pull_request_commit VALUES ('github.com/acme/pay', 3, 'b1', 0, 1, 'x', ''),
+                    ('github.com/acme/pay', 3, 'b2', 0, 2, 'x', '')",
+            )
+            .unwrap();
+            attribute(db, now()).unwrap();
+            assert_eq!(all(db), first, "a label and commits more");
+            let more = json!({"pull_requests": at_four(99, "commented"), "rank": {"parser": 1, "epoch": 1, "seq": 2}});
+            deliver(db, &report(1, &["two", "two", "main"], &more)).unwrap();
+            let unjudged = "SELECT cost_nanousd FROM team_week_class WHERE class = 'unjudged'";
+            assert_eq!(rows(db, unjudged), ["60000000"], "until the next judging");
+            attribute(db, now()).unwrap();
+            assert_eq!(all(db), first, "an action on a request nobody knows");
+        });
+    }
+
+    #[test]
+    fn what_lands_later_moves_the_spend_that_built_it() {
+        on_both(|db| {
+            db.batch(HISTORY).unwrap();
+            deliver(db, &report(1, &["three"], &json!({}))).unwrap();
+            assert_eq!(judged(db), ["1|04|three|in-flight|head_branch||3"]);
+            db.batch(
+                "UPDATE pull_request SET merged_at = '2026-11-23T13:00:00Z', closed_at = '2026-11-23T13:00:00Z'
+                    WHERE number = 3;
+                INSERT INTO change (repo, sha, landed, number, title, author, merged_at, shipped_at) VALUES
+                    ('github.com/acme/pay', 'a3', 4, 3, 'three', 'x', '2026-11-23T13:00:00Z', '2026-11-23T13:00:00Z')",
+            )
+            .unwrap();
+            assert_eq!(judged(db), ["1|04|three|branch|head_branch|a3|3"]);
+            attribute(db, "2026-11-23T12:00:00Z".parse().unwrap()).unwrap();
+            assert_eq!(rows(db, WENT), ["1|04|three|in-flight|head_branch||3"], "as it was before");
+        });
+    }
+
+    #[test]
+    fn a_cordon_takes_spend_out_and_gives_it_back() {
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            db.batch(HISTORY).unwrap();
+            deliver(db, &report(1, &["two", "spike/x"], &json!({}))).unwrap();
+            deliver(db, &report(2, &["one"], &json!({"repo": "github.com/ben/pay"}))).unwrap();
+            let cordoned = "SELECT team, cordon_nanousd FROM team_week_sum";
+            let free = ["branch", "never-PR", "review"];
+            let classes = |db: &mut Db| {
+                attribute(db, "2027-01-01T00:00:00Z".parse().unwrap()).unwrap();
+                rows(db, "SELECT class FROM attribution ORDER BY session_id, hour")
+            };
+            assert_eq!(classes(db), free);
+            let text = |text: &str| Some(text.to_owned());
+            let rules = [
+                (Cordon { branch: text("spike/*"), ..Cordon::default() }, ["branch", "cordon", "review"]),
+                (Cordon { label: text("spike"), ..Cordon::default() }, ["branch", "never-PR", "cordon"]),
+                (
+                    Cordon { repo: text("github.com/acme/pay"), ..Cordon::default() },
+                    ["cordon", "cordon", "cordon"],
+                ),
+            ];
+            for (rule, expected) in rules {
+                let id = cordon_add(db, &rule, "a spike", now()).unwrap();
+                assert_eq!(classes(db), expected);
+                let count = expected.iter().filter(|class| **class == "cordon").count();
+                assert_eq!(rows(db, cordoned), [format!("payments|{}", count * 20_000_000)]);
+                assert!(cordon_end(db, id, "it is over", now()).unwrap());
+                assert!(!cordon_end(db, id, "it is over", now()).unwrap());
+            }
+            assert_eq!(classes(db), free);
+            assert_eq!(rows(db, cordoned), ["payments|0"]);
+            assert_eq!(rows(db, "SELECT COUNT(*) FROM audit WHERE actor = 'admin'"), ["6"]);
+        });
+    }
+}
