@@ -9,7 +9,7 @@
 //! - [`PriceBook`]: what the tokens of a model cost at an hour.
 //! - [`outcome`]: what became of a change, and what a verified outcome cost.
 //! - [`attribution`]: which change each part of the spend built.
-//! - [`wilson`]: how sure a share is.
+//! - [`wilson`], [`cost_interval`], [`trend`]: how sure a share, a cost or a direction is.
 //! - [`admit()`]: whether a snapshot replaces the one already stored.
 
 mod admit;
@@ -30,7 +30,9 @@ mod week;
 pub use admit::{Admission, Sender, Stored, Trust, admit};
 pub use answer::{Answer, Status};
 pub use fault::{Fault, FaultCode, Retry};
-pub use interval::wilson;
+pub use interval::{
+    Direction, Interval, Ppm, TREND_WEEKS_MIN, Trend, cost_change, cost_interval, share_change, trend, wilson,
+};
 pub use money::{NanoUsd, PicoUsd};
 pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
 pub use report::{

@@ -1,9 +1,11 @@
 //! Counts of outcomes, when they may be told, and what one of them cost.
 
 use super::survival::{Policy, State};
+use crate::interval::Ppm;
 use crate::money::{NanoUsd, round_half_even};
 use crate::week::Week;
 use jiff::Timestamp;
+use std::iter::Sum;
 
 /// The changes of a team that shipped in one week or several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,10 +36,20 @@ impl Tally {
         self.verified + self.disqualified
     }
 
-    /// The verified share in thousandths, rounded half to even; `None` where nothing was attempted.
-    pub fn share_permille(self) -> Option<u64> {
-        let permille = || round_half_even(i128::from(self.verified) * 1000, self.attempted().into());
-        (self.attempted() > 0).then(permille)?.try_into().ok()
+    /// The verified share, rounded half to even; `None` where nothing was attempted.
+    pub fn share(self) -> Option<Ppm> {
+        let millionths = || round_half_even(i128::from(self.verified) * 1_000_000, self.attempted().into());
+        (self.attempted() > 0).then(millionths)?.try_into().ok().map(Ppm)
+    }
+}
+
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |sum, tally| Self {
+            verified: sum.verified + tally.verified,
+            disqualified: sum.disqualified + tally.disqualified,
+            pending: sum.pending + tally.pending,
+        })
     }
 }
 
@@ -74,9 +86,9 @@ mod tests {
     #[test]
     fn the_worked_example() {
         let busy = tally(28, 12, 0);
-        assert_eq!((busy.attempted(), busy.verified, busy.share_permille()), (40, 28, Some(700)));
+        assert_eq!((busy.attempted(), busy.verified, busy.share()), (40, 28, Some(Ppm(700_000))));
         let calm = tally(30, 0, 0);
-        assert_eq!((calm.attempted(), calm.verified, calm.share_permille()), (30, 30, Some(1000)));
+        assert_eq!((calm.attempted(), calm.verified, calm.share()), (30, 30, Some(Ppm(1_000_000))));
         let spend = NanoUsd(4_200_000_000_000);
         assert_eq!(cpvo(spend, NanoUsd(0), busy.verified), Some(NanoUsd(150_000_000_000)));
         assert_eq!(cpvo(spend, NanoUsd(0), calm.verified), Some(NanoUsd(140_000_000_000)));
@@ -84,8 +96,8 @@ mod tests {
 
     #[test]
     fn what_is_pending_is_in_no_share() {
-        assert_eq!(tally(2, 1, 97).share_permille(), Some(667));
-        assert_eq!(tally(0, 0, 5).share_permille(), None);
+        assert_eq!(tally(2, 1, 97).share(), Some(Ppm(666_667)));
+        assert_eq!(tally(0, 0, 5).share(), None);
     }
 
     #[test]
