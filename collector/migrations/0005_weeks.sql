@@ -81,7 +81,7 @@ FROM (
         COALESCE(x.list_equivalent_nanousd, 0) AS list_equivalent_nanousd,
         COALESCE(x.cordon_nanousd, 0) AS cordon_nanousd,
         COALESCE(x.unpriced_rows, 0) AS unpriced_rows,
-        CASE WHEN w.week < j.immature_from THEN 1 ELSE 0 END AS mature,
+        CAST(CASE WHEN w.week < j.immature_from THEN 1 ELSE 0 END AS BIGINT) AS mature,
         CASE WHEN j.team IS NOT NULL THEN COALESCE(o.verified, 0) END AS verified,
         CASE WHEN j.team IS NOT NULL THEN COALESCE(o.disqualified, 0) END AS disqualified,
         CASE WHEN j.team IS NOT NULL THEN COALESCE(o.pending, 0) END AS pending

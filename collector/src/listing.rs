@@ -28,9 +28,18 @@ pub(crate) struct Listing {
     pub rows: Vec<Vec<Cell>>,
 }
 
+/// A row that names its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fields(pub Vec<(&'static str, Cell)>);
+
 impl Cell {
     pub(crate) fn number(number: impl std::fmt::Display) -> Self {
         Self::Number(format!("{number}"))
+    }
+
+    /// A number that may be missing.
+    pub(crate) fn optional(number: Option<impl std::fmt::Display>) -> Self {
+        number.map_or(Self::Null, Self::number)
     }
 
     pub(crate) fn text(text: impl Into<String>) -> Self {
@@ -41,6 +50,13 @@ impl Cell {
 impl Listing {
     pub(crate) fn new(columns: &[&str], rows: Vec<Vec<Cell>>) -> Self {
         Self { columns: columns.iter().map(|name| (*name).to_owned()).collect(), rows }
+    }
+
+    /// Rows that name their columns, all of them the same.
+    pub(crate) fn of(rows: Vec<Fields>) -> Self {
+        let columns = rows.first().map(|row| row.0.iter().map(|(name, _)| (*name).to_owned()).collect());
+        let cells = |row: Fields| row.0.into_iter().map(|(_, cell)| cell).collect();
+        Self { columns: columns.unwrap_or_default(), rows: rows.into_iter().map(cells).collect() }
     }
 
     /// The rows in one of the formats; ends with a newline.
@@ -146,6 +162,12 @@ impl Serialize for Object<'_> {
             members.serialize_entry(name, cell)?;
         }
         members.end()
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, cell)| (name, cell)))
     }
 }
 

@@ -23,6 +23,7 @@ mod sql;
 mod store;
 mod sync;
 mod token;
+mod verdict;
 mod weekly;
 
 use clap::{Parser, Subcommand};
@@ -50,8 +51,10 @@ enum Command {
     Token(token::Args),
     /// Merge the hooks into a repository's .claude/settings.json
     HooksConfig(hooks_config::Args),
-    /// Spend of each team and week
+    /// Spend and outcomes of each team and week
     Weekly(weekly::Args),
+    /// Is the bet paying off? The last mature quarter of each team against the two before it
+    Verdict(verdict::Args),
     /// Read what landed from the sources of cpvo.toml
     Sync(sync::Args),
     /// Judge what became of each change
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Token(args) => token::run(args, &options, now),
         Command::HooksConfig(args) => hooks_config::run(args, &options, now),
         Command::Weekly(args) => weekly::run(args, &options, now),
+        Command::Verdict(args) => verdict::run(args, &options, now),
         Command::Sync(args) => sync::run(&args, &options, now),
         Command::Judge(args) => judge::run(&args, &options, now),
         Command::Changes(args) => changes::run(args, &options, now),

@@ -2,8 +2,9 @@
 //! arranged; nothing is computed in the browser.
 
 use crate::chart::{Frame, Series, stacked};
+use crate::people::UNASSIGNED;
 use crate::store::team_week::TeamWeek;
-use crate::weekly::{UNASSIGNED, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly};
+use crate::weekly::{UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly};
 use anyhow::Result;
 use askama::Template;
 use jiff::SignedDuration;
@@ -96,7 +97,7 @@ pub(crate) fn page(weekly: &Weekly, asked: u16) -> Result<String> {
         columns: weeks.iter().rev().map(|week| column(*week, &weeks)).collect(),
         rows: teams.iter().map(row).collect(),
         all: all(&teams, weeks.len()),
-        list_equivalent: weekly.has_list_equivalent(),
+        list_equivalent: weekly.list_equivalent().0 != 0,
         unpriced_rows: weekly.unpriced_rows(),
         unassigned: weekly.has_unassigned(),
         unassigned_query: UNASSIGNED_QUERY,
@@ -233,14 +234,14 @@ fn sum(amounts: impl Iterator<Item = NanoUsd>) -> NanoUsd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::team_week;
+    use crate::store::fixture::{team_week, weekly};
 
     fn row(team: &str, week: &str, dollars: i64) -> TeamWeek {
         team_week(team, week, dollars * 1_000_000_000)
     }
 
     fn html(weeks: Vec<TeamWeek>) -> String {
-        page(&Weekly { computed_at: "2027-01-06T07:00:00Z".parse().unwrap(), weeks }, 12).unwrap()
+        page(&weekly(weeks), 12).unwrap()
     }
 
     /// The text between the tags of the table, a line for each row.

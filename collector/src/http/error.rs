@@ -1,6 +1,7 @@
 //! What goes wrong with a request, as a status and JSON. Every fault of one report is part of a 200 instead.
 
 use crate::store::StoreError;
+use crate::weekly::UnknownTeam;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,8 @@ pub(super) enum Error {
     Forbidden(String),
     #[error("no such page")]
     NotFound,
+    #[error(transparent)]
+    UnknownTeam(#[from] UnknownTeam),
     #[error("the body took too long")]
     Slow,
     #[error("the body is larger than {0} bytes")]
@@ -38,7 +41,7 @@ impl Error {
         match self {
             Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound | Self::UnknownTeam(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),

@@ -1,8 +1,8 @@
-//! `GET /v1/weeks?team=T&weeks=12`: what `cpvo weekly --format json` prints.
+//! `GET /v1/weeks?team=T&weeks=12&basis=people`: what `cpvo weekly --format json` prints.
 
 use super::App;
 use super::error::Error;
-use crate::weekly::{WEEKS_DEFAULT, WEEKS_MAX, Weekly, weekly};
+use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header;
@@ -17,6 +17,8 @@ pub(super) struct Choice {
     team: Option<String>,
     #[serde(default = "weeks_default")]
     pub weeks: u16,
+    #[serde(default)]
+    basis: Basis,
 }
 
 pub(super) type Asked = Result<Query<Choice>, QueryRejection>;
@@ -38,7 +40,14 @@ pub(super) fn choice(asked: Asked) -> Result<Choice, Error> {
     }
 }
 
-pub(super) async fn load(app: &App, Choice { team, weeks }: Choice) -> Result<Weekly, Error> {
+pub(super) async fn load(app: &App, Choice { team, weeks, basis }: Choice) -> Result<Weekly, Error> {
     let now = (app.now)();
-    Ok(app.store.read(move |db| weekly(db, team.as_deref(), weeks, now)).await?)
+    let answer = app.store.read(move |db| {
+        let team = team.as_deref();
+        Ok(match team_known(db, team)? {
+            Ok(()) => Ok(weekly(db, team, weeks, basis, now)?),
+            Err(unknown) => Err(unknown),
+        })
+    });
+    Ok(answer.await??)
 }

@@ -5,6 +5,7 @@ use super::team_week::TeamWeek;
 use super::{open, people::teams_apply, price::price_publish};
 use crate::config::{Database, Secret};
 use crate::people::file::parse;
+use crate::weekly::{Basis, Weekly};
 use jiff::Timestamp;
 use meter::{NanoUsd, PriceBook, Tokens};
 use std::path::Path;
@@ -85,8 +86,16 @@ pub(crate) fn team_week(team: &str, week: &str, billed: i64) -> TeamWeek {
         tokens: Tokens { input: 1_000_000, output: 234_567, ..Tokens::default() },
         billed: NanoUsd(billed),
         list_equivalent: NanoUsd(0),
+        cordon: NanoUsd(0),
         unpriced_rows: 0,
+        outcomes: None,
     }
+}
+
+/// The answer with these weeks alone.
+pub(crate) fn weekly(weeks: Vec<TeamWeek>) -> Weekly {
+    let computed_at = "2026-11-22T07:00:00Z".parse().unwrap();
+    Weekly { computed_at, basis: Basis::People, weeks, standings: Vec::new() }
 }
 
 /// All rows of a query, fields joined by `|`.

@@ -1,10 +1,13 @@
-//! Spend by team and week, as the view `team_week` has it.
+//! Spend and outcomes of each team and week, as the view `team_week` has them.
 
 use super::db::{Db, Row, values};
 use anyhow::Result;
+use jiff::Timestamp;
+use meter::outcome::{Mature, Policy, Tally};
 use meter::{NanoUsd, Tokens, Week};
+use std::collections::BTreeMap;
 
-/// What a team spent in a week.
+/// What a team spent in a week, and what became of what it shipped then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TeamWeek {
     pub team: String,
@@ -16,13 +19,33 @@ pub(crate) struct TeamWeek {
     pub billed: NanoUsd,
     /// Paid by subscription; at list price.
     pub list_equivalent: NanoUsd,
+    /// Of both, what no outcome is to pay for.
+    pub cordon: NanoUsd,
     /// Usage rows without a price, in no sum.
     pub unpriced_rows: u64,
+    /// `None` before the team's first judging.
+    pub outcomes: Option<Outcomes>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcomes {
+    pub tally: Tally,
+    /// Nothing of the week can change any more.
+    pub mature: bool,
+    pub policy_id: i64,
+    /// When it was judged.
+    pub computed_at: Timestamp,
 }
 
 impl TeamWeek {
     pub(crate) fn spend(&self) -> NanoUsd {
         NanoUsd(self.billed.0.saturating_add(self.list_equivalent.0))
+    }
+
+    /// What a mature week cost and what came of it.
+    pub(crate) fn mature(&self) -> Option<Mature> {
+        let outcomes = self.outcomes.filter(|outcomes| outcomes.mature)?;
+        Some(Mature { cost: NanoUsd(self.spend().0 - self.cordon.0), tally: outcomes.tally })
     }
 
     fn read(row: &Row) -> Result<Self> {
@@ -41,8 +64,18 @@ impl TeamWeek {
             },
             billed: NanoUsd(row.get(10)?),
             list_equivalent: NanoUsd(row.get(11)?),
-            unpriced_rows: row.get(12)?,
+            cordon: NanoUsd(row.get(12)?),
+            unpriced_rows: row.get(13)?,
+            outcomes: Outcomes::read(row)?,
         })
+    }
+}
+
+impl Outcomes {
+    fn read(row: &Row) -> Result<Option<Self>> {
+        let Some(policy_id) = row.get(18)? else { return Ok(None) };
+        let tally = Tally { verified: row.get(14)?, disqualified: row.get(15)?, pending: row.get(16)? };
+        Ok(Some(Self { tally, mature: row.get(17)?, policy_id, computed_at: row.parse(19)? }))
     }
 }
 
@@ -51,12 +84,71 @@ pub(crate) fn team_week_list(db: &mut Db, first: Week, team: Option<&str>) -> Re
     let rows = db.query(
         "SELECT w.team, COALESCE(t.name, w.team), w.week, w.requests, w.input, w.output, w.cache_read,
             w.cache_write_5m, w.cache_write_1h, w.web_search, w.billed_nanousd, w.list_equivalent_nanousd,
-            w.unpriced_rows
+            w.cordon_nanousd, w.unpriced_rows, w.verified, w.disqualified, w.pending, w.mature, w.policy_id,
+            w.computed_at
          FROM team_week AS w LEFT JOIN team AS t ON t.team = w.team
          WHERE w.week >= $1 AND (w.team = $2 OR $2 = '')",
         &values![first.to_string(), team.unwrap_or_default()],
     )?;
     rows.iter().map(TeamWeek::read).collect()
+}
+
+/// The mature weeks from `first` on by team, oldest first; of one team or of all.
+pub(crate) fn mature_list(
+    db: &mut Db,
+    first: Week,
+    team: Option<&str>,
+) -> Result<BTreeMap<String, Vec<(Week, Mature)>>> {
+    let rows = db.query(
+        "SELECT team, week, spend_nanousd - cordon_nanousd, verified, disqualified, pending FROM team_week
+         WHERE mature = 1 AND week >= $1 AND (team = $2 OR $2 = '') ORDER BY week",
+        &values![first.to_string(), team.unwrap_or_default()],
+    )?;
+    let mut teams: BTreeMap<String, Vec<(Week, Mature)>> = BTreeMap::new();
+    for row in rows {
+        let tally = Tally { verified: row.get(3)?, disqualified: row.get(4)?, pending: row.get(5)? };
+        let mature = Mature { cost: NanoUsd(row.get(2)?), tally };
+        teams.entry(row.get(0)?).or_default().push((row.parse(1)?, mature));
+    }
+    Ok(teams)
+}
+
+/// How a team is judged today, and for when it was.
+pub(crate) struct Judging {
+    pub team: String,
+    pub name: String,
+    pub policy_id: i64,
+    pub policy: Policy,
+    pub computed_at: Timestamp,
+    /// The first week the team spent anything in.
+    pub first_spend: Option<Week>,
+    /// Spend of the weeks that are not mature.
+    pub undecided: NanoUsd,
+}
+
+pub(crate) fn judging_list(db: &mut Db, team: Option<&str>) -> Result<Vec<Judging>> {
+    let rows = db.query(
+        "SELECT j.team, COALESCE(t.name, j.team), j.policy_id, p.window_days, p.hotfix_hours, j.computed_at,
+            (SELECT MIN(s.week) FROM team_week_sum AS s WHERE s.team = j.team),
+            COALESCE((
+                SELECT CAST(SUM(s.billed_nanousd + s.list_equivalent_nanousd) AS BIGINT) FROM team_week_sum AS s
+                WHERE s.team = j.team AND s.week >= j.immature_from), 0)
+         FROM judging AS j JOIN policy AS p ON p.policy_id = j.policy_id LEFT JOIN team AS t ON t.team = j.team
+         WHERE j.holds = 1 AND (j.team = $1 OR $1 = '')",
+        &values![team.unwrap_or_default()],
+    )?;
+    let read = |row: &Row| {
+        Ok(Judging {
+            team: row.get(0)?,
+            name: row.get(1)?,
+            policy_id: row.get(2)?,
+            policy: Policy { window_days: row.get(3)?, hotfix_hours: row.get(4)? },
+            computed_at: row.parse(5)?,
+            first_spend: row.get::<Option<String>>(6)?.map(|week| week.parse()).transpose()?,
+            undecided: NanoUsd(row.get(7)?),
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Every team there is or was, by id.

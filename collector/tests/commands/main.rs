@@ -6,6 +6,7 @@ mod bootstrap;
 mod hooks_config;
 mod outcomes;
 mod questions;
+mod weekly;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,153 @@
+//! `cpvo verdict`: is the bet paying off? The last mature quarter of each team against the two before it.
+
+use crate::config::{Clock, Options};
+use crate::listing::{Cell, Fields};
+use crate::store::db::Access;
+use crate::weekly::{Standing, period_fields, share_text, standings, team_known};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::outcome::{BEFORE, Comparison, Period, QUARTER};
+use meter::{Interval, NanoUsd, Ppm};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{Write, stdout};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One team by its id, or `unassigned` [default: all]
+    #[arg(long)]
+    team: Option<String>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    computed_at: Timestamp,
+    teams: Vec<TeamVerdict>,
+}
+
+pub(crate) fn run(Args { team, json }: Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    config.db.ensure_there()?;
+    let mut db = crate::store::open(&config.db, Access::Read, now())?;
+    let standings = db.snapshot(|db| {
+        team_known(db, team.as_deref())??;
+        standings(db, team.as_deref(), now())
+    })?;
+    let text = if json {
+        let teams = standings.iter().map(TeamVerdict::of).collect();
+        serde_json::to_string_pretty(&Answer { computed_at: now(), teams })? + "\n"
+    } else if standings.is_empty() {
+        "no verdict yet: nothing was judged; `cpvo weekly` says what comes next\n".to_owned()
+    } else {
+        standings.iter().map(told).collect()
+    };
+    Ok(stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// The verdict in one line.
+pub(crate) fn headline(one: &Standing) -> String {
+    let name = &one.judging.name;
+    match &one.comparison {
+        Ok(comparison) => format!("{name}: {}", comparison.verdict.as_str()),
+        Err(needed) => {
+            let weeks = if *needed == 1 { "week" } else { "weeks" };
+            format!("{name}: no verdict yet, {needed} more mature {weeks} needed")
+        }
+    }
+}
+
+/// The headline, and the numbers it rests on.
+fn told(one: &Standing) -> String {
+    let mut text = headline(one) + "\n";
+    let lines = match &one.comparison {
+        Ok(comparison) => grounds(comparison),
+        Err(_) => vec![
+            format!(
+                "it takes {} mature weeks with spend: {QUARTER} to judge, {BEFORE} to compare with",
+                QUARTER + BEFORE
+            ),
+            format!(
+                "the last {}: {}, {} verified",
+                one.period.weeks,
+                cost(&one.period),
+                survived(&one.period)
+            ),
+        ],
+    };
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+/// Both numbers with how far they moved.
+pub(crate) fn grounds(comparison: &Comparison) -> Vec<String> {
+    let Comparison { last, before, cpvo, share, .. } = comparison;
+    let factor = |Ppm(factor): Ppm| Ppm(factor - 1_000_000).percent();
+    let moved = |interval: &Option<Interval<Ppm>>, points: fn(Ppm) -> i64, unit: &str| match interval {
+        Some(Interval { low, high }) => format!("{:+} to {:+} {unit} at 95 %", points(*low), points(*high)),
+        None => "too little to compare".to_owned(),
+    };
+    vec![
+        format!("last {QUARTER} mature weeks: {}, {} verified", cost(last), survived(last)),
+        format!("the {BEFORE} before them: {}, {} verified", cost(before), survived(before)),
+        format!("cost per verified outcome {}", moved(cpvo, factor, "%")),
+        format!("verified share {}", moved(share, Ppm::percent, "points")),
+    ]
+}
+
+fn cost(period: &Period) -> String {
+    let reach =
+        |Interval { low, high }: Interval<NanoUsd>| format!(" ({}–{})", low.dollars(), high.dollars());
+    match period.cpvo {
+        Some(each) => {
+            format!("{}{} an outcome", each.dollars(), period.cpvo_interval.map_or_else(String::new, reach))
+        }
+        None => format!("no verified outcome, {} spent", period.cost.dollars()),
+    }
+}
+
+fn survived(period: &Period) -> String {
+    let tally = period.tally;
+    format!("{} of {} changes, {}", tally.verified, tally.attempted(), share_text(tally))
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+struct TeamVerdict {
+    #[serde(flatten)]
+    team: Fields,
+    /// `null` while mature weeks are missing.
+    verdict: Option<&'static str>,
+    weeks_needed: usize,
+    last: Option<Fields>,
+    before: Option<Fields>,
+    cpvo_factor_low: Cell,
+    cpvo_factor_high: Cell,
+    share_added_low: Cell,
+    share_added_high: Cell,
+}
+
+impl TeamVerdict {
+    fn of(one: &Standing) -> Self {
+        let comparison = one.comparison.as_ref().ok();
+        let low = |interval: Option<Interval<Ppm>>| Cell::optional(interval.map(|interval| interval.low));
+        let high = |interval: Option<Interval<Ppm>>| Cell::optional(interval.map(|interval| interval.high));
+        let (cpvo, share) =
+            (comparison.and_then(|found| found.cpvo), comparison.and_then(|found| found.share));
+        Self {
+            team: one.fields(),
+            verdict: comparison.map(|comparison| comparison.verdict.as_str()),
+            weeks_needed: one.comparison.as_ref().err().copied().unwrap_or(0),
+            last: comparison.map(|comparison| period_fields(&comparison.last)),
+            before: comparison.map(|comparison| period_fields(&comparison.before)),
+            cpvo_factor_low: low(cpvo),
+            cpvo_factor_high: high(cpvo),
+            share_added_low: low(share),
+            share_added_high: high(share),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! `cpvo weekly`: what each team spent and what came of it, week by week. The page and `/v1/weeks` show the same.
+
+mod standing;
+mod table;
+
+use crate::config::{Clock, Options};
+use crate::listing::{Cell, Fields, Format, Listing};
+use crate::people::UNASSIGNED;
+use crate::store::db::{Access, Db};
+use crate::store::team_week::{TeamWeek, team_list, team_week_list};
+use anyhow::Result;
+use jiff::{Timestamp, Unit};
+use meter::outcome::{Tally, cpvo};
+use meter::{Interval, NanoUsd, Week, wilson};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::io::{Write, stdout};
+
+pub(crate) use standing::{Standing, period_fields, standings};
+pub(crate) use table::{UNASSIGNED_QUERY, UNPRICED_QUERY, share_text};
+
+/// Weeks shown where nothing else is asked for.
+pub(crate) const WEEKS_DEFAULT: u16 = 12;
+/// Ten years.
+pub(crate) const WEEKS_MAX: u16 = 520;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One team by its id, or `unassigned` [default: all]
+    #[arg(long)]
+    team: Option<String>,
+    /// How many weeks back from now
+    #[arg(long, default_value_t = WEEKS_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(WEEKS_MAX)))]
+    weeks: u16,
+    /// Whose spend it is: that of the team its people are in
+    #[arg(long, value_enum, default_value = "people")]
+    basis: Basis,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What makes spend a team's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Basis {
+    /// Its people spent it
+    #[default]
+    People,
+}
+
+/// The answer and when it was true: newest week first, in it the largest spend first.
+pub(crate) struct Weekly {
+    pub computed_at: Timestamp,
+    pub basis: Basis,
+    pub weeks: Vec<TeamWeek>,
+    pub standings: Vec<Standing>,
+}
+
+/// There is no such team.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no team {team:?}; there are: {known}")]
+pub(crate) struct UnknownTeam {
+    team: String,
+    known: String,
+}
+
+pub(crate) fn run(Args { team, weeks, basis, format }: Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    config.db.ensure_there()?;
+    let mut db = crate::store::open(&config.db, Access::Read, now())?;
+    let weekly = db.snapshot(|db| {
+        team_known(db, team.as_deref())??;
+        weekly(db, team.as_deref(), weeks, basis, now())
+    })?;
+    let text = match format {
+        Format::Table => table::report(&weekly),
+        Format::Json => weekly.json()? + "\n",
+        Format::Csv => weekly.listing().render(Format::Csv)?,
+    };
+    Ok(stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Whether there is or was the team that is asked for.
+pub(crate) fn team_known(db: &mut Db, team: Option<&str>) -> Result<Result<(), UnknownTeam>> {
+    let Some(team) = team.filter(|team| *team != UNASSIGNED) else { return Ok(Ok(())) };
+    let known = team_list(db)?;
+    if known.iter().any(|id| id == team) {
+        return Ok(Ok(()));
+    }
+    Ok(Err(UnknownTeam { team: team.to_owned(), known: known.join(", ") }))
+}
+
+/// The last `weeks` weeks of one team or of all, and where each stands.
+pub(crate) fn weekly(
+    db: &mut Db,
+    team: Option<&str>,
+    weeks: u16,
+    basis: Basis,
+    now: Timestamp,
+) -> Result<Weekly> {
+    let mut rows = team_week_list(db, weeks_back(now, weeks), team)?;
+    rows.sort_by_cached_key(|row| {
+        (Reverse(row.week), row.team == UNASSIGNED, Reverse(row.spend()), row.team.clone())
+    });
+    let standings = standings(db, team, now)?;
+    Ok(Weekly { computed_at: now.round(Unit::Second)?, basis, weeks: rows, standings })
+}
+
+/// The first of so many weeks that end with the one `now` is in.
+fn weeks_back(now: Timestamp, weeks: u16) -> Week {
+    (1..weeks).fold(Week::of(now), |week, _| week.previous())
+}
+
+/// What the numbers are, for whoever reads them without this program.
+#[derive(Serialize)]
+struct Units {
+    week: &'static str,
+    tokens: &'static str,
+    billed_usd: &'static str,
+    list_equivalent_usd: &'static str,
+    spend_usd: &'static str,
+    cordon_usd: &'static str,
+    unpriced_rows: &'static str,
+    attempted: &'static str,
+    pending: &'static str,
+    verified_share: &'static str,
+    cpvo_usd: &'static str,
+    mature: &'static str,
+}
+
+const UNITS: Units = Units {
+    week: "ISO 8601 week in UTC; of a change the one it shipped in",
+    tokens: "tokens: input + output + cache_read + cache_write_5m + cache_write_1h",
+    billed_usd: "US dollars at list price",
+    list_equivalent_usd: "US dollars, list-price equivalent of what a subscription pays",
+    spend_usd: "billed_usd + list_equivalent_usd",
+    cordon_usd: "of spend_usd, what no outcome is to pay for",
+    unpriced_rows: "usage rows whose model has no price, in no sum of dollars",
+    attempted: "changes decided: verified + disqualified; null before the first judging",
+    pending: "changes not decided yet, in no share",
+    verified_share: "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
+    cpvo_usd: "(spend_usd - cordon_usd) / verified of mature weeks; low and high: log-ratio interval over the weeks at 95 %",
+    mature: "1: no change of the week can be decided otherwise any more, as of computed_at",
+};
+
+#[derive(Serialize)]
+struct Answer {
+    computed_at: Timestamp,
+    basis: Basis,
+    units: Units,
+    teams: Listing,
+    weeks: Listing,
+}
+
+impl Weekly {
+    pub(crate) fn json(&self) -> Result<String> {
+        let answer = Answer {
+            computed_at: self.computed_at,
+            basis: self.basis,
+            units: UNITS,
+            teams: standing::listing(&self.standings),
+            weeks: self.listing(),
+        };
+        Ok(serde_json::to_string_pretty(&answer)?)
+    }
+
+    fn listing(&self) -> Listing {
+        Listing::of(self.weeks.iter().map(fields).collect())
+    }
+
+    pub(crate) fn list_equivalent(&self) -> NanoUsd {
+        NanoUsd(self.weeks.iter().fold(0, |sum, row| sum.saturating_add(row.list_equivalent.0)))
+    }
+
+    pub(crate) fn unpriced_rows(&self) -> u64 {
+        self.weeks.iter().map(|row| row.unpriced_rows).sum()
+    }
+
+    pub(crate) fn has_unassigned(&self) -> bool {
+        self.weeks.iter().any(|row| row.team == UNASSIGNED && row.requests > 0)
+    }
+
+    /// Whether anything was judged yet.
+    pub(crate) fn has_outcomes(&self) -> bool {
+        self.weeks.iter().any(|row| row.outcomes.is_some())
+    }
+}
+
+fn fields(row: &TeamWeek) -> Fields {
+    let tokens = &row.tokens;
+    let (outcomes, mature) = (row.outcomes.as_ref(), row.mature());
+    let tally = outcomes.map(|outcomes| outcomes.tally);
+    let count = |of: fn(Tally) -> u64| tally.map_or(Cell::Null, |tally| Cell::number(of(tally)));
+    let decided = mature.map(|mature| mature.tally);
+    let each = mature.and_then(|mature| cpvo(mature.cost, NanoUsd(0), mature.tally.verified));
+    let mut fields = vec![
+        ("team", Cell::text(&row.team)),
+        ("name", Cell::text(&row.name)),
+        ("week", Cell::text(row.week.to_string())),
+        ("requests", Cell::number(row.requests)),
+        ("input", Cell::number(tokens.input)),
+        ("output", Cell::number(tokens.output)),
+        ("cache_read", Cell::number(tokens.cache_read)),
+        ("cache_write_5m", Cell::number(tokens.cache_write_5m)),
+        ("cache_write_1h", Cell::number(tokens.cache_write_1h)),
+        ("web_search", Cell::number(tokens.web_search)),
+        ("tokens", Cell::number(tokens.total())),
+        ("billed_usd", Cell::number(row.billed)),
+        ("list_equivalent_usd", Cell::number(row.list_equivalent)),
+        ("spend_usd", Cell::number(row.spend())),
+        ("cordon_usd", Cell::number(row.cordon)),
+        ("unpriced_rows", Cell::number(row.unpriced_rows)),
+        ("attempted", count(Tally::attempted)),
+        ("verified", count(|tally| tally.verified)),
+        ("disqualified", count(|tally| tally.disqualified)),
+        ("pending", count(|tally| tally.pending)),
+    ];
+    fields.extend(share_fields(decided.unwrap_or_default()));
+    fields.extend([
+        ("cpvo_usd", Cell::optional(each)),
+        ("mature", Cell::number(u8::from(mature.is_some()))),
+        ("policy_id", Cell::optional(outcomes.map(|outcomes| outcomes.policy_id))),
+        ("computed_at", outcomes.map_or(Cell::Null, |outcomes| Cell::text(outcomes.computed_at.to_string()))),
+    ]);
+    Fields(fields)
+}
+
+/// The verified share with its interval.
+fn share_fields(tally: Tally) -> [(&'static str, Cell); 3] {
+    let interval = wilson(tally.verified, tally.attempted());
+    let (low, high) = interval.map(|Interval { low, high }| (low, high)).unzip();
+    [
+        ("verified_share", Cell::optional(tally.share())),
+        ("verified_share_low", Cell::optional(low)),
+        ("verified_share_high", Cell::optional(high)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{team_week, weekly};
+
+    #[test]
+    fn programs_read_every_digit() {
+        insta::assert_snapshot!(weekly(vec![team_week("payments", "2026-W47", 1_234_560_000_001)]).json().unwrap(), @r#"
+        {
+          "computed_at": "2026-11-22T07:00:00Z",
+          "basis": "people",
+          "units": {
+            "week": "ISO 8601 week in UTC; of a change the one it shipped in",
+            "tokens": "tokens: input + output + cache_read + cache_write_5m + cache_write_1h",
+            "billed_usd": "US dollars at list price",
+            "list_equivalent_usd": "US dollars, list-price equivalent of what a subscription pays",
+            "spend_usd": "billed_usd + list_equivalent_usd",
+            "cordon_usd": "of spend_usd, what no outcome is to pay for",
+            "unpriced_rows": "usage rows whose model has no price, in no sum of dollars",
+            "attempted": "changes decided: verified + disqualified; null before the first judging",
+            "pending": "changes not decided yet, in no share",
+            "verified_share": "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
+            "cpvo_usd": "(spend_usd - cordon_usd) / verified of mature weeks; low and high: log-ratio interval over the weeks at 95 %",
+            "mature": "1: no change of the week can be decided otherwise any more, as of computed_at"
+          },
+          "teams": [],
+          "weeks": [
+            {
+              "team": "payments",
+              "name": "payments",
+              "week": "2026-W47",
+              "requests": 3,
+              "input": 1000000,
+              "output": 234567,
+              "cache_read": 0,
+              "cache_write_5m": 0,
+              "cache_write_1h": 0,
+              "web_search": 0,
+              "tokens": 1234567,
+              "billed_usd": 1234.560000001,
+              "list_equivalent_usd": 0.000000000,
+              "spend_usd": 1234.560000001,
+              "cordon_usd": 0.000000000,
+              "unpriced_rows": 0,
+              "attempted": null,
+              "verified": null,
+              "disqualified": null,
+              "pending": null,
+              "verified_share": null,
+              "verified_share_low": null,
+              "verified_share_high": null,
+              "cpvo_usd": null,
+              "mature": 0,
+              "policy_id": null,
+              "computed_at": null
+            }
+          ]
+        }
+        "#);
+        let csv = weekly(vec![team_week("=cmd", "2026-W47", 1)]).listing().render(Format::Csv).unwrap();
+        assert!(csv.ends_with(
+            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,0.000000001,0.000000000,0,,,,,,,,,0,,\n"
+        ));
+    }
+}

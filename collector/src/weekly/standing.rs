@@ -1,0 +1,170 @@
+//! Where a team stands: its last mature weeks as one, which way they go, and whether the bet pays off.
+
+use super::{share_fields, weeks_back};
+use crate::listing::{Cell, Fields, Listing};
+use crate::people::UNASSIGNED;
+use crate::store::db::Db;
+use crate::store::team_week::{Judging, judging_list, mature_list};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::outcome::{BEFORE, Comparison, Mature, Period, QUARTER, compare, costs};
+use meter::{Direction, Interval, Trend, Week, trend};
+use std::cmp::Reverse;
+
+/// Mature weeks that are told as one.
+pub(crate) const LAST: usize = 4;
+/// What a verdict takes, and the longest a week can take to mature.
+const WEEKS: usize = BEFORE + QUARTER + 14;
+
+pub(crate) struct Standing {
+    pub judging: Judging,
+    /// The first and the last week of `period`.
+    pub span: Option<(Week, Week)>,
+    /// The last mature weeks, up to four.
+    pub period: Period,
+    /// Of the cost per verified outcome over the last mature quarter.
+    pub trend: Option<Trend>,
+    /// The last mature quarter against the two before it, or how many more mature weeks that takes.
+    pub comparison: Result<Comparison, usize>,
+}
+
+/// Of one team or of all that have a mature week or spend that waits for one; the largest cost first.
+pub(crate) fn standings(db: &mut Db, team: Option<&str>, now: Timestamp) -> Result<Vec<Standing>> {
+    let mut mature = mature_list(db, weeks_back(now, u16::try_from(WEEKS)?), team)?;
+    let judged = judging_list(db, team)?.into_iter();
+    let stand = |judging: Judging| {
+        let weeks = mature.remove(&judging.team).unwrap_or_default();
+        (!weeks.is_empty() || judging.undecided.0 > 0).then(|| Standing::of(judging, &weeks))
+    };
+    let mut standings: Vec<Standing> = judged.filter_map(stand).collect();
+    standings.sort_by_cached_key(|one| {
+        (one.judging.team == UNASSIGNED, Reverse(one.period.cost), one.judging.team.clone())
+    });
+    Ok(standings)
+}
+
+impl Standing {
+    pub(super) fn of(judging: Judging, weeks: &[(Week, Mature)]) -> Self {
+        let last = &weeks[weeks.len().saturating_sub(LAST)..];
+        let span = last.first().zip(last.last()).map(|(first, last)| (first.0, last.0));
+        // before the first spend there is no bet
+        let bet = weeks.iter().filter(|(week, _)| judging.first_spend.is_some_and(|first| *week >= first));
+        let bet: Vec<Mature> = bet.map(|(_, mature)| *mature).collect();
+        let quarter = &bet[bet.len().saturating_sub(QUARTER)..];
+        Self {
+            span,
+            period: Period::of(&last.iter().map(|(_, mature)| *mature).collect::<Vec<_>>()),
+            trend: trend(&costs(quarter)),
+            comparison: compare(&bet),
+            judging,
+        }
+    }
+
+    /// What the team is, and how it was judged.
+    pub(crate) fn fields(&self) -> Fields {
+        let judging = &self.judging;
+        Fields(vec![
+            ("team", Cell::text(&judging.team)),
+            ("name", Cell::text(&judging.name)),
+            ("policy_id", Cell::number(judging.policy_id)),
+            ("window_days", Cell::number(judging.policy.window_days)),
+            ("computed_at", Cell::text(judging.computed_at.to_string())),
+        ])
+    }
+}
+
+/// Numerator, denominator, ratio and interval of several weeks.
+pub(crate) fn period_fields(period: &Period) -> Fields {
+    let tally = period.tally;
+    let (low, high) = period.cpvo_interval.map(|Interval { low, high }| (low, high)).unzip();
+    let mut fields = vec![
+        ("weeks", Cell::number(period.weeks)),
+        ("cost_usd", Cell::number(period.cost)),
+        ("attempted", Cell::number(tally.attempted())),
+        ("verified", Cell::number(tally.verified)),
+        ("disqualified", Cell::number(tally.disqualified)),
+    ];
+    fields.extend(share_fields(tally));
+    fields.extend([
+        ("cpvo_usd", Cell::optional(period.cpvo)),
+        ("cpvo_low_usd", Cell::optional(low)),
+        ("cpvo_high_usd", Cell::optional(high)),
+    ]);
+    Fields(fields)
+}
+
+/// For programs: the last mature weeks of each team as one.
+pub(super) fn listing(standings: &[Standing]) -> Listing {
+    let row = |one: &Standing| {
+        let (first, last) = one.span.unzip();
+        let week = |week: Option<Week>| week.map_or(Cell::Null, |week| Cell::text(week.to_string()));
+        let mut fields = one.fields();
+        fields.0.extend([("first_week", week(first)), ("last_week", week(last))]);
+        fields.0.extend(period_fields(&one.period).0);
+        fields.0.extend([
+            ("trend", one.trend.map_or(Cell::Null, |trend| Cell::text(way(trend.direction)))),
+            ("trend_weekly", Cell::optional(one.trend.map(|trend| trend.weekly))),
+            ("trend_weeks", Cell::optional(one.trend.map(|trend| trend.weeks))),
+            ("immature_spend_usd", Cell::number(one.judging.undecided)),
+        ]);
+        fields
+    };
+    Listing::of(standings.iter().map(row).collect())
+}
+
+/// Which way a cost goes, in words.
+pub(crate) fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Down => "falling",
+        Direction::Flat => "no clear direction",
+        Direction::Up => "rising",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::db::values;
+    use crate::store::fixture::{now, on_both};
+    use crate::store::week::week_extend;
+    use meter::NanoUsd;
+
+    #[test]
+    fn a_team_stands_on_its_mature_weeks_since_its_first_spend() {
+        on_both(|db| {
+            db.batch("INSERT INTO team (team, name) VALUES ('pay', 'Payments'), ('idle', 'Idle')").unwrap();
+            db.batch(
+                "INSERT INTO judging VALUES ('pay', 1, 1, '2026-11-25T00:00:00Z', '2026-W46'),
+                    ('idle', 1, 1, '2026-11-25T00:00:00Z', '2026-W46')",
+            )
+            .unwrap();
+            let week = |number: u16| weeks_back(now(), number).to_string();
+            for number in 1..=50 {
+                let changes = values![week(number), i64::from(number)];
+                db.execute("INSERT INTO team_week_tally VALUES ('pay', $1, 1, $2, 1, 0)", &changes).unwrap();
+                if number <= 45 {
+                    let spend =
+                        "INSERT INTO team_week_sum VALUES ('pay', $1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 1)";
+                    db.execute(spend, &values![week(number)]).unwrap();
+                }
+            }
+            week_extend(db, weeks_back(now(), 50), weeks_back(now(), 1)).unwrap();
+            let all = standings(db, None, now()).unwrap();
+            assert_eq!(all.len(), 1, "who neither spends nor ships stands nowhere");
+            let one = &all[0];
+            assert_eq!((one.judging.name.as_str(), one.judging.undecided), ("Payments", NanoUsd(15)));
+            let tally = one.period.tally;
+            assert_eq!((one.period.weeks, one.period.cost, tally.verified), (4, NanoUsd(16), 4 + 5 + 6 + 7));
+            let span = one.span.map(|(first, last)| (first.to_string(), last.to_string()));
+            assert_eq!(span, Some(("2026-W42".to_owned(), "2026-W45".to_owned())));
+            assert_eq!(one.trend.map(|trend| (trend.direction, trend.weeks)), Some((Direction::Up, 13)));
+            let comparison = one.comparison.as_ref().unwrap();
+            assert_eq!(
+                comparison.before.tally.verified,
+                (17..43).sum::<u64>(),
+                "45 weeks, 3 of them immature"
+            );
+            assert_eq!(standings(db, Some("idle"), now()).unwrap().len(), 0);
+        });
+    }
+}

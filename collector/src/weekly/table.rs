@@ -1,0 +1,320 @@
+//! The table for people: what its numbers are, and what to do about those that are missing.
+
+use super::standing::{LAST, Standing, way};
+use super::{UNASSIGNED, Weekly};
+use crate::listing::{Cell, Listing, short};
+use crate::store::team_week::TeamWeek;
+use meter::outcome::{Tally, cpvo};
+use meter::{Direction, Interval, NanoUsd, TREND_WEEKS_MIN, Trend, wilson};
+use std::fmt::Write as _;
+
+/// Fewer changes have no percentage.
+const SHARE_MIN: u64 = 5;
+/// Fewer changes are a low volume.
+const VOLUME_MIN: u64 = 20;
+
+/// Who the unassigned are, for whoever can map them.
+pub(crate) const UNASSIGNED_QUERY: &str = "cpvo sql 'SELECT * FROM unassigned'";
+/// Which models lack a price.
+pub(crate) const UNPRICED_QUERY: &str =
+    "cpvo sql 'SELECT model, COUNT(*) AS rows FROM usage WHERE cost_nanousd IS NULL GROUP BY model'";
+/// Why there are no outcomes.
+const NO_SOURCE: &str = "no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`";
+
+pub(super) fn report(weekly: &Weekly) -> String {
+    if weekly.weeks.is_empty() {
+        return "\
+No spend yet. Next: `cpvo hooks-config --repo PATH` in a repository, and a Claude Code session there;
+or `cpvo-hook sweep` on a machine that has sessions already.
+"
+        .to_owned();
+    }
+    let mut text = weeks(weekly).table();
+    if weekly.has_outcomes() {
+        text += &standings(&weekly.standings);
+    }
+    text + &notes(weekly)
+}
+
+/// A line for each team and week; outcomes once there are some.
+fn weeks(weekly: &Weekly) -> Listing {
+    let outcomes = weekly.has_outcomes();
+    let columns: &[&str] = if outcomes {
+        &["week", "team", "tokens", "spend", "verified", "lost", "share", "CPVO"]
+    } else {
+        &["week", "team", "requests", "tokens", "spend"]
+    };
+    let mut week = None;
+    let row = |row: &TeamWeek| {
+        let new = week.replace(row.week) != Some(row.week);
+        let mut cells =
+            vec![Cell::Text(if new { row.week.to_string() } else { String::new() }), Cell::text(&row.name)];
+        cells.extend((!outcomes).then(|| Cell::number(row.requests)));
+        cells.extend([Cell::Number(short(row.tokens.total())), Cell::Number(spend(row))]);
+        cells.extend(outcomes.then(|| outcome_cells(row)).into_iter().flatten());
+        cells
+    };
+    Listing::new(columns, weekly.weeks.iter().map(row).collect())
+}
+
+/// Dollars, marked where they are not only what was billed, or not all.
+fn spend(row: &TeamWeek) -> String {
+    let estimated = if row.list_equivalent.0 == 0 { "" } else { "≈" };
+    let incomplete = if row.unpriced_rows == 0 { "" } else { "?" };
+    format!("{estimated}{incomplete}{}", row.spend().dollars())
+}
+
+fn outcome_cells(row: &TeamWeek) -> [Cell; 4] {
+    let Some(outcomes) = row.outcomes else { return [const { Cell::Null }; 4] };
+    let tally = outcomes.tally;
+    let decided = (tally.attempted() > 0).then_some(tally);
+    let (share, each) = match row.mature() {
+        None if tally.pending == 0 => ("not mature".to_owned(), None),
+        None => (format!("{} pending", tally.pending), None),
+        Some(mature) => (share_text(tally), cpvo(mature.cost, NanoUsd(0), tally.verified)),
+    };
+    [
+        Cell::optional(decided.map(k_of_n)),
+        Cell::optional(decided.map(|tally| tally.disqualified)),
+        Cell::Number(share),
+        Cell::optional(each.map(NanoUsd::dollars)),
+    ]
+}
+
+fn k_of_n(tally: Tally) -> String {
+    format!("{}/{}", tally.verified, tally.attempted())
+}
+
+/// The share with its interval, and no percentage of a handful.
+pub(crate) fn share_text(tally: Tally) -> String {
+    let attempted = tally.attempted();
+    let (Some(share), Some(Interval { low, high })) = (tally.share(), wilson(tally.verified, attempted))
+    else {
+        return String::new();
+    };
+    if attempted < SHARE_MIN {
+        return format!("{} of {attempted}", tally.verified);
+    }
+    let low_volume = if attempted < VOLUME_MIN { "~" } else { "" };
+    format!("{low_volume}{} % ({}–{})", share.percent(), low.percent(), high.percent())
+}
+
+/// The last mature weeks of each team as one, and what cannot be divided.
+fn standings(standings: &[Standing]) -> String {
+    let busy = |one: &&Standing| one.period.cost.0 > 0 || one.period.tally.attempted() > 0;
+    let mature: Vec<&Standing> = standings.iter().filter(busy).collect();
+    if mature.is_empty() {
+        return String::new();
+    }
+    let columns = ["team", "spend", "verified", "share", "CPVO", "at 95 %", "trend"];
+    let row = |one: &&Standing| {
+        let period = &one.period;
+        let reach = |Interval { low, high }: Interval<NanoUsd>| format!("{}–{}", bare(low), bare(high));
+        vec![
+            Cell::text(&one.judging.name),
+            Cell::Number(period.cost.dollars()),
+            Cell::Number(k_of_n(period.tally)),
+            Cell::Number(share_text(period.tally)),
+            Cell::optional(period.cpvo.map(NanoUsd::dollars)),
+            Cell::optional(period.cpvo_interval.map(reach)),
+            Cell::Text(one.trend.as_ref().map_or_else(String::new, trend_text)),
+        ]
+    };
+    let table = Listing::new(&columns, mature.iter().map(row).collect()).table();
+    let mut text = format!("\nThe last {LAST} mature weeks of each team as one:\n\n{table}");
+    for one in mature.iter().filter(|one| one.period.cpvo.is_none()) {
+        let (name, cost) = (&one.judging.name, one.period.cost.dollars());
+        let _ = writeln!(text, "{name}: no verified outcome, {cost} spent");
+    }
+    text
+}
+
+fn bare(cost: NanoUsd) -> String {
+    cost.dollars().replacen('$', "", 1)
+}
+
+/// An arrow and how fast, in percent a week.
+pub(crate) fn trend_text(trend: &Trend) -> String {
+    let percent = trend.weekly.percent();
+    match trend.direction {
+        Direction::Down => format!("↘ {} % a week", -percent),
+        Direction::Flat => format!("→ {}", way(Direction::Flat)),
+        Direction::Up => format!("↗ {percent} % a week"),
+    }
+}
+
+fn notes(weekly: &Weekly) -> String {
+    let mut text = "\nISO weeks in UTC, dollars at list price.".to_owned();
+    let (list_equivalent, unpriced) = (weekly.list_equivalent(), weekly.unpriced_rows());
+    if list_equivalent.0 > 0 {
+        let amount = list_equivalent.dollars();
+        let _ = write!(text, "\n≈ {amount} is list-price equivalent: what a subscription paid for.");
+    }
+    if unpriced > 0 {
+        let are = if unpriced == 1 { "row has no price and is" } else { "rows have no price and are" };
+        let _ = write!(text, "\n? {unpriced} {are} in no sum: {UNPRICED_QUERY}");
+    }
+    if weekly.has_unassigned() {
+        let _ = write!(text, "\n{UNASSIGNED}: identities in no team of teams.toml: {UNASSIGNED_QUERY}");
+    }
+    let judged =
+        weekly.weeks.iter().filter_map(|row| row.outcomes).map(|outcomes| outcomes.computed_at).min();
+    let Some(judged) = judged else { return text + "\noutcomes: " + NO_SOURCE + "\n" };
+    let _ = writeln!(
+        text,
+        "
+verified: of the changes decided, as judged {}; ~ of fewer than {VOLUME_MIN}.
+share and CPVO (spend per verified change): once nothing of the week can be lost.
+trend: of CPVO over the last quarter, from {TREND_WEEKS_MIN} weeks on.",
+        judged.strftime("%Y-%m-%d %H:%M UTC")
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{team_week, weekly};
+    use crate::store::team_week::{Judging, Outcomes};
+    use jiff::Timestamp;
+    use meter::Week;
+    use meter::outcome::{Mature, Policy};
+
+    #[test]
+    fn people_read_a_table() {
+        let weeks = vec![
+            team_week("payments", "2026-W47", 1_234_560_000_001),
+            team_week("risk", "2026-W47", 0),
+            team_week("payments", "2026-W46", 5),
+        ];
+        insta::assert_snapshot!(report(&weekly(weeks)), @r#"
+        week      team      requests  tokens      spend
+        ────────────────────────────────────────────────
+        2026-W47  payments         3    1.2M  $1,234.56
+                  risk             3    1.2M      $0.00
+        2026-W46  payments         3    1.2M      $0.00
+
+        ISO weeks in UTC, dollars at list price.
+        outcomes: no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`
+        "#);
+    }
+
+    #[test]
+    fn what_is_estimated_or_missing_is_said() {
+        let mut odd = team_week(UNASSIGNED, "2026-W47", 0);
+        odd.list_equivalent = NanoUsd(2_500_000_000);
+        odd.unpriced_rows = 4;
+        insta::assert_snapshot!(report(&weekly(vec![odd])), @r#"
+        week      team        requests  tokens    spend
+        ────────────────────────────────────────────────
+        2026-W47  unassigned         3    1.2M  ≈?$2.50
+
+        ISO weeks in UTC, dollars at list price.
+        ≈ $2.50 is list-price equivalent: what a subscription paid for.
+        ? 4 rows have no price and are in no sum: cpvo sql 'SELECT model, COUNT(*) AS rows FROM usage WHERE cost_nanousd IS NULL GROUP BY model'
+        unassigned: identities in no team of teams.toml: cpvo sql 'SELECT * FROM unassigned'
+        outcomes: no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`
+        "#);
+        insta::assert_snapshot!(report(&weekly(Vec::new())), @r#"
+        No spend yet. Next: `cpvo hooks-config --repo PATH` in a repository, and a Claude Code session there;
+        or `cpvo-hook sweep` on a machine that has sessions already.
+        "#);
+    }
+
+    fn at() -> Timestamp {
+        "2026-11-22T06:00:00Z".parse().unwrap()
+    }
+
+    /// A team's week of so many dollars with its outcomes.
+    fn judged(team: &str, week: &str, dollars: i64, mature: bool, counts: [u64; 3]) -> TeamWeek {
+        let [verified, disqualified, pending] = counts;
+        let outcomes = Outcomes {
+            tally: Tally { verified, disqualified, pending },
+            mature,
+            policy_id: 2,
+            computed_at: at(),
+        };
+        TeamWeek { outcomes: Some(outcomes), ..team_week(team, week, dollars * 1_000_000_000) }
+    }
+
+    fn standing(team: &str, weeks: &[Mature]) -> Standing {
+        let judging = Judging {
+            team: team.to_owned(),
+            name: team.to_owned(),
+            policy_id: 2,
+            policy: Policy::default(),
+            computed_at: at(),
+            first_spend: "2026-W01".parse().ok(),
+            undecided: NanoUsd(0),
+        };
+        let first: Week = "2026-W30".parse().unwrap();
+        let week = |number: usize| (0..number).fold(first, |week, _| week.next());
+        let weeks: Vec<(Week, Mature)> =
+            weeks.iter().enumerate().map(|(number, mature)| (week(number), *mature)).collect();
+        Standing::of(judging, &weeks)
+    }
+
+    fn mature(dollars: i64, verified: u64, disqualified: u64) -> Mature {
+        Mature { cost: NanoUsd(dollars * 1_000_000_000), tally: Tally { verified, disqualified, pending: 0 } }
+    }
+
+    #[test]
+    fn outcomes_stand_beside_spend() {
+        let mut weekly = weekly(vec![
+            judged("payments", "2026-W47", 1050, false, [0, 2, 5]),
+            judged("platform", "2026-W47", 9, false, [0, 0, 0]),
+            judged("payments", "2026-W44", 1050, true, [28, 12, 0]),
+            judged("platform", "2026-W44", 12, true, [3, 1, 0]),
+            judged("unassigned", "2026-W44", 7, true, [0, 0, 0]),
+            judged("payments", "2026-W43", 1050, true, [5, 2, 0]),
+        ]);
+        let falling: Vec<Mature> = (0..9).map(|week| mature(100 - 9 * week, 7, 3)).collect();
+        let rising: Vec<Mature> = (0..9).map(|week| mature(100 + 9 * week, 5, 0)).collect();
+        weekly.standings = vec![
+            standing("payments", &falling),
+            standing("platform", &rising),
+            standing("search", &[mature(90, 1, 1), mature(80, 2, 0), mature(10, 0, 0)]),
+            standing("unassigned", &[mature(7, 0, 0)]),
+            standing("young", &[]),
+        ];
+        insta::assert_snapshot!(report(&weekly), @r#"
+        week      team        tokens      spend  verified  lost          share     CPVO
+        ────────────────────────────────────────────────────────────────────────────────
+        2026-W47  payments      1.2M  $1,050.00       0/2     2      5 pending
+                  platform      1.2M      $9.00                     not mature
+        2026-W44  payments      1.2M  $1,050.00     28/40    12   70 % (55–82)   $37.50
+                  platform      1.2M     $12.00       3/4     1         3 of 4    $4.00
+                  unassigned    1.2M      $7.00
+        2026-W43  payments      1.2M  $1,050.00       5/7     2  ~71 % (36–92)  $210.00
+
+        The last 4 mature weeks of each team as one:
+
+        team          spend  verified           share    CPVO      at 95 %  trend
+        ──────────────────────────────────────────────────────────────────────────────────
+        payments    $166.00     28/40    70 % (55–82)   $5.93    3.80–9.26  ↘ 14 % a week
+        platform    $634.00     20/20  100 % (84–100)  $31.70  28.21–35.62  ↗ 7 % a week
+        search      $180.00       3/4          3 of 4  $60.00
+        unassigned    $7.00       0/0
+        unassigned: no verified outcome, $7.00 spent
+
+        ISO weeks in UTC, dollars at list price.
+        unassigned: identities in no team of teams.toml: cpvo sql 'SELECT * FROM unassigned'
+        verified: of the changes decided, as judged 2026-11-22 06:00 UTC; ~ of fewer than 20.
+        share and CPVO (spend per verified change): once nothing of the week can be lost.
+        trend: of CPVO over the last quarter, from 8 weeks on.
+        "#);
+    }
+
+    #[test]
+    fn a_share_says_how_much_it_rests_on() {
+        for (verified, disqualified, text) in [
+            (0, 0, ""),
+            (3, 1, "3 of 4"),
+            (5, 0, "~100 % (57–100)"),
+            (13, 6, "~68 % (46–85)"),
+            (14, 6, "70 % (48–85)"),
+        ] {
+            assert_eq!(share_text(Tally { verified, disqualified, pending: 3 }), text);
+        }
+    }
+}

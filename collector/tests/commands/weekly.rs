@@ -1,0 +1,223 @@
+//! The four cuts: what was spent, what came of it, which share survived and what a verified outcome cost.
+
+use super::{Collector, fails, get, succeeds};
+use jiff::{SignedDuration, Timestamp};
+use meter::Week;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tests::git::Repository;
+
+const TEAMS: &str = r#"
+[[team]]
+id = "busy"
+repositories = ["github.com/acme/busy"]
+members = [{ email = "ana@acme.example" }]
+[[team]]
+id = "calm"
+repositories = ["github.com/acme/calm"]
+members = [{ email = "bob@acme.example" }]
+"#;
+
+/// A collector that knows two teams and their repositories, and the first of the last four mature weeks.
+struct Company {
+    collector: Collector,
+    repositories: [Repository; 2],
+    past: Week,
+}
+
+impl Company {
+    fn found() -> Self {
+        let collector = Collector::start();
+        let home = collector.folder();
+        fs::write(home.join(".gitconfig"), "[user]\n\tname = Ana\n\temail = ana@acme.example\n").unwrap();
+        fs::write(home.join("teams.toml"), TEAMS).unwrap();
+        let mut settings = fs::read_to_string(home.join("cpvo.toml")).unwrap();
+        let repositories = ["busy", "calm"].map(|name| {
+            let repo = format!("github.com/acme/{name}");
+            let source = format!("kind = \"clone\"\nrepo = \"{repo}\"\npath = \"{name}\"\nbranch = \"main\"");
+            settings = format!("{settings}\n[[source]]\n{source}\n");
+            Repository::create(&home.join(name), &home, &format!("https://{repo}.git"))
+        });
+        fs::write(home.join("cpvo.toml"), settings).unwrap();
+        let past = (0..6).fold(Week::of(now()), |week, _| week.previous());
+        Self { collector, repositories, past }
+    }
+
+    fn cpvo(&self, args: &[&str]) -> String {
+        succeeds(&self.collector.folder(), args)
+    }
+
+    /// A week after the first.
+    fn week(&self, number: usize) -> Week {
+        (0..number).fold(self.past, |week, _| week.next())
+    }
+
+    /// Lands so many changes on a Tuesday, and on the next day takes some of them back.
+    fn land(&self, repository: &Repository, week: usize, changes: std::ops::Range<usize>, lost: usize) {
+        let day = |day: i64| (self.week(week).start() + SignedDuration::from_hours(24 * day)).to_string();
+        for number in changes.clone() {
+            repository.commit_at(&day(1), &format!("Add {number} (#{number})"));
+        }
+        for number in changes.take(lost) {
+            repository
+                .commit_at(&day(2), &format!("Revert \"Add {number} (#{number})\" (#{})", number + 500));
+        }
+    }
+
+    /// Reports so many dollars of one week, as a hook would.
+    fn spend(&self, email: &str, week: usize, dollars: u64) {
+        let week = self.week(week);
+        let mut report: Value =
+            serde_json::from_str(include_str!("../../../meter/golden/report.json")).unwrap();
+        let mut row = report["usage"][0].take();
+        row["hour"] = json!(week.start().to_string());
+        for (count, number) in [("input", 0), ("cache_read", 0), ("cache_write_5m", 0), ("cache_write_1h", 0)]
+        {
+            row[count] = json!(number);
+        }
+        row["output"] = json!(dollars * 50_000); // at 20 USD per million
+        for (field, value) in [
+            ("session_id", json!(format!("8b41c8a0-5f0e-4c8e-9a55-{:0>12}", dollars))),
+            ("week", json!(week.to_string())),
+            ("developer", json!({"email": email})),
+            ("usage", json!([row])),
+            ("started_at", Value::Null),
+            ("ended_at", Value::Null),
+            ("commits", json!([])),
+            ("pull_requests", json!([])),
+        ] {
+            report[field] = value;
+        }
+        let token = self.cpvo(&["token", "issue", "--repo", "github.com/acme/pay"]);
+        let answer = post(&self.collector.url(), token.trim(), &json!([report]), &self.collector.folder());
+        assert!(answer.contains("\"applied\""), "{answer}");
+    }
+
+    fn weekly(&self, more: &[&str]) -> Value {
+        serde_json::from_str(&self.cpvo(&[&["weekly", "--format", "json"], more].concat())).unwrap()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program under test reads the same clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn post(url: &str, token: &str, reports: &Value, folder: &Path) -> String {
+    let body = folder.join("reports.json");
+    fs::write(&body, reports.to_string()).unwrap();
+    let output = Command::new("curl")
+        .args(["-s", "-H", &format!("authorization: Bearer {token}"), "--data-binary"])
+        .arg(format!("@{}", body.display()))
+        .arg(format!("{url}/v1/reports"))
+        .output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// The example of the specification: 40 changes of which 12 were lost, beside 30 of 30.
+#[test]
+fn the_worked_example() {
+    let company = Company::found();
+    let [busy, calm] = &company.repositories;
+    let first = [0, 7, 15, 23, 30];
+    for week in 0..4 {
+        company.land(busy, week, week * 10..week * 10 + 10, [2, 4, 3, 3][week]);
+        company.spend("ana@acme.example", week, 1050);
+        company.land(calm, week, first[week]..first[week + 1], 0);
+        company.spend("bob@acme.example", week, [980, 1120, 1121, 979][week]);
+    }
+    assert_eq!(company.weekly(&[])["teams"], json!([]), "nothing was judged");
+    company.cpvo(&["sync"]);
+    company.cpvo(&["judge"]);
+
+    let weekly = company.weekly(&[]);
+    let [first, second] = [0, 1].map(|team| &weekly["teams"][team]);
+    check(
+        first,
+        &json!({"team": "busy", "attempted": 40, "verified": 28, "disqualified": 12, "verified_share": 0.7,
+        "verified_share_low": 0.5457, "verified_share_high": 0.819_252, "cost_usd": 4200.0, "cpvo_usd": 150.0,
+        "weeks": 4, "policy_id": 3, "window_days": 14, "immature_spend_usd": 0.0}),
+    );
+    check(
+        second,
+        &json!({"team": "calm", "attempted": 30, "verified": 30, "disqualified": 0, "verified_share": 1.0,
+        "verified_share_low": 0.886_487, "verified_share_high": 1.0, "cost_usd": 4200.0, "cpvo_usd": 140.0}),
+    );
+    let weeks = weekly["weeks"].as_array().unwrap();
+    let of = |team: &str, week: usize| {
+        let week = company.week(week).to_string();
+        weeks.iter().find(|row| row["team"] == team && row["week"] == *week).unwrap()
+    };
+    check(
+        of("busy", 0),
+        &json!({"attempted": 10, "verified": 8, "disqualified": 2, "pending": 0, "mature": 1,
+        "verified_share": 0.8, "spend_usd": 1050.0, "cordon_usd": 0.0, "cpvo_usd": 131.25, "policy_id": 3}),
+    );
+    check(
+        of("busy", 6),
+        &json!({"attempted": 0, "pending": 1, "mature": 0, "verified_share": null,
+        "verified_share_low": null, "cpvo_usd": null}),
+    );
+
+    let table = company.cpvo(&["weekly"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "28/40 70 % (55–82) $150.00 124.59–180.59",
+        "30/30 100 % (89–100) $140.00",
+        "~80 % (49–94) $131.25",
+        "1 pending",
+    ] {
+        assert!(table.contains(said), "{said}:\n{table}");
+    }
+}
+
+#[test]
+fn every_form_says_the_same() {
+    let company = Company::found();
+    company.land(&company.repositories[0], 0, 1..3, 1);
+    company.spend("ana@acme.example", 0, 10);
+    company.spend("bob@acme.example", 0, 5);
+    company.cpvo(&["sync"]);
+    company.cpvo(&["judge"]);
+    let json = company.weekly(&["--weeks", "30"]);
+    let answer = get(&company.collector.url(), "/v1/weeks?weeks=30&basis=people", &[]);
+    let served: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!([&served["weeks"], &served["teams"]], [&json["weeks"], &json["teams"]]);
+    let csv = company.cpvo(&["weekly", "--weeks", "30", "--format", "csv"]);
+    let lines = json["weeks"].as_array().unwrap().iter().map(|row| row.as_object().unwrap().len());
+    assert_eq!(
+        csv.lines().skip(1).map(|line| line.split(',').count()).collect::<Vec<_>>(),
+        lines.collect::<Vec<_>>()
+    );
+    let one = company.weekly(&["--team", "busy"]);
+    assert!(one["weeks"].as_array().unwrap().iter().all(|row| row["team"] == "busy"));
+    let table = company.cpvo(&["weekly"]);
+    assert!(table.contains("calm: no verified outcome, $5.00 spent"), "{table}");
+    let verdict = company.cpvo(&["verdict"]);
+    assert!(verdict.contains("busy: no verdict yet, "), "{verdict}");
+}
+
+#[test]
+fn a_team_nobody_knows_is_named() {
+    let company = Company::found();
+    for command in ["weekly", "verdict"] {
+        let error = fails(&company.collector.folder(), &[command, "--team", "x"]);
+        assert!(error.contains("there is no team \"x\"; there are: busy, calm"), "{error}");
+    }
+    for path in ["/v1/weeks?team=x", "/?team=x"] {
+        let answer = get(&company.collector.url(), path, &[]);
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("there is no team"), "{answer}");
+    }
+    for path in ["/v1/weeks?team=busy", "/v1/weeks?team=unassigned"] {
+        assert!(get(&company.collector.url(), path, &[]).starts_with("HTTP/1.1 200"), "{path}");
+    }
+}
+
+/// Whether the row holds these fields.
+#[track_caller]
+fn check(row: &Value, expected: &Value) {
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&row[field], value, "{field} of {row}");
+    }
+}
