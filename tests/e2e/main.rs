@@ -1,5 +1,6 @@
 //! One test binary; a module per story.
 
+mod attribution;
 mod convergence;
 mod crash;
 mod database;

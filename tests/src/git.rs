@@ -25,6 +25,15 @@ impl Repository {
         repository
     }
 
+    /// A clone of it that knows no remote.
+    #[track_caller]
+    pub fn cloned(&self, path: &Path) -> Self {
+        self.git(&["clone", "--quiet", ".", &path.display().to_string()]);
+        let clone = Self { path: path.to_owned(), home: self.home.clone() };
+        clone.git(&["remote", "remove", "origin"]);
+        clone
+    }
+
     /// Commits everything in the work tree and says the new commit.
     #[track_caller]
     pub fn commit(&self, message: &str) -> String {

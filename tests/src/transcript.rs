@@ -73,6 +73,19 @@ impl Transcript {
         id
     }
 
+    /// The instant of the last line.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The client saw that a pull request of the session's repository was asked for.
+    pub fn asks_for(&mut self, number: u64, url: &str) {
+        let mut line = self.line("user", &json!({"role": "user", "content": "done"}));
+        line["toolUseResult"] =
+            json!({"gitOperation": {"pr": {"number": number, "action": "created", "url": url}}});
+        self.write(&line);
+    }
+
     fn line(&mut self, kind: &str, message: &Value) -> Value {
         self.at += SignedDuration::from_secs(1);
         json!({
