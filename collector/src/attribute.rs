@@ -119,6 +119,7 @@ fn seen(session: &Worked) -> Session<'_> {
 mod tests {
     use super::*;
     use crate::http::reports::tests::deliver;
+    use crate::judge::judge_repo;
     use crate::store::cordon::{cordon_add, cordon_end};
     use crate::store::fixture::{now, on_both, rows, teams};
     use meter::attribution::Cordon;
@@ -130,12 +131,14 @@ id = "payments"
 repositories = ["github.com/acme/pay"]
 members = [{ email = "ana@acme.example" }, { email = "ben@acme.example", aliases = ["github:ben"] }]
 "#;
-    /// Request 1 landed as a squash, request 2 as a merge, 3 is open, 4 was given up; 5 landed, and nobody lists it.
+    /// Request 1 landed as a squash, request 2 as a merge, 3 is open, 4 was given up; 5 landed, and nobody lists it;
+    /// 6 was rebased, and only its host knows which commit that is.
     const HISTORY: &str = "
 INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ('github.com/acme/pay', 'clone', 'main', 'x', '');
 INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merged_at, shipped_at) VALUES
     ('github.com/acme/pay', 'a1', 1, 1, 'one', NULL, 'ben@acme.example', '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z'),
     ('github.com/acme/pay', 'a2', 2, 2, 'two', 'two', 'ana@acme.example', '2026-11-23T11:00:00Z', '2026-11-23T11:00:00Z'),
+    ('github.com/acme/pay', 'a6', 4, NULL, 'six', NULL, 'ana@acme.example', '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z'),
     ('github.com/acme/pay', 'a5', 3, 5, 'five', NULL, 'ana@acme.example', '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z');
 INSERT INTO change_commit VALUES ('github.com/acme/pay', 'a1', 'a1', ''), ('github.com/acme/pay', 'a2', 'a2', ''),
     ('github.com/acme/pay', 'a5', 'a5', '');
@@ -145,7 +148,11 @@ VALUES
         '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z', 'spike'),
     ('github.com/acme/pay', 3, '', '', 'main', 'github.com/acme/pay', 'three', 'github:ben', '2026-11-22T05:00:00Z', NULL, NULL, ''),
     ('github.com/acme/pay', 4, '', '', 'main', 'github.com/acme/pay', 'four', NULL, '2026-11-22T05:00:00Z', NULL,
-        '2026-11-22T09:00:00Z', '');";
+        '2026-11-22T09:00:00Z', '');
+INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author, opened_at, merged_at, closed_at,
+    merge_sha, labels)
+VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', NULL, '2026-11-22T05:00:00Z',
+    '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'a6', '');";
 
     /// The golden report of one of the sessions, with its spend of an hour each on these branches.
     fn report(session: u8, branches: &[&str], changes: &Value) -> Value {
@@ -198,6 +205,7 @@ VALUES
                 report(6, &["main"], &json!({"pull_requests": at_four(3, "reviewed")})),
                 report(7, &[""], &json!({"repo": "none"})),
                 report(8, &["two"], &json!({"environment": "ci"})),
+                report(9, &["six"], &json!({})),
             ] {
                 deliver(db, &report).unwrap();
             }
@@ -219,11 +227,12 @@ VALUES
                 "6|04|main|review|named||3",
                 "7|04||unattributed|unknown_repository||",
                 "8|04|two|ci|environment|a2|2",
+                "9|04|six|branch|head_branch|a6|6",
             ];
             assert_eq!(judged(db), expected);
-            assert_eq!(rows(db, "SELECT COUNT(*) FROM attribution_span"), ["13"]);
+            assert_eq!(rows(db, "SELECT COUNT(*) FROM attribution_span"), ["14"]);
             let cost = "SELECT number, team, state, cost_nanousd, review_nanousd, sessions, ai_assisted FROM change_cost
-                ORDER BY number";
+                WHERE number IS NOT NULL ORDER BY number";
             let costs = ["1|||60000000|20000000|2|1", "2|||120000000|0|3|1", "5|||40000000|0|1|1"];
             assert_eq!(rows(db, cost), costs);
             let covered = "SELECT repo, week, authors, reporting_authors FROM coverage";
@@ -323,6 +332,44 @@ VALUES
             assert_eq!(classes(db), free);
             assert_eq!(rows(db, cordoned), ["payments|0"]);
             assert_eq!(rows(db, "SELECT COUNT(*) FROM audit WHERE actor = 'admin'"), ["6"]);
+        });
+    }
+
+    #[test]
+    fn a_change_behind_a_cordon_is_no_attempt() {
+        on_both(|db| {
+            db.batch(HISTORY).unwrap();
+            let branch = Some("two".to_owned());
+            cordon_add(db, &Cordon { branch, ..Cordon::default() }, "a spike", now()).unwrap();
+            let repo = "github.com/acme/pay".parse().unwrap();
+            db.transaction(|db| judge_repo(db, &repo, now())).unwrap();
+            let states = "SELECT title, state, excluded_as FROM change ORDER BY title";
+            let expected = ["five|pending|", "one|pending|", "six|pending|", "two|excluded|cordon"];
+            assert_eq!(rows(db, states), expected);
+            assert_eq!(rows(db, "SELECT SUM(pending) FROM team_week_tally"), ["3"]);
+        });
+    }
+
+    #[test]
+    fn what_is_lent_is_borrowed() {
+        on_both(|db| {
+            let web = "[[team]]\nid = \"web\"\nmembers = [{ email = \"eve@acme.example\" }]\n";
+            teams(db, &(TEAMS.to_owned() + web), now());
+            db.batch(HISTORY).unwrap();
+            let eve =
+                json!({"developer": {"email": "eve@acme.example"}, "pull_requests": at_four(5, "created")});
+            deliver(db, &report(1, &["five", "five", "main"], &eve)).unwrap();
+            deliver(db, &report(2, &["five"], &json!({}))).unwrap();
+            let repo = "github.com/acme/pay".parse().unwrap();
+            db.transaction(|db| judge_repo(db, &repo, now())).unwrap();
+            attribute(db, now()).unwrap();
+            let work = "SELECT team, week, spend_nanousd, lent_nanousd, borrowed_nanousd, work_nanousd FROM team_week_work
+                ORDER BY team, week";
+            let expected = [
+                "payments|2026-W47|20000000|0|40000000|60000000",
+                "web|2026-W47|60000000|40000000|0|20000000",
+            ];
+            assert_eq!(rows(db, work), expected);
         });
     }
 }

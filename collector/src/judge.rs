@@ -6,6 +6,7 @@ use crate::config::{Clock, Options};
 use crate::people::file::parse;
 use crate::store::change::source_list;
 use crate::store::db::{Access, Db};
+use crate::store::ground::cordoned;
 use crate::store::outcome::{
     Found, Judgement, Stored, change_commits, change_files, change_judge, change_list, judging_begin,
     owners_find, revert_add,
@@ -74,22 +75,28 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
         .collect();
     let judged = judge(&changes);
     let (owners, policies) = (owners_find(db, repo)?, policy_list(db)?);
+    let cordoned = cordoned(db, repo, at)?;
     judging_begin(db, repo, at)?;
     let mut states = Vec::with_capacity(stored.len());
     let mut tallies = Tallies::new();
     for (index, one) in stored.iter().enumerate() {
         let team = owners.team_of(db, one)?;
+        let is_cordoned = cordoned.contains(&one.sha);
+        let state = |policy| {
+            if is_cordoned { State::Excluded } else { judged.state(&changes, index, policy, at) }
+        };
         for held in policies.all(&team) {
             let tally = tallies.entry((team.clone(), Week::of(one.shipped_at), held.id)).or_default();
-            tally.count(judged.state(&changes, index, held.policy, at));
+            tally.count(state(held.policy));
         }
         let held = policies.of(&team);
-        let state = judged.state(&changes, index, held.policy, at);
+        let state = state(held.policy);
         let judgement = Judgement {
             team,
             policy_id: held.id,
             state: state.as_str().to_owned(),
-            excluded_as: excluded_as(one, judged.natures[index]).map(str::to_owned),
+            excluded_as: if is_cordoned { Some("cordon") } else { excluded_as(one, judged.natures[index]) }
+                .map(str::to_owned),
         };
         if one.judgement.as_ref() != Some(&judgement) {
             change_judge(db, repo, &one.sha, &judgement)?;
@@ -100,7 +107,7 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
                 by: &stored[revert.by],
                 revert,
                 in_window: Judged::in_window(&changes, revert, held.policy),
-                disqualifies: judged.disqualifies(&changes, revert, held.policy),
+                disqualifies: !is_cordoned && judged.disqualifies(&changes, revert, held.policy),
             };
             revert_add(db, repo, &found)?;
         }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
 use meter::attribution::{Cordon, Fate, Ground, Work};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a verdict names: a change, or a request that has not landed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,17 +38,11 @@ struct Reading {
     members: HashMap<String, String>,
     drafts: Vec<Draft>,
     numbers: HashMap<(String, u64), usize>,
+    landings: HashMap<(String, String), usize>,
 }
 
 pub(crate) fn ground_read(db: &mut Db, at: Timestamp) -> Result<Known> {
-    let members = db.query("SELECT developer, member FROM developer WHERE member IS NOT NULL", &[])?;
-    let members = members.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
-    let mut reading = Reading { at, members, drafts: Vec::new(), numbers: HashMap::new() };
-    reading.changes(db)?;
-    reading.requests(db)?;
-    reading.created(db)?;
-    let cordons: Vec<Cordon> = cordon_list(db)?.into_iter().map(|held| held.cordon).collect();
-    reading.cordon(db, &cordons)?;
+    let cordons = cordon_list(db)?.into_iter().map(|held| held.cordon).collect();
     let mut ground = Ground::new(at, cordons);
     for row in db.query("SELECT repo, branch FROM source", &[])? {
         ground.track(&row.get::<String>(0)?, &row.get::<String>(1)?);
@@ -58,8 +52,8 @@ pub(crate) fn ground_read(db: &mut Db, at: Timestamp) -> Result<Known> {
     for row in db.query(listing, &[])? {
         ground.list_requests(&row.get::<String>(0)?);
     }
-    let mut targets = Vec::with_capacity(reading.drafts.len());
-    for Draft { target, work, head, .. } in reading.drafts {
+    let mut targets = Vec::new();
+    for Draft { target, work, head, .. } in drafts(db, at)? {
         let work = ground.add(work);
         if let Some(number) = target.number {
             ground.add_number(&target.repo, number, work);
@@ -71,6 +65,19 @@ pub(crate) fn ground_read(db: &mut Db, at: Timestamp) -> Result<Known> {
     }
     commits(db, &mut ground, &targets)?;
     Ok(Known { ground, targets })
+}
+
+/// All work there is at an instant.
+fn drafts(db: &mut Db, at: Timestamp) -> Result<Vec<Draft>> {
+    let members = db.query("SELECT developer, member FROM developer WHERE member IS NOT NULL", &[])?;
+    let members = members.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    let (drafts, numbers, landings) = Default::default();
+    let mut reading = Reading { at, members, drafts, numbers, landings };
+    reading.changes(db)?;
+    reading.requests(db)?;
+    reading.created(db)?;
+    reading.cordon(db)?;
+    Ok(reading.drafts)
 }
 
 impl Reading {
@@ -106,6 +113,9 @@ impl Reading {
     }
 
     fn add(&mut self, draft: Draft) {
+        if let Some(sha) = &draft.target.sha {
+            self.landings.insert((draft.target.repo.clone(), sha.clone()), self.drafts.len());
+        }
         if let Some(number) = draft.target.number {
             self.numbers.insert((draft.target.repo.clone(), number), self.drafts.len());
         }
@@ -115,7 +125,7 @@ impl Reading {
     /// What hosts say of requests: those that landed are changes already.
     fn requests(&mut self, db: &mut Db) -> Result<()> {
         let rows = db.query(
-            "SELECT repo, number, head_repo, head_branch, author, opened_at, merged_at, closed_at, labels
+            "SELECT repo, number, head_repo, head_branch, author, opened_at, merged_at, closed_at, labels, merge_sha
              FROM pull_request WHERE opened_at <= $1",
             &values![self.at.to_string()],
         )?;
@@ -130,10 +140,15 @@ impl Reading {
             let branch: String = row.get(3)?;
             let head = row.get::<Option<String>>(2)?.map(|repo| (repo, branch));
             let labels = row.get::<String>(8)?.lines().map(str::to_owned).collect();
-            if let Some(place) = self.numbers.get(&(repo.clone(), number)) {
-                let draft = &mut self.drafts[*place];
+            // a history that does not name the request has the commit that landed it
+            let landing = row.get::<Option<String>>(9)?.map(|sha| (repo.clone(), sha));
+            let landed = self.numbers.get(&(repo.clone(), number)).or_else(|| self.landings.get(&landing?));
+            if let Some(place) = landed.copied() {
+                let draft = &mut self.drafts[place];
                 draft.work.author = author.or(draft.work.author.take());
                 (draft.work.opened_at, draft.head, draft.labels) = (opened_at, head, labels);
+                draft.target.number.get_or_insert(number);
+                self.numbers.entry((repo, number)).or_insert(place);
                 continue;
             }
             let fate = if closed_at.is_some() && merged_at.is_none() { Fate::GivenUp } else { Fate::Open };
@@ -165,7 +180,8 @@ impl Reading {
         Ok(())
     }
 
-    fn cordon(&mut self, db: &mut Db, cordons: &[Cordon]) -> Result<()> {
+    fn cordon(&mut self, db: &mut Db) -> Result<()> {
+        let cordons: Vec<Cordon> = cordon_list(db)?.into_iter().map(|held| held.cordon).collect();
         if cordons.is_empty() {
             return Ok(());
         }
@@ -184,6 +200,16 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+/// The changes of a repository that a cordon keeps out, by their sha.
+pub(crate) fn cordoned(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<HashSet<String>> {
+    if cordon_list(db)?.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let drafts = drafts(db, at)?.into_iter();
+    let out = drafts.filter(|draft| draft.work.is_cordoned && draft.target.repo == repo.as_str());
+    Ok(out.filter_map(|draft| draft.target.sha).collect())
 }
 
 /// The commits that sessions made, of what they are part.
