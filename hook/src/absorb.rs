@@ -26,12 +26,14 @@ pub(crate) fn known(ledger: &Ledger, file: &Transcript) -> Result<Option<Known>>
     }
 }
 
-/// Reads what is new in `file`; `None` where no session can be told.
+/// Reads what is new in `file`, no further than to the line that passes `most` bytes; `None` where no session can be told.
+/// A cursor smaller than the file says that it goes on.
 pub(crate) fn read(
     file: &Transcript,
     known: Option<&Known>,
     since: Option<Timestamp>,
     folders: &mut dyn Folders,
+    most: u64,
 ) -> Result<Option<Reading>> {
     let path = &file.path;
     let mut opened = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -42,9 +44,13 @@ pub(crate) fn read(
     let Some(session) = named else { return Ok(None) };
     let cursor = resume(&mut opened, file, known)?;
     let mut reading = Reading::begin(cursor, session, file.subagent, since);
-    let end = lines::read(&mut opened, reading.from, &mut |parsed| reading.take(parsed, folders))
+    let span = reading.from..reading.from.saturating_add(most);
+    let end = lines::read(&mut opened, span.clone(), &mut |parsed| reading.take(parsed, folders))
         .with_context(|| format!("cannot read {}", path.display()))?;
     reading.cursor.offset = end;
+    if end >= span.end {
+        reading.cursor.size = file.size.min(end);
+    }
     reading.finish(folders);
     Ok(Some(reading))
 }

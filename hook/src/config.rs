@@ -266,10 +266,10 @@ fn variable(name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn config(pairs: &[(&str, &str)], user: &str, managed: Option<Scope>) -> Config {
+    pub(crate) fn config(pairs: &[(&str, &str)], user: &str, managed: Option<Scope>) -> Config {
         let lookup =
             |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Config::from(&lookup, toml::from_str(user).unwrap(), managed, Vec::new())

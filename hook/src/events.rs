@@ -146,7 +146,7 @@ fn session_read(
     for file in walk::session(&said.transcript_path, &said.session_id) {
         let known = absorb::known(ledger, &file)?;
         if absorb::is_new(&file, known.as_ref().map(Known::look))
-            && let Some(reading) = absorb::read(&file, known.as_ref(), since, places)?
+            && let Some(reading) = absorb::read(&file, known.as_ref(), since, places, u64::MAX)?
         {
             readings.push((known, reading));
         }

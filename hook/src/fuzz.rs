@@ -35,7 +35,7 @@ pub fn line(bytes: &[u8]) {
 
 fn read(file: &mut (impl Read + Seek)) -> (Vec<Parsed>, u64) {
     let mut all = Vec::new();
-    let end = lines::read(file, 0, &mut |parsed| all.push(parsed));
+    let end = lines::read(file, 0..u64::MAX, &mut |parsed| all.push(parsed));
     (all, end.expect("memory can be read"))
 }
 
@@ -111,7 +111,7 @@ fn learn(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let mut readings = Vec::new();
     for file in walk::session(&path, &SESSION.parse()?) {
         let known = ledger.file(&file.path)?;
-        if let Some(mut reading) = absorb::read(&file, known.as_ref(), None, &mut Pay)? {
+        if let Some(mut reading) = absorb::read(&file, known.as_ref(), None, &mut Pay, u64::MAX)? {
             reading.claim(&developer());
             readings.push((known, reading));
         }

@@ -15,12 +15,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Bytes read before they are stored: a crash costs reading them again, a longer transaction would hold up a
-/// session's end.
+/// Bytes read before they are stored, of one long file too: a crash costs reading them again, a longer transaction
+/// would hold up a session's end.
 const BATCH_BYTES: u64 = 16 << 20;
 const BATCH_FILES: usize = 64;
 
-/// How much one sweep may do.
+/// How much one sweep may do. The next one goes on where it stopped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub bytes: u64,
@@ -73,14 +73,15 @@ pub(crate) fn run(
     files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
     let total = files.iter().map(|file| file.size).sum();
     let mut batch = Batch::default();
-    for file in files {
-        if swept.bytes >= bounds.bytes || started.elapsed() >= bounds.time {
-            break;
-        }
+    let mut files = files.into_iter();
+    let mut next = files.next();
+    while let Some(file) = next {
         let known = absorb::known(ledger, &file)?;
-        match reader.read(&file, known.as_ref(), since) {
+        let mut goes_on = false;
+        match reader.read(&file, known.as_ref(), since, BATCH_BYTES.min(bounds.bytes - swept.bytes)) {
             Ok(Some(reading)) => {
-                swept.files += 1;
+                goes_on = reading.cursor.size < file.size;
+                swept.files += u64::from(!goes_on);
                 swept.bytes += reading.cursor.offset - reading.from;
                 swept.sessions.insert(reading.session.clone());
                 batch.push(known, reading);
@@ -88,10 +89,15 @@ pub(crate) fn run(
             Ok(None) => {}
             Err(error) => swept.troubles.push(format!("{error:#}")),
         }
-        if batch.is_full() {
+        if goes_on || batch.is_full() {
             batch.store(ledger, reader)?;
         }
         progress(swept.bytes, total);
+        // looked at afterwards: however short of time, every run comes further
+        if swept.bytes >= bounds.bytes || started.elapsed() >= bounds.time {
+            break;
+        }
+        next = if goes_on { Some(file) } else { files.next() };
     }
     batch.store(ledger, reader)?;
     ledger.owner_settle()?;
@@ -134,14 +140,16 @@ impl<'a> Reader<'a> {
         Self { config, terms, places, identities: Identities::new(config, own) }
     }
 
-    /// What is new in `file`; nothing of it where it may not be stored.
+    /// What is new in `file`, as far as `most` bytes reach; nothing of it where it may not be stored.
     pub(crate) fn read(
         &mut self,
         file: &Transcript,
         known: Option<&Known>,
         since: Option<Timestamp>,
+        most: u64,
     ) -> Result<Option<Reading>> {
-        let Some(mut reading) = absorb::read(file, known, since, &mut self.places)? else { return Ok(None) };
+        let reading = absorb::read(file, known, since, &mut self.places, most)?;
+        let Some(mut reading) = reading else { return Ok(None) };
         let last = reading.cursor.cwd.clone().map(PathBuf::from);
         // a working tree that was removed names nobody
         let folders = reading.folders.iter().map(PathBuf::from).chain(last.clone());
@@ -153,7 +161,12 @@ impl<'a> Reader<'a> {
         let folder = folder.or(last);
         let developer = self.identities.claimed(folder.as_deref());
         if !self.terms.admit(&developer) {
-            return Ok(Some(reading.skip()));
+            // a file is passed over as a whole, by whoever it names last
+            return if reading.cursor.size < file.size {
+                self.read(file, known, since, u64::MAX)
+            } else {
+                Ok(Some(reading.skip()))
+            };
         }
         reading.claim(&developer);
         Ok(Some(reading))
@@ -179,5 +192,101 @@ impl<'a> Reader<'a> {
             ledger.meta_set("developers", &developers)?;
         }
         Ok(Some(bound))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::config;
+    use crate::state::ledger::Patience;
+    use crate::state::secret::Secret;
+    use serde_json::json;
+    use std::collections::HashMap;
+    use std::fmt::Write;
+    use std::fs;
+    use tempfile::TempDir;
+
+    const NOW: Timestamp = Timestamp::constant(1_795_320_000, 0);
+    /// Files of a history, by their number of responses.
+    const RESPONSES: [usize; 4] = [3, 60, 1, 20];
+
+    /// A home with a session for each number of responses; a prompt of `pad` bytes stands before each.
+    fn home(responses: &[usize], pad: usize) -> TempDir {
+        let home = tempfile::tempdir().unwrap();
+        let projects = home.path().join("projects/-src-pay");
+        fs::create_dir_all(&projects).unwrap();
+        for (file, responses) in responses.iter().enumerate() {
+            let session = format!("00000000-0000-4000-8000-{file:012}");
+            let mut lines = String::new();
+            for response in 0..*responses {
+                let frame =
+                    json!({"sessionId": session, "timestamp": "2026-11-22T04:00:00Z", "cwd": "/src/pay"});
+                let mut prompt = frame.clone();
+                prompt["type"] = json!("user");
+                prompt["message"] = json!({"role": "user", "content": "x".repeat(pad)});
+                let mut answer = frame;
+                answer["type"] = json!("assistant");
+                answer["message"] = json!({"id": format!("msg_{file}_{response}"), "model": "claude-opus-5-5",
+                    "stop_reason": "end_turn", "usage": {"input_tokens": 10, "output_tokens": 1 + response}});
+                writeln!(lines, "{prompt}\n{answer}").unwrap();
+            }
+            fs::write(projects.join(format!("{session}.jsonl")), lines).unwrap();
+        }
+        home
+    }
+
+    /// Sweeps until nothing is new: what each run did, and what the ledger knows after the last.
+    fn sweeps(home: &TempDir, bounds: Bounds) -> (Vec<Swept>, Vec<String>) {
+        let place = home.path().display().to_string();
+        let config =
+            config(&[("CLAUDE_CONFIG_DIR", &place), ("CPVO_DEVELOPER", "ana@acme.example")], "", None);
+        let state = tempfile::tempdir().unwrap();
+        let (terms, secret) = (Terms::default(), Secret::of([0; 32]));
+        let mut runs = Vec::new();
+        loop {
+            // each run is another process
+            let mut ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+            let places = Places::new(HashMap::new(), &secret);
+            let mut reader = Reader::new(&config, &terms, places, home.path());
+            let swept = run(&mut ledger, &mut reader, bounds, &|_, _| {}).unwrap();
+            assert_eq!(swept.troubles, Vec::<String>::new());
+            if swept.bytes == 0 {
+                let all = ledger.report_all().unwrap();
+                let known = all.iter().map(|(key, _)| format!("{:?}", ledger.content(key, None).unwrap()));
+                return (runs, known.collect());
+            }
+            runs.push(swept);
+        }
+    }
+
+    fn bytes(runs: &[Swept]) -> u64 {
+        runs.iter().map(|swept| swept.bytes).sum()
+    }
+
+    #[test]
+    fn a_history_beyond_the_bound_of_a_run_is_read_in_several() {
+        let home = home(&RESPONSES, 0);
+        let (whole, known) = sweeps(&home, Bounds::TYPED);
+        let [once] = whole.as_slice() else { panic!("{whole:?}") };
+        assert_eq!((once.files, known.len()), (4, 4));
+        for bound in [1, 500, 2_000, 10_000] {
+            let (runs, in_pieces) = sweeps(&home, Bounds { bytes: bound, ..Bounds::TYPED });
+            // the line that passes the bound is the last one
+            assert!(runs.iter().all(|swept| swept.bytes < bound + 300), "{bound}: {runs:?}");
+            assert!(runs.len() as u64 >= once.bytes / (bound + 300), "{bound}: {} runs", runs.len());
+            assert_eq!(bytes(&runs), once.bytes, "{bound}: every byte once");
+            assert_eq!(runs.iter().map(|swept| swept.files).sum::<u64>(), 4, "{bound}: each file ends once");
+            assert_eq!(in_pieces, known, "{bound}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_out_of_time_comes_further_all_the_same() {
+        let home = home(&[1, 2, 1], usize::try_from(BATCH_BYTES).unwrap() / 3 * 2);
+        let (whole, known) = sweeps(&home, Bounds::TYPED);
+        let (runs, in_pieces) = sweeps(&home, Bounds { time: Duration::ZERO, ..Bounds::TYPED });
+        assert_eq!((whole.len(), runs.len()), (1, 4), "one for each file, and one more for the long one");
+        assert_eq!((bytes(&runs), in_pieces), (bytes(&whole), known));
     }
 }

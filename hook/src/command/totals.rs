@@ -32,7 +32,7 @@ pub(super) fn run(config: &Config, now: Timestamp, choice: &Choice) -> Result<()
     let mut reader = Reader::new(config, &scene.terms, Places::new(remembered, &secret), &scene.folder);
     let bar = progress_bar();
     bar.set_length(files.iter().map(|file| file.size).sum());
-    let mut read = |file: &Transcript| reader.read(file, None, scene.terms.since);
+    let mut read = |file: &Transcript| reader.read(file, None, scene.terms.since, u64::MAX);
     let (histories, unread) = totals::read(&files, &mut read, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     troubles.extend(unread);

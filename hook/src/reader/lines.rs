@@ -10,29 +10,34 @@ use crate::reader::json::{Shape, Source};
 use crate::reader::transcript::{Parsed, Parser};
 use meter::SessionId;
 use std::io::{Cursor, Read, Result, Seek, SeekFrom};
+use std::ops::Range;
 
 /// Where the first line that names its session must end.
 const HEAD_BYTES: u64 = 1 << 20;
 
-/// Hands every whole line from `offset` on to `take`, and returns the offset to go on from.
+/// Hands every whole line that begins in `span` to `take`, and returns the offset to go on from.
 ///
 /// The last line is whole when it ends, or when it is an object without its line break yet: nothing but
 /// the break can follow. Empty lines are no lines.
-pub(crate) fn read(file: &mut (impl Read + Seek), offset: u64, take: &mut dyn FnMut(Parsed)) -> Result<u64> {
-    file.seek(SeekFrom::Start(offset))?;
+pub(crate) fn read(
+    file: &mut (impl Read + Seek),
+    span: Range<u64>,
+    take: &mut dyn FnMut(Parsed),
+) -> Result<u64> {
+    file.seek(SeekFrom::Start(span.start))?;
     let mut source = Source::new(file);
     let mut parser = Parser::default();
-    let mut taken = offset;
+    let mut taken = span.start;
     loop {
         let (shape, parsed) = parser.read(&mut source);
         let ended = source.end_line()?;
         if ended || shape == Shape::Whole {
-            taken = offset + source.offset();
+            taken = span.start + source.offset();
             if shape != Shape::Blank {
                 take(parsed);
             }
         }
-        if !ended {
+        if !ended || taken >= span.end {
             return Ok(taken);
         }
     }
@@ -43,7 +48,7 @@ pub(crate) fn session(file: &mut impl Read) -> Result<Option<SessionId>> {
     let mut head = Vec::new();
     file.take(HEAD_BYTES).read_to_end(&mut head)?;
     let mut named = None;
-    read(&mut Cursor::new(head), 0, &mut |parsed| {
+    read(&mut Cursor::new(head), 0..HEAD_BYTES, &mut |parsed| {
         if let Parsed::Line(line) = parsed {
             named = named.take().or(line.session);
         }
@@ -73,9 +78,13 @@ mod tests {
     }
 
     fn lines(text: &[u8], from: u64, portions: Vec<usize>) -> (Vec<Parsed>, u64) {
+        lines_in(text, from..u64::MAX, portions)
+    }
+
+    fn lines_in(text: &[u8], span: Range<u64>, portions: Vec<usize>) -> (Vec<Parsed>, u64) {
         let mut all = Vec::new();
-        let end =
-            read(&mut Portions(Cursor::new(text), portions), from, &mut |parsed| all.push(parsed)).unwrap();
+        let mut file = Portions(Cursor::new(text), portions);
+        let end = read(&mut file, span, &mut |parsed| all.push(parsed)).unwrap();
         (all, end)
     }
 
@@ -106,6 +115,26 @@ mod tests {
         check(b"{\"type\":\"us{\"type\":\"user\"}\n{}\n", "ny", 30);
         check(b"\xff\xfe\n{}\n", "ny", 6);
         check(b"{\"x\":\"\xff\"}\n", "y", 10);
+    }
+
+    #[test]
+    fn a_span_ends_with_the_line_that_passes_it() {
+        let text = b"{}\n\n{\"a\":1}\n{}\n{";
+        let ends = |most: u64| {
+            let mut ends = vec![0];
+            loop {
+                let from = ends[ends.len() - 1];
+                let (_, end) = lines_in(text, from..from + most, Vec::new());
+                if end == from {
+                    return ends;
+                }
+                ends.push(end);
+            }
+        };
+        assert_eq!(ends(1), [0, 3, 4, 12, 15]);
+        assert_eq!(ends(4), [0, 4, 12, 15]);
+        assert_eq!(ends(5), [0, 12, 15]);
+        assert_eq!(ends(99), [0, 15]);
     }
 
     #[test]

@@ -80,7 +80,8 @@ fn histories_of(files: &[(String, Vec<Value>)]) -> Histories {
     let (mut found, _) = walk::find(&[home.path().canonicalize().unwrap()]);
     let place = |file: &Transcript| files.iter().position(|(path, _)| file.path.ends_with(path));
     found.sort_by_key(place);
-    let (histories, troubles) = read(&found, &mut |file| absorb::read(file, None, None, &mut Named), &|_| {});
+    let (histories, troubles) =
+        read(&found, &mut |file| absorb::read(file, None, None, &mut Named, u64::MAX), &|_| {});
     assert_eq!(troubles, Vec::<String>::new());
     histories
 }
@@ -339,7 +340,7 @@ fn an_unreadable_file_is_said_and_passed() {
         subagent: false,
     };
     let (histories, troubles) =
-        read(&[gone], &mut |file| absorb::read(file, None, None, &mut Named), &|_| {});
+        read(&[gone], &mut |file| absorb::read(file, None, None, &mut Named, u64::MAX), &|_| {});
     assert_eq!((histories.sessions.len(), troubles.len()), (0, 1));
 }
 
