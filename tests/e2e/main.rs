@@ -1,6 +1,7 @@
 //! One test binary; a module per story.
 
 mod attribution;
+mod clock;
 mod convergence;
 mod crash;
 mod database;

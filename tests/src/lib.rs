@@ -1,6 +1,7 @@
 //! The user's view of cpvo: a world to act in, with the real programs and everything they talk to.
 
 pub mod client;
+pub mod clock;
 pub mod collector;
 pub mod corpus;
 pub mod dice;

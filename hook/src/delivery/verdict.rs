@@ -4,12 +4,13 @@ use crate::delivery::outbox::{Offer, versions};
 use crate::delivery::report::PARSER;
 use crate::state::ledger::{Collector, Outcome};
 use jiff::Timestamp;
-use meter::{Answer, Rank, Retry, Status};
+use meter::{Answer, FaultCode, Rank, Retry, Status};
 
 /// What becomes of a report.
 pub(crate) enum Verdict {
     Keep(Outcome, String),
-    /// The stored snapshot is of another ledger, born then, or of what this one was before it was put back.
+    /// The ledger is to take the epoch after this one: that of another ledger's snapshot, of what this one was before it
+    /// was put back, or now.
     Epoch(u64),
     /// The stored snapshot of this ledger has that number.
     Raise(u64),
@@ -36,6 +37,10 @@ pub(crate) fn judge(answer: Answer, offer: &Offer, collector: &Collector, now: T
         (Status::Held, _, _) => Verdict::Keep(Outcome::Held, versions(collector) + &said),
         (Status::Rejected, Some(fault), _) => match fault.retry {
             Retry::Never => Verdict::Keep(Outcome::Refused, versions(collector) + &said),
+            // born while the clock was ahead, which it is no longer
+            Retry::Later if fault.code == FaultCode::Future && collector.epoch > epoch_max(now) => {
+                Verdict::Epoch(seconds(now))
+            }
             Retry::Later => Verdict::Keep(Outcome::Later, said),
             Retry::AfterUpgrade => Verdict::Keep(Outcome::Upgrade, versions(collector) + &said),
         },
@@ -65,5 +70,9 @@ fn overtake(stored: Rank, offer: &Offer, collector: &Collector, now: Timestamp) 
 
 /// Epochs are births of ledgers: a clock may be a day ahead.
 fn epoch_max(now: Timestamp) -> u64 {
-    u64::try_from(now.as_second()).unwrap_or_default() + 86_400
+    seconds(now) + 86_400
+}
+
+fn seconds(now: Timestamp) -> u64 {
+    u64::try_from(now.as_second()).unwrap_or_default()
 }
