@@ -64,7 +64,7 @@ impl Laptop<'_> {
 
     /// Loses the hook's memory; its new one is begun by a clock so many seconds ahead.
     #[track_caller]
-    pub(super) fn forget(&self, ahead: i64) {
+    pub fn forget(&self, ahead: i64) {
         let state = self.path.join(".local/state/cpvo");
         fs::remove_dir_all(&state).expect("the hook's state");
         if ahead != 0 {

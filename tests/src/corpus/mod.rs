@@ -11,6 +11,7 @@ mod grounds;
 mod histories;
 mod home;
 mod laptop;
+mod orphan;
 mod places;
 mod plot;
 mod session;

@@ -64,6 +64,13 @@ impl Stage {
         rows.into_iter().map(cost).map(|Cost { session_id, nanousd }| (session_id, nanousd)).collect()
     }
 
+    /// Responses of a session that others hold without saying whose they are, as it was last sent.
+    #[track_caller]
+    pub fn adopted(&self, session: &str) -> u64 {
+        let query = format!("SELECT SUM(adopted) AS adopted FROM session WHERE session_id = '{session}'");
+        self.collector.sql(&query)[0]["adopted"].as_u64().expect("a session")
+    }
+
     /// Has the shared repositories report here, with a token that nobody has used up.
     #[track_caller]
     pub fn ship(&self) {

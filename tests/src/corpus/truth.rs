@@ -127,18 +127,7 @@ impl Home {
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::new();
         for bill in self.bills.iter().filter(|bill| bill.is_shared()) {
-            for (part, (band, tokens)) in bill.slices.iter().enumerate() {
-                let place = Place {
-                    branch: bill.branch.clone(),
-                    model: bill.model.to_owned(),
-                    agent: bill.agent.to_owned(),
-                    speed: bill.speed.to_owned(),
-                    geo: bill.geo.to_owned(),
-                    prompt_band: (*band).to_owned(),
-                    ..place(&bill.session, bill.repo.as_deref(), bill.at)
-                };
-                rows.entry(place).or_default().add(u64::from(part == 0), *tokens);
-            }
+            bill.add_to(&mut rows);
         }
         for (index, session) in self.sessions.iter().enumerate() {
             let Overhead::Told(models) = self.overhead(index) else { continue };
@@ -163,6 +152,24 @@ impl Home {
             Some((session.id.clone(), session.written.as_ref()?.nanousd(), self.overhead(index)))
         };
         self.sessions.iter().enumerate().filter_map(account).collect()
+    }
+}
+
+impl Bill {
+    /// Adds the response where it was asked.
+    pub fn add_to(&self, rows: &mut Rows) {
+        for (part, (band, tokens)) in self.slices.iter().enumerate() {
+            let place = Place {
+                branch: self.branch.clone(),
+                model: self.model.to_owned(),
+                agent: self.agent.to_owned(),
+                speed: self.speed.to_owned(),
+                geo: self.geo.to_owned(),
+                prompt_band: (*band).to_owned(),
+                ..place(&self.session, self.repo.as_deref(), self.at)
+            };
+            rows.entry(place).or_default().add(u64::from(part == 0), *tokens);
+        }
     }
 }
 
