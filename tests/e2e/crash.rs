@@ -11,6 +11,8 @@ use tests::strace::{self, Fault, Point};
 
 /// How many points of a job are tried where not all are.
 const FEW: usize = 4;
+/// How many faults pass between two lines that say so.
+const PACE: usize = 50;
 
 /// What the hook does when it meets its fault.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +72,7 @@ fn ordeal<'a>(
     outcome: impl Fn(Job, &Seen, &str),
 ) {
     let mut dice = lot::dice(name);
-    let (mut all, mut tried, mut met) = (0, 0, 0);
+    let (mut all, mut tried, mut met) = (0, 0_usize, 0);
     for job in JOBS {
         let mut points = points(world, name, job, &make);
         points.retain(|point| fault.concerns(point));
@@ -87,6 +89,9 @@ fn ordeal<'a>(
             assert!(!machine.has_given_up(), "{after}: the ledger was given up");
             fs::remove_dir_all(&machine.folder).expect("a machine to scrap");
             tried += 1;
+            if tried.is_multiple_of(PACE) {
+                println!("{name}: {tried} faults tried, now at {job:?} {point}");
+            }
         }
     }
     // a run may write a page fewer than the one before

@@ -13,6 +13,8 @@ use tests::wait::{attempt, moment};
 
 /// Sessions of a usual run; `scripts/test --full` kills 500.
 const FEW: u64 = 6;
+/// How many sessions end between two lines that say so.
+const PACE: usize = 50;
 
 /// Output tokens by response, as far as the client has written them.
 type Responses = BTreeMap<String, u64>;
@@ -46,9 +48,16 @@ fn stored(world: &World) -> BTreeMap<String, (u64, u64)> {
 }
 
 /// Starts sessions two at a time and kills each at some moment of the time a whole one takes.
+#[expect(clippy::print_stdout, reason = "how far it is, for scripts/test --full")]
 fn kill(world: &World, deeds: Vec<(String, Duration)>) {
     let deeds = Mutex::new(deeds);
-    let next = || deeds.lock().expect("nobody panics with it").pop();
+    let next = || {
+        let mut deeds = deeds.lock().expect("nobody panics with it");
+        if deeds.len().is_multiple_of(PACE) {
+            println!("killed sessions: {} to go", deeds.len());
+        }
+        deeds.pop()
+    };
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
