@@ -197,10 +197,8 @@ mod identity {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
     use tempfile::TempDir;
 
     const A: &str = "8b41c8a0-0000-4000-8000-00000000000a";
@@ -255,8 +253,10 @@ mod tests {
         assert_eq!(session(&home.path().join(format!("p/x/{B}.jsonl")), &B.parse().unwrap()), []);
     }
 
+    #[cfg(unix)]
     #[test]
     fn links_lose_nothing_and_double_nothing() {
+        use std::os::unix::fs::symlink;
         let home = home(&[&format!("p/x/{A}.jsonl"), &format!("elsewhere/y/{B}.jsonl")]);
         let at = |path: &str| home.path().join(path);
         symlink(at("elsewhere/y"), at("p/y")).unwrap();
@@ -274,15 +274,31 @@ mod tests {
         let home = home(&[&format!("p/x/{A}.jsonl"), "q"]);
         let (found, troubles) = find(&[home.path().join("q"), home.path().join("p")]);
         assert_eq!((found.len(), troubles.len()), (1, 1));
-        assert!(troubles[0].starts_with("cannot read ") && troubles[0].contains("/q: "), "{troubles:?}");
+        assert!(troubles[0].starts_with("cannot read ") && troubles[0].contains("q: "), "{troubles:?}");
+    }
+
+    #[test]
+    fn a_file_is_itself_however_it_is_found_and_no_other() {
+        let home = home(&["a", "b"]);
+        let of = |name: &str| {
+            let path = fs::canonicalize(home.path().join(name)).unwrap();
+            identity::of(&path, &fs::metadata(&path).unwrap())
+        };
+        fs::create_dir(home.path().join("folder")).unwrap();
+        assert_eq!(of("a"), of("folder/../a"));
+        assert_ne!(of("a"), of("b"));
+        let before = of("a");
+        fs::write(home.path().join("a"), "more than there was").unwrap();
+        assert_eq!(of("a"), before, "it has grown");
     }
 
     #[test]
     fn roots_follow_the_environment() {
         let home = home(&["c/projects/x/a.jsonl", "d/projects/a.jsonl", "with,comma/projects/a.jsonl"]);
         let at = |path: &str| home.path().join(path);
+        let mark = if cfg!(windows) { ';' } else { ':' };
         let list =
-            format!("{},{}:{}", at("c").display(), at("d/projects").display(), at("missing").display());
+            format!("{},{}{mark}{}", at("c").display(), at("d/projects").display(), at("missing").display());
         let expected = [at("c/projects"), at("d/projects"), at("missing/projects")];
         assert_eq!(roots(Some(&list), Some("/xdg"), Some(Path::new("/h"))), expected);
         let comma = at("with,comma");

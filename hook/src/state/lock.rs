@@ -30,3 +30,21 @@ pub(crate) fn take(state: &Path, name: &str, patience: Patience) -> Result<Optio
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_has_one_holder_at_a_time() {
+        let state = tempfile::tempdir().unwrap();
+        let try_to = |name: &str, patience: Patience| take(state.path(), name, patience).unwrap();
+        let held = try_to("a.lock", Patience::Worker);
+        assert!(held.is_some());
+        assert!(try_to("a.lock", Patience::Worker).is_none());
+        assert!(try_to("a.lock", Patience::Until(Instant::now())).is_none(), "however patient");
+        assert!(try_to("b.lock", Patience::Worker).is_some(), "another lock");
+        drop(held);
+        assert!(try_to("a.lock", Patience::Worker).is_some());
+    }
+}
