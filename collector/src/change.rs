@@ -248,10 +248,7 @@ impl Story {
             "pending" => format!("until {ends}"),
             "verified" => format!("nothing took it back until {ends}"),
             _ => {
-                let all = self.disqualifications.iter();
-                let all: Vec<String> = all
-                    .map(|one| format!("{} by {} ({})", one.kind, by(one.by_number, &one.by_sha), one.rule))
-                    .collect();
+                let all: Vec<String> = self.disqualifications.iter().map(ToString::to_string).collect();
                 all.join(", ")
             }
         };

@@ -106,10 +106,7 @@ fn listing(changes: &[Change], title_chars_max: usize) -> Listing {
         None => sha.chars().take(10).collect(),
     };
     let row = |change: &Change| {
-        let because = change
-            .disqualifications
-            .iter()
-            .map(|one| format!("{} by {} ({})", one.kind, named(one.by_number, &one.by_sha), one.rule));
+        let because = change.disqualifications.iter().map(ToString::to_string);
         let because: Vec<String> = because.chain(change.excluded_as.clone()).collect();
         vec![
             Cell::text(change.repo.as_str()),

@@ -1,7 +1,7 @@
 //! `cpvo.toml` and the flags over it, read once into [`Config`]; paths are relative to the file.
 
 use crate::source::Source;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use std::fmt;
 use std::fs;
@@ -96,7 +96,8 @@ impl Options {
         let path = self.path()?;
         let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let config = parse(&text, folder).with_context(|| format!("{} is not right", path.display()))?;
+        let config =
+            parse(&text, folder, &variable).with_context(|| format!("{} is not right", path.display()))?;
         match &self.db {
             Some(db) => Ok(Config { db: Database::parse(db, Path::new(""))?, ..config }),
             None => Ok(config),
@@ -124,11 +125,16 @@ impl Options {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the door where the environment enters")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn user_folder() -> Option<PathBuf> {
     Some(directories::ProjectDirs::from("", "", "cpvo")?.config_dir().to_owned())
 }
 
-fn parse(text: &str, folder: &Path) -> Result<Config> {
+fn parse(text: &str, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
     let file: File = toml::from_str(text)?;
     let db = Database::parse(&file.db, folder)?;
     let beside = match &db {
@@ -138,13 +144,12 @@ fn parse(text: &str, folder: &Path) -> Result<Config> {
     let hooks_dir = file.hooks_dir.map_or_else(|| beside.join("hooks"), |path| folder.join(path));
     let mut sources = file.source;
     for (index, source) in sources.iter_mut().enumerate() {
-        source.path = folder.join(&source.path);
-        ensure!(!source.repo.is_none(), "source {}: repo must be host/owner/name", index + 1);
+        source.settle(folder, variable).with_context(|| format!("source {}", index + 1))?;
     }
-    let mut repos: Vec<_> = sources.iter().map(|source| &source.repo).collect();
-    repos.sort();
-    if let Some([repo, _]) = repos.array_windows().find(|[one, next]| one == next) {
-        bail!("two sources have the repo {repo}");
+    let mut names: Vec<_> = sources.iter().map(|source| (source.name(), source.kind())).collect();
+    names.sort_unstable();
+    if let Some([(name, kind), _]) = names.array_windows().find(|[one, next]| one == next) {
+        bail!("two sources of the kind {kind} have the repo {name}");
     }
     Ok(Config {
         listen: file.listen,
@@ -183,6 +188,10 @@ impl Database {
 mod tests {
     use super::*;
 
+    fn parse(text: &str, folder: &Path) -> Result<Config> {
+        super::parse(text, folder, &|name| (name == "PAY_TOKEN").then(|| "hunter2".to_owned()))
+    }
+
     #[test]
     fn paths_are_relative_to_the_file() {
         let config = parse("db = 'data/cpvo.db'\nteams = '/srv/teams.toml'", Path::new("/etc/cpvo")).unwrap();
@@ -196,12 +205,32 @@ mod tests {
     fn sources_are_named_once() {
         let source = "[[source]]\nkind = 'clone'\nrepo = 'github.com/acme/pay'\npath = '../pay'\n";
         let config = parse(source, Path::new("/etc/cpvo")).unwrap();
-        assert_eq!(config.sources[0].path, Path::new("/etc/cpvo/../pay"));
+        let Source::Clone(clone) = &config.sources[0] else { panic!("{config:?}") };
+        assert_eq!(clone.path, Path::new("/etc/cpvo/../pay"));
         let error = |text: &str| format!("{:#}", parse(text, Path::new("")).unwrap_err());
-        assert!(error(&source.repeat(2)).contains("two sources have the repo github.com/acme/pay"));
+        assert!(
+            error(&source.repeat(2))
+                .contains("two sources of the kind clone have the repo github.com/acme/pay")
+        );
         assert!(error(&source.replace("clone", "svn")).contains("svn"));
         assert!(error(&source.replace("github.com/acme/pay", "none")).contains("source 1: repo"));
         assert!(error(&(source.to_owned() + "colour = 'red'")).contains("colour"));
+    }
+
+    #[test]
+    fn a_service_is_asked_over_https_with_a_token_that_is_never_shown() {
+        let source = "[[source]]\nkind = 'github'\nrepo = 'github.com/acme/pay'\ntoken_env = 'PAY_TOKEN'\n";
+        let clone = "[[source]]\nkind = 'clone'\nrepo = 'github.com/acme/pay'\npath = 'pay'\n";
+        let config = parse(&(source.to_owned() + clone), Path::new("")).unwrap();
+        assert_eq!(config.sources.len(), 2, "a clone and a host may tell of one repository");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let error =
+            |more: &str| format!("{:#}", parse(&(source.to_owned() + more), Path::new("")).unwrap_err());
+        assert!(error("url = 'http://git.acme.example/api/graphql'").contains("source 1: url"));
+        assert!(error("url = 'https://ana:secret@git.acme.example'").contains("neither credentials"));
+        assert!(error("token_file = 'token'").contains("either token_env or token_file"));
+        assert!(error("path = '.'").contains("path"));
+        parse(&(source.to_owned() + "url = 'http://127.0.0.1:1/graphql'"), Path::new("")).unwrap();
     }
 
     #[test]

@@ -14,10 +14,14 @@ use crate::store::outcome::{
 use crate::store::people::teams_apply;
 use crate::store::policy::policy_list;
 use crate::store::tally::{Tallies, judging_record, tally_replace};
+use crate::store::ticket::{FoundReopen, reopen_add, ticket_list};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use meter::outcome::{Change, Judged, Mention, Nature, Place, State, Tally, branch_words, judge, words};
+use meter::outcome::{
+    Change, Judged, Mention, Nature, Place, Reopen, State, Tally, branch_words, judge, reopens, words,
+};
 use meter::{Repo, Week};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Write, stdout};
 
@@ -66,11 +70,14 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
     let stored = change_list(db, repo, at)?;
     let mut commits = change_commits(db, repo)?;
     let mut files = change_files(db, repo)?;
+    let reopened = reopened(db, repo, at)?;
     let changes: Vec<Change> = stored
         .iter()
         .map(|one| {
             let files = files.remove(&one.sha).unwrap_or_default();
-            change(repo, one, commits.remove(&one.sha).unwrap_or_default(), files)
+            let change = change(repo, one, commits.remove(&one.sha).unwrap_or_default(), files);
+            let counts = reopened.get(&one.sha).into_iter().flatten().filter(|(_, reopen)| !reopen.misclick);
+            Change { reopened_at: counts.map(|(_, reopen)| reopen.at).collect(), ..change }
         })
         .collect();
     let judged = judge(&changes);
@@ -101,6 +108,11 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
         if one.judgement.as_ref() != Some(&judgement) {
             change_judge(db, repo, &one.sha, &judgement)?;
         }
+        for (ticket, reopen) in reopened.get(&one.sha).into_iter().flatten() {
+            let in_window = changes[index].in_window(reopen.at, held.policy);
+            let disqualifies = in_window && !reopen.misclick && state != State::Excluded;
+            reopen_add(db, repo, &FoundReopen { sha: &one.sha, ticket, reopen, in_window, disqualifies })?;
+        }
         for revert in judged.of(index) {
             let found = Found {
                 target: one,
@@ -117,15 +129,30 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
     Ok(states)
 }
 
+/// The tickets that were opened again by `at`, by the sha of each change it counts against.
+fn reopened(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<BTreeMap<String, Vec<(String, Reopen)>>> {
+    let mut found: BTreeMap<String, Vec<(String, Reopen)>> = BTreeMap::new();
+    for (ticket, closing) in ticket_list(db, repo, at)? {
+        let merged: Vec<Timestamp> = closing.changes.iter().map(|(_, merged_at)| *merged_at).collect();
+        for reopen in reopens(&closing.events, &merged) {
+            for change in &reopen.changes {
+                let (sha, _) = &closing.changes[*change];
+                found.entry(sha.clone()).or_default().push((ticket.clone(), reopen.clone()));
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<String>) -> Change {
     let landing = commits.iter().find(|(sha, _)| *sha == one.sha).map_or("", |(_, message)| message);
     let subject = landing.lines().next().unwrap_or_default().to_owned();
     let mut said = words(landing, repo);
-    if !subject.starts_with(&one.title) {
-        // a merge: the title stands in its body
-        let of_title = words(&one.title, repo);
-        said.is_repair |= of_title.is_repair;
-        said.mentions.extend(of_title.mentions);
+    if !subject.starts_with(&one.title) || !one.body.is_empty() {
+        // the title of a merge stands in its body, and what its request says is known by its host alone
+        let of_request = words(&format!("{}\n\n{}", one.title, one.body), repo);
+        said.is_repair |= of_request.is_repair;
+        said.mentions.extend(of_request.mentions);
     }
     let button = one.head_branch.as_deref().and_then(branch_words);
     said.is_repair |= button.is_some();
@@ -145,6 +172,7 @@ fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<
         commits: commits.into_iter().map(|(sha, _)| sha).collect(),
         files: files.into_iter().collect(),
         mentions: said.mentions,
+        reopened_at: Vec::new(),
         is_repair: said.is_repair,
         is_excluded: excluded_as(one, Nature::Change).is_some(),
     }

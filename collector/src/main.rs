@@ -9,6 +9,7 @@ mod config;
 mod cordon;
 mod hooks_config;
 mod http;
+mod import;
 mod init;
 mod judge;
 mod keys;

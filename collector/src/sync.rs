@@ -1,49 +1,59 @@
-//! `cpvo sync`: reads what landed since the last time from the sources of cpvo.toml.
+//! `cpvo sync`: reads what is new from the sources of cpvo.toml, each by itself.
 
 use crate::config::{Clock, Options};
+use crate::import::{self, Imported};
+use crate::source::clone::LocalClone;
+use crate::source::web::{Pace, REQUEST_MAX};
 use crate::source::{Landed, Source, clone};
 use crate::store::change::{
-    Cursor, change_add, change_count, change_forget, source_cursor, source_list, source_put,
+    Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
 };
 use crate::store::db::{Access, Db};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt;
 use std::io::{Write, stderr, stdout};
+use std::thread;
 
 /// Changes that are stored in one transaction; a sync that is cut off goes on behind the last of them.
 const PAGE: usize = 500;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Repositories, as cpvo.toml names them [default: all]
+    /// Sources by the name cpvo.toml gives them, such as github.com/acme/pay [default: all]
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
+    /// What was read, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     ensure!(!config.sources.is_empty(), "cpvo.toml names no [[source]] to read changes from");
-    let known = |name: &&String| config.sources.iter().any(|source| source.repo.as_str() == name.as_str());
+    let known = |name: &&String| config.sources.iter().any(|source| source.name() == name.as_str());
     if let Some(name) = args.sources.iter().find(|name| !known(name)) {
-        let all: Vec<&str> = config.sources.iter().map(|source| source.repo.as_str()).collect();
+        let mut all: Vec<&str> = config.sources.iter().map(Source::name).collect();
+        all.dedup();
         bail!("cpvo.toml has no source {name:?}; there are: {}", all.join(", "));
     }
+    let words = tracing_subscriber::fmt().with_writer(stderr).without_time().with_target(false);
+    words.with_ansi(false).init();
     let mut db = crate::store::open(&config.db, Access::Write, now())?;
-    let asked = |source: &&Source| {
-        args.sources.is_empty() || args.sources.iter().any(|name| name == source.repo.as_str())
+    let wait = |time| {
+        thread::sleep(time);
+        Ok(())
     };
-    let (mut read, mut failed) = (0, 0);
-    for source in config.sources.iter().filter(asked) {
-        match sync(&mut db, source, now()) {
-            Ok(new) => {
-                let all = change_count(&mut db, &source.repo)?;
-                say(&format!(
-                    "{}: {new} commits landed since the last time, {all} changes in all",
-                    source.repo
-                ))?;
-                read += 1;
-            }
+    let pace = Pace { now, answer_max: REQUEST_MAX, wait: &wait };
+    let asked =
+        |source: &&Source| args.sources.is_empty() || args.sources.iter().any(|name| name == source.name());
+    let (mut told, mut failed) = (Vec::new(), 0);
+    for source in in_order(&config.sources).filter(asked) {
+        match sync_source(&mut db, source, &config.sources, pace) {
+            Ok(synced) if args.json => told.push(synced),
+            Ok(synced) => say(&synced)?,
             Err(error) => {
                 // one that fails keeps no other from being read
                 drop(writeln!(stderr(), "cpvo: {error:#}"));
@@ -51,21 +61,74 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
             }
         }
     }
-    for repo in source_list(&mut db)? {
-        if args.sources.is_empty() && !config.sources.iter().any(|source| source.repo == repo) {
-            say(&format!("{repo}: no longer in cpvo.toml; its changes stay as they were last read"))?;
+    if args.json {
+        say(&serde_json::to_string_pretty(&told)?)?;
+    } else {
+        for repo in source_list(&mut db)? {
+            if args.sources.is_empty() && !config.sources.iter().any(|source| source.name() == repo.as_str())
+            {
+                say(&format!("{repo}: no longer in cpvo.toml; its changes stay as they were last read"))?;
+            }
         }
     }
-    ensure!(failed == 0, "{failed} of {} sources could not be read", read + failed);
+    let all = config.sources.iter().filter(asked).count();
+    ensure!(failed == 0, "{failed} of {all} sources could not be read");
     Ok(())
 }
 
-fn say(line: &str) -> Result<()> {
+fn say(line: &impl fmt::Display) -> Result<()> {
     Ok(writeln!(stdout().lock(), "{line}")?)
 }
 
-/// Reads one source; returns how many commits landed on its branch.
-pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> {
+/// Services before clones: a host knows by which request a commit came.
+pub(crate) fn in_order(sources: &[Source]) -> impl Iterator<Item = &Source> {
+    let is_clone = |source: &&Source| matches!(source, Source::Clone(_));
+    sources.iter().filter(move |source| !is_clone(source)).chain(sources.iter().filter(is_clone))
+}
+
+/// Reads what is new in one of `sources`.
+pub(crate) fn sync_source(db: &mut Db, source: &Source, sources: &[Source], pace: Pace) -> Result<Synced> {
+    let imported = match source {
+        Source::Clone(clone) => {
+            let landed = sync(db, clone, (pace.now)())?;
+            Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
+        }
+        Source::Github(service) => {
+            let is_clone = |it: &Source| matches!(it, Source::Clone(clone) if clone.repo == service.repo);
+            import::github(db, service, sources.iter().any(is_clone), pace)
+                .with_context(|| format!("{} on {}", source.name(), source.kind()))?
+        }
+    };
+    Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported })
+}
+
+/// What was read of a source.
+#[derive(Debug, Serialize)]
+pub(crate) struct Synced {
+    source: String,
+    kind: &'static str,
+    #[serde(flatten)]
+    imported: Imported,
+}
+
+impl fmt::Display for Synced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, kind, imported: Imported { landed, requests, tickets, changes } } = self;
+        match *kind {
+            "clone" => write!(f, "{source}: {landed} commits landed since the last time")?,
+            kind => {
+                write!(
+                    f,
+                    "{source} ({kind}): {requests} requests, {landed} commits, {tickets} tickets read"
+                )?;
+            }
+        }
+        write!(f, ", {changes} changes in all")
+    }
+}
+
+/// Reads a clone; returns how many commits landed on its branch.
+pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u64> {
     let cursor = source_cursor(db, &source.repo)?;
     let known = cursor.as_ref().map(|(branch, commit)| (branch.as_str(), commit.as_str()));
     let history = clone::open(source, known)?;
@@ -74,13 +137,13 @@ pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> 
     let mut page: Vec<Landed> = Vec::with_capacity(PAGE);
     let mut store = |page: &mut Vec<Landed>| -> Result<()> {
         let commit = page.last().map_or(&history.tip, |newest| &newest.commit.sha);
-        let cursor = Cursor { kind: source.kind.as_str(), branch: &history.branch, commit };
+        let cursor = Cursor { kind: "clone", branch: &history.branch, commit };
         db.transaction(|db| {
             if anew {
                 change_forget(db, &source.repo)?;
             }
             source_put(db, &source.repo, &cursor, now)?;
-            change_add(db, &source.repo, page)
+            change_add(db, &source.repo, page, Order::AsRead)
         })?;
         anew = false;
         page.clear();
@@ -97,7 +160,7 @@ pub(crate) fn sync(db: &mut Db, source: &Source, now: Timestamp) -> Result<u64> 
 }
 
 /// Shows itself on a terminal only.
-fn progress(source: &Source, commits: u64) -> ProgressBar {
+fn progress(source: &LocalClone, commits: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len} commits");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(commits).with_style(style).with_message(source.repo.to_string());
@@ -109,7 +172,6 @@ fn progress(source: &Source, commits: u64) -> ProgressBar {
 mod tests {
     use super::*;
     use crate::judge::judge_repo;
-    use crate::source::Kind;
     use crate::store::fixture::{now, on_both, rows, teams};
     use ::tests::git::Repository;
     use std::fs;
@@ -129,7 +191,7 @@ members = [{ email = "ana@acme.example" }]
 "#;
 
     /// A repository whose first commit is of 1 October 2026, and the source that reads it.
-    fn repository() -> (TempDir, Repository, Source) {
+    fn repository() -> (TempDir, Repository, LocalClone) {
         let folder = tempfile::tempdir().unwrap();
         let settings = "[user]\n\tname = Ana\n\temail = ana@acme.example\n";
         fs::write(folder.path().join(".gitconfig"), settings).unwrap();
@@ -137,7 +199,7 @@ members = [{ email = "ana@acme.example" }]
         let repository = Repository::create(&path, folder.path(), "https://github.com/acme/pay.git");
         repository.git_at(&day(1), &["commit", "--quiet", "--amend", "--no-edit", "--date", &day(1)]);
         let repo = "github.com/acme/pay".parse().unwrap();
-        (folder, repository, Source { kind: Kind::Clone, repo, path, branch: None })
+        (folder, repository, LocalClone { repo, path, branch: None })
     }
 
     fn day(day: u8) -> String {
@@ -177,7 +239,7 @@ members = [{ email = "ana@acme.example" }]
     const REVERTS: &str = "SELECT c.number, r.kind, r.rule, r.partial, r.in_window FROM revert AS r
         JOIN change AS c ON c.repo = r.repo AND c.sha = r.sha ORDER BY c.landed, r.reverted_at";
 
-    fn judge_at(db: &mut Db, source: &Source, at: &str) {
+    fn judge_at(db: &mut Db, source: &LocalClone, at: &str) {
         db.transaction(|db| judge_repo(db, &source.repo, at.parse().unwrap())).unwrap();
     }
 
@@ -255,7 +317,7 @@ members = [{ email = "ana@acme.example" }]
         repository.git(&["clone", "--quiet", ".", &early.display().to_string()]);
         history(&repository);
         on_both(|db| {
-            let mut stepwise = Source { path: early.clone(), ..source.clone() };
+            let mut stepwise = LocalClone { path: early.clone(), ..source.clone() };
             let first = sync(db, &stepwise, now()).unwrap();
             stepwise.path.clone_from(&source.path);
             assert_eq!((first, sync(db, &stepwise, now()).unwrap()), (1, 7));
@@ -381,7 +443,7 @@ members = [{ email = "ana@acme.example" }]
     }
 
     #[track_caller]
-    fn refused(source: &Source, expected: &str) {
+    fn refused(source: &LocalClone, expected: &str) {
         on_both(|db| {
             let error = format!("{:#}", sync(db, source, now()).unwrap_err());
             assert!(error.contains(expected), "{expected:?} is not in {error:?}");
@@ -398,16 +460,16 @@ members = [{ email = "ana@acme.example" }]
         let clone = |name: &str, how: &[&str]| {
             let path = folder.path().join(name);
             repository.git(&[&["clone", "--quiet"], how, &[&address, &path.display().to_string()]].concat());
-            Source { path, ..source.clone() }
+            LocalClone { path, ..source.clone() }
         };
         refused(&clone("shallow", &["--depth=2"]), "git fetch --unshallow");
         refused(&clone("treeless", &["--filter=tree:0", "--no-checkout"]), "without trees (tree:0)");
-        let at = |path: &Path| Source { path: path.to_owned(), ..source.clone() };
+        let at = |path: &Path| LocalClone { path: path.to_owned(), ..source.clone() };
         refused(&at(&folder.path().join("nowhere")), "no such folder");
         refused(&at(folder.path()), "not a git repository");
         fs::create_dir(source.path.join("inner")).unwrap();
         refused(&at(&source.path.join("inner")), "name its top folder");
-        refused(&Source { branch: Some("nope".to_owned()), ..source.clone() }, "no branch \"nope\"");
+        refused(&LocalClone { branch: Some("nope".to_owned()), ..source.clone() }, "no branch \"nope\"");
         let detached = clone("detached", &["--no-local"]);
         let git = |path: &Path, args: &[&str]| {
             repository.git(&[&["-C", &path.display().to_string()], args].concat());
@@ -415,7 +477,7 @@ members = [{ email = "ana@acme.example" }]
         git(&detached.path, &["checkout", "--quiet", "--detach"]);
         git(&detached.path, &["remote", "remove", "origin"]);
         refused(&detached, "HEAD is detached");
-        let named = Source { branch: Some("main".to_owned()), ..detached };
+        let named = LocalClone { branch: Some("main".to_owned()), ..detached };
         on_both(|db| assert_eq!(sync(db, &named, now()).unwrap(), 8));
     }
 
@@ -428,7 +490,7 @@ members = [{ email = "ana@acme.example" }]
         let (address, to) = (format!("file://{}", source.path.display()), path.display().to_string());
         repository.git(&["clone", "--quiet", "--filter=blob:none", "--no-checkout", &address, &to]);
         fs::rename(&source.path, folder.path().join("gone")).unwrap();
-        let blobless = Source { path, ..source };
+        let blobless = LocalClone { path, ..source };
         on_both(|db| assert_eq!(sync(db, &blobless, now()).unwrap(), 8));
     }
 

@@ -11,6 +11,7 @@ mod exactness;
 mod hook_to_table;
 mod misfortune;
 mod people;
+mod queries;
 mod readme;
 mod real_client;
 mod tidy;

@@ -10,6 +10,7 @@ pub mod fake_api;
 pub mod front;
 pub mod git;
 pub mod history;
+pub mod host;
 pub mod ledger;
 pub mod lot;
 pub mod machine;

@@ -3,15 +3,33 @@
 //! A clone that lacks a part of its history would give wrong counts; it is refused, with what to do about it.
 
 use super::git::{Fields, Git};
-use super::{Commit, Landed, Source};
+use super::{Commit, Landed, MEMBERS_MAX};
 use anyhow::{Context, Result, bail, ensure};
+use meter::Repo;
 use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 /// The first version with `--diff-merges`, reversed first-parent walks and everything else that is asked here.
 const GIT_MIN: (u32, u32) = (2, 37);
-/// A merge that brings more commits in imports a history of its own, whose words are about other numbers.
-const MEMBERS_MAX: usize = 200;
 const FIELDS: &str = "%H%x00%P%x00%ct%x00%ae%x00%B";
+
+/// A clone named in cpvo.toml.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LocalClone {
+    pub repo: Repo,
+    pub path: PathBuf,
+    /// The tracked branch; else the remote's default one, else the one that is checked out.
+    pub branch: Option<String>,
+}
+
+impl LocalClone {
+    pub(super) fn settle(&mut self, folder: &Path) -> Result<()> {
+        ensure!(!self.repo.is_none(), "repo must be host/owner/name");
+        self.path = folder.join(&self.path);
+        Ok(())
+    }
+}
 
 /// The part of a clone's history that is to be read.
 pub(crate) struct History {
@@ -25,7 +43,7 @@ pub(crate) struct History {
 }
 
 /// Opens the clone to read what came after `cursor`, the branch and commit of the last time.
-pub(crate) fn open(source: &Source, cursor: Option<(&str, &str)>) -> Result<History> {
+pub(crate) fn open(source: &LocalClone, cursor: Option<(&str, &str)>) -> Result<History> {
     let git = Git { path: source.path.clone() };
     let history = || -> Result<History> {
         guard(&git)?;

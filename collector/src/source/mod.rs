@@ -2,35 +2,53 @@
 
 pub(crate) mod clone;
 mod git;
+pub(crate) mod github;
+mod graphql;
+pub(crate) mod service;
+pub(crate) mod web;
 
 use anyhow::{Context, Result};
+use clone::LocalClone;
 use jiff::Timestamp;
-use std::path::PathBuf;
+use meter::outcome::TicketEvent;
+use service::Service;
+use std::path::Path;
 
-/// A history named in cpvo.toml.
+/// What cpvo.toml names to read from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Source {
-    pub kind: Kind,
-    pub repo: meter::Repo,
-    pub path: PathBuf,
-    /// The tracked branch; else the remote's default one, else the one that is checked out.
-    pub branch: Option<String>,
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Source {
+    Clone(LocalClone),
+    Github(Service),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    Clone,
-}
-
-impl Kind {
-    pub(crate) fn as_str(self) -> &'static str {
+impl Source {
+    /// As `cpvo sync` is asked for it.
+    pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Clone => "clone",
+            Self::Clone(clone) => clone.repo.as_str(),
+            Self::Github(service) => service.repo.as_str(),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Clone(_) => "clone",
+            Self::Github(_) => "github",
+        }
+    }
+
+    /// Checks what the file says; paths are relative to `folder`, tokens are told by `variable`.
+    pub(crate) fn settle(&mut self, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Result<()> {
+        match self {
+            Self::Clone(clone) => clone.settle(folder),
+            Self::Github(service) => service.settle(folder, "GITHUB_TOKEN", variable),
         }
     }
 }
+
+/// A request or merge with more commits imports a history of its own, whose words are about other numbers.
+pub(crate) const MEMBERS_MAX: usize = 200;
 
 /// A commit as git has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +68,77 @@ pub(crate) struct Landed {
     /// The other commits it made part of the branch, oldest first.
     pub members: Vec<Commit>,
     pub files: Vec<String>,
+}
+
+/// A commit on the tracked branch as a host has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LandedCommit {
+    pub commit: Commit,
+    /// The request that brought it.
+    pub number: Option<u64>,
+}
+
+/// A part of what a host tells.
+pub(crate) enum Page {
+    Requests(Vec<Request>),
+    /// Newest first.
+    Landed {
+        branch: String,
+        commits: Vec<LandedCommit>,
+    },
+    /// What landed before is no longer on the branch: all of it is read anew.
+    Rewritten,
+}
+
+/// Stores a page with the cursor behind it.
+pub(crate) type Keep<'a> = &'a mut dyn FnMut(Page, &str) -> Result<()>;
+
+impl LandedCommit {
+    /// Its members and files are the request's.
+    pub(crate) fn into_landed(self) -> Landed {
+        Landed { commit: self.commit, members: Vec::new(), files: Vec::new() }
+    }
+}
+
+/// A pull or merge request as its host has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub number: u64,
+    pub title: String,
+    pub body: String,
+    pub base_branch: String,
+    /// `host/owner/name`; gone where its owner deleted it.
+    pub head_repo: Option<String>,
+    pub head_branch: String,
+    /// The account, such as `github:ana`.
+    pub author: Option<String>,
+    pub opened_at: Timestamp,
+    pub merged_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub merge_sha: Option<String>,
+    pub labels: Vec<String>,
+    /// As they were pushed, oldest first.
+    pub commits: Vec<RequestCommit>,
+    pub files: Vec<String>,
+    /// That it closes when it lands.
+    pub tickets: Vec<Ticket>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestCommit {
+    pub sha: String,
+    /// The author's email.
+    pub author: String,
+    pub message: String,
+}
+
+/// A ticket and what happened to it, in order of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub url: String,
+    /// What its service calls it.
+    pub id: String,
+    pub events: Vec<TicketEvent>,
 }
 
 impl Commit {

@@ -1,8 +1,9 @@
 //! What landed, as sources read it: changes with their commits and files, and how far each source was read.
 
 use super::db::{Db, values};
+use super::request::{request_complete, request_of_commit};
 use super::tally::{Tallies, tally_replace};
-use crate::source::{Commit, Landed};
+use crate::source::Landed;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -18,9 +19,10 @@ pub(crate) struct Cursor<'a> {
     pub commit: &'a str,
 }
 
-/// Branch and newest commit of the last sync.
+/// Branch and newest commit of the last sync of a clone.
 pub(crate) fn source_cursor(db: &mut Db, repo: &Repo) -> Result<Option<(String, String)>> {
-    let rows = db.query("SELECT branch, cursor FROM source WHERE repo = $1", &values![repo.as_str()])?;
+    let sql = "SELECT branch, cursor FROM source WHERE repo = $1 AND kind = 'clone'";
+    let rows = db.query(sql, &values![repo.as_str()])?;
     rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
@@ -31,6 +33,19 @@ pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timesta
             cursor = excluded.cursor, synced_at = excluded.synced_at",
         &values![repo.as_str(), cursor.kind, cursor.branch, cursor.commit, now.to_string()],
     )?;
+    Ok(())
+}
+
+/// Has the clone of a repository read anew by the next sync.
+pub(crate) fn source_reread(db: &mut Db, repo: &Repo) -> Result<()> {
+    db.execute("UPDATE source SET cursor = '' WHERE repo = $1", &values![repo.as_str()])?;
+    Ok(())
+}
+
+/// Says that all of a history was read at `now`.
+pub(crate) fn source_synced(db: &mut Db, repo: &Repo, now: Timestamp) -> Result<()> {
+    let row = values![repo.as_str(), now.to_string()];
+    db.execute("UPDATE source SET synced_at = $2 WHERE repo = $1", &row)?;
     Ok(())
 }
 
@@ -45,7 +60,8 @@ pub(crate) fn source_list(db: &mut Db) -> Result<Vec<Repo>> {
 /// Forgets what was read of a repository, whose history is to be read anew.
 pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     tally_replace(db, repo, &Tallies::new())?;
-    for table in ["disqualification", "revert", "change_file", "change_commit", "change", "source"] {
+    for table in ["disqualification", "revert", "reopen", "change_file", "change_commit", "change", "source"]
+    {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }
     Ok(())
@@ -55,20 +71,34 @@ pub(crate) fn change_count(db: &mut Db, repo: &Repo) -> Result<i64> {
     db.query_one("SELECT COUNT(*) FROM change WHERE repo = $1", &values![repo.as_str()])?.get(0)
 }
 
-/// Stores what landed, in this order after what is stored. A request that lands in several commits is one change.
-pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed]) -> Result<()> {
+/// What tells the order of landing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// A page holds what landed after all that is stored.
+    AsRead,
+    /// The times of the commits, which a host has set: its pages come newest first.
+    ByTime,
+}
+
+/// Stores what landed. A request that lands in several commits is one change.
+pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed], order: Order) -> Result<()> {
     let newest = "SELECT COALESCE(MAX(landed), 0) FROM change WHERE repo = $1";
     let mut place: i64 = db.query_one(newest, &values![repo.as_str()])?.get(0)?;
     for landed in page {
         let mut landing = Landing::of(&landed.commit.message);
+        let brought_by = request_of_commit(db, repo, &landed.commit.sha)?;
+        landing.number = brought_by.or(landing.number);
         let mut known = known(db, repo, landing.number)?;
-        if known.as_ref().is_some_and(|(_, title)| landing.borrows_number_of(title)) {
+        if brought_by.is_none() && known.as_ref().is_some_and(|(_, title)| landing.borrows_number_of(title)) {
             (landing.number, known) = (None, None);
         }
         let sha = if let Some((sha, _)) = known {
             sha
         } else {
-            place += 1;
+            place = match order {
+                Order::AsRead => place + 1,
+                Order::ByTime => landed.commit.committed_at.as_second(),
+            };
             put(db, repo, landed, &landing, place)?;
             landed.commit.sha.clone()
         };
@@ -76,7 +106,7 @@ pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed]) -> Result<()
             db.execute(
                 "INSERT INTO change_commit (repo, sha, change_sha, message) VALUES ($1, $2, $3, $4)
                  ON CONFLICT DO NOTHING",
-                &values![repo.as_str(), &commit.sha, &sha, message(commit)],
+                &values![repo.as_str(), &commit.sha, &sha, kept(&commit.message)],
             )?;
         }
         for path in &landed.files {
@@ -84,6 +114,9 @@ pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed]) -> Result<()
                 "INSERT INTO change_file (repo, change_sha, path) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
                 &values![repo.as_str(), &sha, path],
             )?;
+        }
+        if let Some(number) = landing.number {
+            request_complete(db, repo, number)?;
         }
     }
     Ok(())
@@ -102,7 +135,7 @@ fn put(db: &mut Db, repo: &Repo, landed: &Landed, landing: &Landing, place: i64)
     let merged_at = landed.commit.committed_at.to_string();
     db.execute(
         "INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merged_at, shipped_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING",
         &values![
             repo.as_str(),
             &landed.commit.sha,
@@ -117,7 +150,7 @@ fn put(db: &mut Db, repo: &Repo, landed: &Landed, landing: &Landing, place: i64)
     Ok(())
 }
 
-fn message(commit: &Commit) -> &str {
-    let end = commit.message.floor_char_boundary(MESSAGE_BYTES_MAX);
-    &commit.message[..end]
+/// A text as far as it is kept.
+pub(super) fn kept(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MESSAGE_BYTES_MAX)]
 }

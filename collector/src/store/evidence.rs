@@ -5,6 +5,7 @@ use anyhow::Result;
 use meter::Repo;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Why a change is no verified outcome.
 #[derive(Debug, Serialize)]
@@ -12,8 +13,22 @@ pub(crate) struct Disqualification {
     pub kind: String,
     pub rule: String,
     pub by_number: Option<u64>,
-    pub by_sha: String,
+    /// Of the change that did it; of a ticket that was opened again the address.
+    pub by_sha: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_url: Option<String>,
     pub at: String,
+}
+
+impl fmt::Display for Disqualification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match (self.by_number, &self.by_url) {
+            (Some(number), _) => format!("#{number}"),
+            (None, Some(url)) => url.clone(),
+            (None, None) => self.by_sha.iter().flat_map(|sha| sha.chars().take(10)).collect(),
+        };
+        write!(f, "{} by {by} ({})", self.kind, self.rule)
+    }
 }
 
 /// A change that took it back or brought it again.
@@ -33,9 +48,9 @@ pub(crate) fn disqualification_list(
     repo: &Repo,
 ) -> Result<BTreeMap<String, Vec<Disqualification>>> {
     let rows = db.query(
-        "SELECT d.sha, d.kind, d.rule, c.number, d.by_sha, d.happened_at
-         FROM disqualification AS d JOIN change AS c ON c.repo = d.repo AND c.sha = d.by_sha
-         WHERE d.repo = $1 ORDER BY c.landed",
+        "SELECT d.sha, d.kind, d.rule, c.number, c.sha, d.by_url, d.happened_at
+         FROM disqualification AS d LEFT JOIN change AS c ON c.repo = d.repo AND c.sha = d.by_sha
+         WHERE d.repo = $1 ORDER BY d.happened_at, c.landed, d.by_url",
         &values![repo.as_str()],
     )?;
     by_change(&rows, |row| {
@@ -44,7 +59,8 @@ pub(crate) fn disqualification_list(
             rule: row.get(2)?,
             by_number: row.get(3)?,
             by_sha: row.get(4)?,
-            at: row.get(5)?,
+            by_url: row.get(5)?,
+            at: row.get(6)?,
         })
     })
 }

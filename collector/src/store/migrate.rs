@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_weeks", include_str!("../../migrations/0005_weeks.sql")),
     ("0006_attribution", include_str!("../../migrations/0006_attribution.sql")),
     ("0007_work", include_str!("../../migrations/0007_work.sql")),
+    ("0008_tickets", include_str!("../../migrations/0008_tickets.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

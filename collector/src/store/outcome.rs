@@ -17,6 +17,8 @@ pub(crate) struct Stored {
     pub author: String,
     pub merged_at: Timestamp,
     pub shipped_at: Timestamp,
+    /// What its request says below its title, where a host was asked.
+    pub body: String,
     pub judgement: Option<Judgement>,
 }
 
@@ -32,8 +34,11 @@ pub(crate) struct Judgement {
 /// The changes of a repository that landed by `at`, in the order of landing.
 pub(crate) fn change_list(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<Stored>> {
     let rows = db.query(
-        "SELECT sha, number, title, head_branch, author, merged_at, shipped_at, team, policy_id, state, excluded_as
-         FROM change WHERE repo = $1 AND merged_at <= $2 ORDER BY landed",
+        "SELECT c.sha, c.number, c.title, c.head_branch, c.author, c.merged_at, c.shipped_at, c.team, c.policy_id,
+            c.state, c.excluded_as, COALESCE(p.body, '')
+         FROM change AS c LEFT JOIN pull_request AS p
+            ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
+         WHERE c.repo = $1 AND c.merged_at <= $2 ORDER BY c.landed, c.number, c.sha",
         &values![repo.as_str(), at.to_string()],
     )?;
     rows.iter().map(read).collect()
@@ -54,6 +59,7 @@ fn read(row: &Row) -> Result<Stored> {
         author: row.get(4)?,
         merged_at: row.parse(5)?,
         shipped_at: row.parse(6)?,
+        body: row.get(11)?,
         judgement,
     })
 }
@@ -127,6 +133,7 @@ pub(crate) fn judging_begin(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<(
     let key = values![repo.as_str()];
     db.execute("DELETE FROM disqualification WHERE repo = $1", &key)?;
     db.execute("DELETE FROM revert WHERE repo = $1", &key)?;
+    db.execute("DELETE FROM reopen WHERE repo = $1", &key)?;
     let row = values![repo.as_str(), at.to_string()];
     db.execute(
         "UPDATE change SET team = NULL, policy_id = NULL, state = NULL, excluded_as = NULL

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::judge::judge_repo;
     use crate::source::{Commit, Landed};
-    use crate::store::change::{Cursor, change_add, source_list, source_put};
+    use crate::store::change::{Cursor, Order, change_add, source_list, source_put};
     use crate::store::fixture::{cluster, now, on_both, rows, teams};
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -160,8 +160,13 @@ mod tests {
             author: "ana@acme.example".to_owned(),
             message: message.to_owned(),
         };
-        change_add(db, &repo, &[Landed { commit, members: Vec::new(), files: vec!["a.rs".to_owned()] }])
-            .unwrap();
+        change_add(
+            db,
+            &repo,
+            &[Landed { commit, members: Vec::new(), files: vec!["a.rs".to_owned()] }],
+            Order::AsRead,
+        )
+        .unwrap();
     }
 
     fn judge_all(db: &mut Db, at: Timestamp) {

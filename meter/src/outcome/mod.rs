@@ -6,10 +6,12 @@ mod landing;
 mod mention;
 mod survival;
 mod tally;
+mod ticket;
 mod verdict;
 
 pub use landing::Landing;
 pub use mention::{Mention, Place, Rule, Target, Words, branch_words, words};
 pub use survival::{Change, Judged, Kind, Nature, Policy, Revert, State, judge};
 pub use tally::{Tally, cpvo, immature_from, matures_at};
+pub use ticket::{Reopen, Step, TicketEvent, reopens};
 pub use verdict::{BEFORE, Comparison, Mature, Period, QUARTER, Verdict, compare, costs};

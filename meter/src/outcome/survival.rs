@@ -22,10 +22,19 @@ pub struct Change {
     pub commits: Vec<String>,
     pub files: BTreeSet<String>,
     pub mentions: Vec<Mention>,
+    /// When tickets that it had closed were opened again.
+    pub reopened_at: Vec<Timestamp>,
     /// Its subject, its branch or each of its commits says that it is a repair.
     pub is_repair: bool,
     /// Nobody's work: a dependency bot's, or a branch brought up to date.
     pub is_excluded: bool,
+}
+
+impl Change {
+    /// Whether `at` lies before the end of its window. What a wrong clock puts before it came at once.
+    pub fn in_window(&self, at: Timestamp, policy: Policy) -> bool {
+        at < policy.window_ends(self.shipped_at)
+    }
 }
 
 /// What a change is, by what it does to others.
@@ -184,18 +193,22 @@ impl Judged {
             return State::Excluded;
         }
         let by_then = |revert: &Revert| changes[revert.by].merged_at <= at;
-        if self.of(index).iter().any(|revert| by_then(revert) && self.disqualifies(changes, revert, policy)) {
+        let change = &changes[index];
+        let reopened = |reopened: &Timestamp| *reopened <= at && change.in_window(*reopened, policy);
+        if self.of(index).iter().any(|revert| by_then(revert) && self.disqualifies(changes, revert, policy))
+            || change.reopened_at.iter().any(reopened)
+        {
             State::Disqualified
-        } else if at >= policy.decided_at(changes[index].shipped_at) {
+        } else if at >= policy.decided_at(change.shipped_at) {
             State::Verified
         } else {
             State::Pending
         }
     }
 
-    /// Whether it came within the window. What a wrong clock puts before its target came at once.
+    /// Whether it came within the window.
     pub fn in_window(changes: &[Change], revert: &Revert, policy: Policy) -> bool {
-        changes[revert.by].merged_at < policy.window_ends(changes[revert.target].shipped_at)
+        changes[revert.target].in_window(changes[revert.by].merged_at, policy)
     }
 
     /// Whether it is why its target is no outcome.
@@ -314,6 +327,7 @@ mod tests {
                 commits: vec![format!("{:040x}", 0xb00_0000 + index)],
                 files: BTreeSet::from(["a.rs".to_owned()]),
                 mentions: words.mentions,
+                reopened_at: Vec::new(),
                 is_repair: words.is_repair,
                 is_excluded: false,
             }
@@ -419,6 +433,20 @@ mod tests {
         let changes = history(&[(0, "Add x (#1)")]);
         let of = |now| judge(&changes).state(&changes, 0, short, at(now));
         assert_eq!([of(71), of(72)], [State::Pending, State::Verified]);
+    }
+
+    #[test]
+    fn a_ticket_that_is_opened_again_within_the_window_disqualifies() {
+        let state = |reopened, now| {
+            let mut changes = history(&[(0, "Add x (#1)")]);
+            changes[0].reopened_at = vec![at(reopened)];
+            judge(&changes).state(&changes, 0, Policy::default(), at(now))
+        };
+        let days = 14 * 24;
+        assert_eq!(state(5, 4), State::Pending);
+        assert_eq!(state(5, 5), State::Disqualified);
+        assert_eq!(state(days - 1, days), State::Disqualified);
+        assert_eq!(state(days, days), State::Verified);
     }
 
     #[test]

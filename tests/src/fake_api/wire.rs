@@ -7,6 +7,7 @@ use std::net::TcpStream;
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
+    pub(crate) query: String,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -20,8 +21,9 @@ impl Request {
         }
         let mut words = line.split_whitespace().map(str::to_owned);
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let path = target.split('?').next().unwrap_or_default().to_owned();
-        let mut request = Self { method, path, headers: Vec::new(), body: Vec::new() };
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let mut request = Self { method, path, query, headers: Vec::new(), body: Vec::new() };
         loop {
             line.clear();
             from.read_line(&mut line)?;

@@ -1,0 +1,103 @@
+//! GraphQL over a [`Web`]: one document with named queries, faults told apart from answers, less asked for at a time
+//! where it was too much.
+
+use super::web::{Reply, Web};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How often the smallest page is asked for.
+const TRIES: u32 = 3;
+const LIMIT_WAIT: Duration = Duration::from_mins(1);
+const LIMIT_WAITS_MAX: u32 = 5;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(default)]
+    errors: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    message: String,
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    path: Vec<Value>,
+}
+
+enum Verdict {
+    /// What it could not say is missing in the data.
+    Lacking,
+    TooMuch,
+    Wait,
+    Refused,
+}
+
+impl Fault {
+    fn verdict(&self) -> Verdict {
+        match self.kind.as_str() {
+            "RATE_LIMITED" => Verdict::Wait,
+            "MAX_NODE_LIMIT_EXCEEDED" | "RESOURCE_LIMITS_EXCEEDED" => Verdict::TooMuch,
+            // a part of the answer that the token may not see
+            "FORBIDDEN" if self.path.len() > 2 => Verdict::Lacking,
+            _ if self.message.starts_with("Something went wrong while executing your query") => {
+                Verdict::TooMuch
+            }
+            _ => Verdict::Refused,
+        }
+    }
+}
+
+/// Asks the query `name` of `document`; `size` is halved until its page is little enough.
+pub(super) fn ask<T: DeserializeOwned>(
+    web: &Web,
+    (document, name): (&str, &str),
+    variables: impl Fn(u32) -> Value,
+    size: &mut u32,
+) -> Result<T> {
+    let (mut tries, mut waits) = (0, 0);
+    loop {
+        let body = json!({"query": document, "operationName": name, "variables": variables(*size)});
+        let why = match web.post("", &body.to_string())? {
+            Reply::TooMuch(why) => why,
+            Reply::Answer(text) => {
+                let envelope: Envelope = serde_json::from_str(&text).context("its answer is no GraphQL")?;
+                let worst = envelope.errors.iter().find(|fault| !matches!(fault.verdict(), Verdict::Lacking));
+                match worst.map(|fault| (fault.verdict(), fault.message.clone())) {
+                    None => return read(name, &envelope),
+                    Some((Verdict::TooMuch, message)) => message,
+                    Some((Verdict::Wait, _)) if waits < LIMIT_WAITS_MAX => {
+                        waits += 1;
+                        web.wait(LIMIT_WAIT)?;
+                        continue;
+                    }
+                    Some((_, message)) => bail!("it refuses: {}", shown(&message)),
+                }
+            }
+        };
+        tries = if *size > 1 { 0 } else { tries + 1 };
+        if tries == TRIES {
+            bail!("even the smallest page is too much for it: {}", shown(&why));
+        }
+        *size = (*size / 2).max(1);
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str, envelope: &Envelope) -> Result<T> {
+    for fault in &envelope.errors {
+        tracing::warn!(query = name, message = shown(&fault.message), "a part of the answer is missing");
+    }
+    let data = envelope.data.context("its answer holds no data")?;
+    serde_json::from_str(data.get()).with_context(|| format!("its answer to {name} has another form"))
+}
+
+fn shown(message: &str) -> String {
+    message.chars().filter(|c| !c.is_control()).take(300).collect()
+}

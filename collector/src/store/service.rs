@@ -1,0 +1,32 @@
+//! How far each service was read.
+
+use super::db::{Db, values};
+use anyhow::Result;
+use jiff::Timestamp;
+
+/// How far a service was read.
+pub(crate) struct Progress {
+    pub cursor: String,
+    /// When the last sync that read all of it began.
+    pub synced_at: Option<Timestamp>,
+}
+
+pub(crate) fn service_progress(db: &mut Db, name: &str, kind: &str) -> Result<Option<Progress>> {
+    let sql = "SELECT cursor, synced_at FROM service WHERE name = $1 AND kind = $2";
+    let rows = db.query(sql, &values![name, kind])?;
+    let read = |row: &super::db::Row| {
+        let synced_at: Option<String> = row.get(1)?;
+        Ok(Progress { cursor: row.get(0)?, synced_at: synced_at.map(|at| at.parse()).transpose()? })
+    };
+    rows.first().map(read).transpose()
+}
+
+pub(crate) fn service_put(db: &mut Db, name: &str, kind: &str, progress: &Progress) -> Result<()> {
+    let synced_at = progress.synced_at.map(|at| at.to_string());
+    db.execute(
+        "INSERT INTO service (name, kind, cursor, synced_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (name, kind) DO UPDATE SET cursor = excluded.cursor, synced_at = excluded.synced_at",
+        &values![name, kind, &progress.cursor, synced_at],
+    )?;
+    Ok(())
+}
