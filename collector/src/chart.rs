@@ -1,27 +1,51 @@
-//! A chart of columns, one a week, stacked by team: data in, SVG out.
+//! Charts with a column a week: stacked bars, or points with their intervals. Data in, SVG out.
 //!
 //! Lengths are whole pixels of the drawing; colours and type come from the style sheet by class.
 
 use anyhow::Result;
 use askama::Template;
-use meter::NanoUsd;
+use meter::{NanoUsd, Ppm};
 
 const LEFT: i64 = 60;
 const RIGHT: i64 = 8;
 const TOP: i64 = 12;
 const BELOW: i64 = 30;
 /// How far apart the lines of the scale are, at least.
-const LINE_EVERY: i64 = 52;
+const LINE_EVERY: i64 = 44;
 /// How far apart the names of two columns are, at least.
 const LABEL_EVERY: i64 = 48;
 const COLUMN_MAX: i64 = 56;
 
-/// The spend of one team, an amount for each column.
+/// What is counted, in whole numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unit {
+    /// Nano-dollars.
+    Dollars,
+    Changes,
+    /// Millionths of all; the scale is all of it.
+    Share,
+}
+
+/// The weeks of a chart, oldest first.
+pub(crate) struct Columns<'a> {
+    pub names: &'a [String],
+    /// Those from this one on can still change, and are shaded.
+    pub immature_from: usize,
+}
+
+/// One colour of stacked bars, an amount for each column.
 pub(crate) struct Series<'a> {
     pub name: &'a str,
     /// The class that colours it.
     pub class: &'static str,
-    pub spend: Vec<NanoUsd>,
+    pub amounts: Vec<i64>,
+}
+
+/// An amount with the interval it lies in.
+pub(crate) struct Point {
+    pub amount: i64,
+    pub interval: Option<(i64, i64)>,
+    pub title: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,9 +61,14 @@ struct Drawing<'a> {
     summary: &'a str,
     left: i64,
     right: i64,
+    top: i64,
+    bottom: i64,
+    /// Where what can still change begins.
+    shaded: Option<i64>,
     lines: Vec<Label>,
     labels: Vec<Label>,
     bars: Vec<Bar>,
+    dots: Vec<Dot>,
 }
 
 /// Text at a place on one axis.
@@ -57,46 +86,157 @@ struct Bar {
     title: String,
 }
 
+struct Dot {
+    x: i64,
+    y: i64,
+    reach: Option<(i64, i64)>,
+    title: String,
+}
+
+impl Unit {
+    fn full(self, amount: i64) -> String {
+        match self {
+            Self::Dollars => NanoUsd(amount).dollars(),
+            Self::Changes => amount.to_string(),
+            Self::Share => format!("{} %", Ppm(amount).percent()),
+        }
+    }
+
+    /// In as few characters as it takes, for the scale.
+    fn rounded(self, amount: i128) -> String {
+        match self {
+            Self::Dollars => rounded(amount),
+            Self::Changes => amount.to_string(),
+            Self::Share => format!("{} %", amount / 10_000),
+        }
+    }
+}
+
+impl Frame {
+    fn bottom(self) -> i64 {
+        self.height - BELOW
+    }
+
+    fn right(self) -> i64 {
+        self.width - RIGHT
+    }
+
+    fn scale(self, unit: Unit, highest: i128) -> Scale {
+        Scale::of(unit, highest, self.bottom(), self.bottom() - TOP)
+    }
+}
+
 /// Draws `columns` of `series`, the first series lowest. `summary` says the same in a sentence.
-pub(crate) fn stacked(columns: &[String], series: &[Series], frame: Frame, summary: &str) -> Result<String> {
-    let (right, bottom) = (frame.width - RIGHT, frame.height - BELOW);
-    let count = i64::try_from(columns.len())?.max(1);
-    let slot = (right - LEFT) / count;
-    let centre = |column: i64| LEFT + slot * column + slot / 2;
-    let total = |column: usize| -> i128 { series.iter().map(|one| i128::from(one.spend[column].0)).sum() };
-    let scale = Scale::of((0..columns.len()).map(total).max().unwrap_or(0), bottom, bottom - TOP);
-    let mut bars = Vec::new();
-    for (column, week) in (0..).zip(columns) {
+pub(crate) fn stacked(
+    columns: &Columns,
+    series: &[Series],
+    unit: Unit,
+    frame: Frame,
+    summary: &str,
+) -> Result<String> {
+    let mut drawing = Drawing::of(columns, frame, summary);
+    let total = |column: usize| -> i128 { series.iter().map(|one| i128::from(one.amounts[column])).sum() };
+    let highest = (0..columns.names.len()).map(total).max().unwrap_or(0);
+    let scale = frame.scale(unit, highest);
+    let slot = columns.slot(frame);
+    for (column, week) in columns.names.iter().enumerate() {
         let mut below = 0;
-        for one in series {
-            let Some(spend) = one.spend.get(usize::try_from(column)?).filter(|spend| spend.0 > 0) else {
-                continue;
-            };
+        for one in series.iter().filter(|one| one.amounts[column] > 0) {
+            let amount = one.amounts[column];
             let low = scale.y(below);
-            below += i128::from(spend.0);
+            below += i128::from(amount);
             // a hair between two teams, but no team too thin to see
             let height = (low - scale.y(below) - 1).max(1);
             let width = (slot * 7 / 10).clamp(1, COLUMN_MAX);
-            let title = format!("{}, {week}: {}", one.name, spend.dollars());
-            bars.push(Bar {
-                x: centre(column) - width / 2,
+            drawing.bars.push(Bar {
+                x: columns.centre(column, frame) - width / 2,
                 y: low - height,
                 width,
                 height,
                 class: one.class,
-                title,
+                title: format!("{}, {week}: {}", one.name, unit.full(amount)),
             });
         }
     }
-    // counted from the newest, which always has its name
-    let named = |column: &i64| (count - 1 - column) % (LABEL_EVERY / slot.max(1) + 1) == 0;
-    let labels = (0..).zip(columns).filter(|(column, _)| named(column));
-    let labels = labels.map(|(column, week)| Label { at: centre(column), text: week.clone() }).collect();
-    Ok(Drawing { frame, summary, left: LEFT, right, lines: scale.lines(), labels, bars }.render()?)
+    drawing.lines = scale.lines();
+    Ok(drawing.render()?)
 }
 
-/// Amounts of money as heights.
+/// Draws a point in each column that has one.
+pub(crate) fn points(
+    columns: &Columns,
+    points: &[Option<Point>],
+    unit: Unit,
+    frame: Frame,
+    summary: &str,
+) -> Result<String> {
+    let mut drawing = Drawing::of(columns, frame, summary);
+    let top = |point: &Point| point.interval.map_or(point.amount, |(_, high)| high.max(point.amount));
+    let highest = points.iter().flatten().map(|point| i128::from(top(point))).max().unwrap_or(0);
+    let scale = frame.scale(unit, highest);
+    let y = |amount: i64| scale.y(amount.into());
+    for (column, point) in points.iter().enumerate() {
+        let Some(Point { amount, interval, title }) = point else { continue };
+        drawing.dots.push(Dot {
+            x: columns.centre(column, frame),
+            y: y(*amount),
+            reach: interval.map(|(low, high)| (y(low), y(high))),
+            title: title.clone(),
+        });
+    }
+    drawing.lines = scale.lines();
+    Ok(drawing.render()?)
+}
+
+impl Columns<'_> {
+    fn count(&self) -> i64 {
+        i64::try_from(self.names.len()).unwrap_or(i64::MAX).max(1)
+    }
+
+    fn slot(&self, frame: Frame) -> i64 {
+        (frame.right() - LEFT) / self.count()
+    }
+
+    fn centre(&self, column: usize, frame: Frame) -> i64 {
+        let slot = self.slot(frame);
+        LEFT + slot * i64::try_from(column).unwrap_or(0) + slot / 2
+    }
+}
+
+impl<'a> Drawing<'a> {
+    /// The weeks alone.
+    fn of(columns: &Columns, frame: Frame, summary: &'a str) -> Self {
+        let slot = columns.slot(frame);
+        let every = usize::try_from(LABEL_EVERY / slot.max(1) + 1).unwrap_or(1);
+        let newest = columns.names.len().saturating_sub(1);
+        // counted from the newest, which always has its name
+        let named =
+            columns.names.iter().enumerate().filter(|(column, _)| (newest - column).is_multiple_of(every));
+        let label = |(column, week): (usize, &String)| Label {
+            at: columns.centre(column, frame),
+            text: week.clone(),
+        };
+        let shaded = (columns.immature_from < columns.names.len())
+            .then(|| columns.centre(columns.immature_from, frame) - slot / 2);
+        Self {
+            frame,
+            summary,
+            left: LEFT,
+            right: frame.right(),
+            top: TOP,
+            bottom: frame.bottom(),
+            shaded,
+            lines: Vec::new(),
+            labels: named.map(label).collect(),
+            bars: Vec::new(),
+            dots: Vec::new(),
+        }
+    }
+}
+
+/// Amounts as heights.
 struct Scale {
+    unit: Unit,
     step: i128,
     top: i128,
     bottom: i64,
@@ -105,11 +245,12 @@ struct Scale {
 
 impl Scale {
     /// The finest scale of 1, 2 or 5 times a power of ten whose lines are far enough apart.
-    fn of(highest: i128, bottom: i64, height: i64) -> Self {
+    fn of(unit: Unit, highest: i128, bottom: i64, height: i64) -> Self {
+        let highest = if matches!(unit, Unit::Share) { 1_000_000 } else { highest };
         let lines = i128::from(height / LINE_EVERY).max(1);
         let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i128.pow(power)));
         let step = steps.take(100).find(|step| step * lines >= highest).unwrap_or(highest);
-        Self { step, top: ((highest + step - 1) / step).max(1) * step, bottom, height }
+        Self { unit, step, top: ((highest + step - 1) / step).max(1) * step, bottom, height }
     }
 
     fn y(&self, amount: i128) -> i64 {
@@ -117,12 +258,13 @@ impl Scale {
     }
 
     fn lines(&self) -> Vec<Label> {
-        let line = |number| Label { at: self.y(number * self.step), text: rounded(number * self.step) };
+        let line =
+            |number| Label { at: self.y(number * self.step), text: self.unit.rounded(number * self.step) };
         (0..=self.top / self.step).map(line).collect()
     }
 }
 
-/// A round amount in as few characters as it takes: `$20k`, `$0.5`.
+/// A round amount of money: `$20k`, `$0.5`.
 fn rounded(nano: i128) -> String {
     const UNITS: [(i128, &str); 4] = [
         (1_000_000_000_000_000_000, "B"),
@@ -160,16 +302,13 @@ mod tests {
 
     #[test]
     fn a_team_is_a_part_of_its_column() {
-        let columns = ["W46".to_owned(), "W47".to_owned()];
+        let names = ["W46".to_owned(), "W47".to_owned()];
+        let columns = Columns { names: &names, immature_from: 2 };
         let series = [
-            Series { name: "a", class: "s1", spend: vec![NanoUsd(1_000_000_000), NanoUsd(0)] },
-            Series {
-                name: "<b>\"",
-                class: "s2",
-                spend: vec![NanoUsd(3_000_000_000), NanoUsd(2_000_000_000)],
-            },
+            Series { name: "a", class: "s1", amounts: vec![1_000_000_000, 0] },
+            Series { name: "<b>\"", class: "s2", amounts: vec![3_000_000_000, 2_000_000_000] },
         ];
-        let svg = stacked(&columns, &series, FRAME, "sum & more").unwrap();
+        let svg = stacked(&columns, &series, Unit::Dollars, FRAME, "sum & more").unwrap();
         insta::assert_snapshot!(svg, @r##"
         <svg viewBox="0 0 400 200" role="img" aria-label="sum &#38; more">
           <line class="scale" x1="60" x2="392" y1="170" y2="170"/>
@@ -187,18 +326,44 @@ mod tests {
         "##);
     }
 
+    #[test]
+    fn a_point_stands_in_its_week_with_its_interval() {
+        let names = ["W45".to_owned(), "W46".to_owned(), "W47".to_owned()];
+        let columns = Columns { names: &names, immature_from: 2 };
+        let point =
+            Point { amount: 700_000, interval: Some((500_000, 1_000_000)), title: "W45: 70 %".to_owned() };
+        let svg = points(&columns, &[Some(point), None, None], Unit::Share, FRAME, "share").unwrap();
+        insta::assert_snapshot!(svg, @r#"
+        <svg viewBox="0 0 400 200" role="img" aria-label="share">
+          <rect class="immature" x="280" y="12" width="112" height="158"><title>can still change</title></rect>
+          <line class="scale" x1="60" x2="392" y1="170" y2="170"/>
+          <text class="amount" x="50" y="174">0 %</text>
+          <line class="scale" x1="60" x2="392" y1="91" y2="91"/>
+          <text class="amount" x="50" y="95">50 %</text>
+          <line class="scale" x1="60" x2="392" y1="12" y2="12"/>
+          <text class="amount" x="50" y="16">100 %</text>
+          <text class="week" x="115" y="192">W45</text>
+          <text class="week" x="225" y="192">W46</text>
+          <text class="week" x="335" y="192">W47</text>
+          <line class="reach" x1="115" x2="115" y1="91" y2="12"/>
+          <circle class="dot" cx="115" cy="60" r="4"><title>W45: 70 %</title></circle>
+        </svg>
+        "#);
+    }
+
     proptest! {
         #[test]
         fn every_column_lies_in_its_frame(
             spend in prop::collection::vec(prop::collection::vec(0_i64..3_000_000_000_000_000_000, 60), 0..4),
             weeks in 0_usize..60,
         ) {
-            let columns: Vec<String> = (0..weeks).map(|week| format!("W{week:02}")).collect();
+            let names: Vec<String> = (0..weeks).map(|week| format!("W{week:02}")).collect();
+            let columns = Columns { names: &names, immature_from: weeks / 2 };
             let series: Vec<Series> = spend
                 .iter()
-                .map(|all| Series { name: "a", class: "s1", spend: all[..weeks].iter().map(|nano| NanoUsd(*nano)).collect() })
+                .map(|all| Series { name: "a", class: "s1", amounts: all[..weeks].to_vec() })
                 .collect();
-            let svg = stacked(&columns, &series, FRAME, "").unwrap();
+            let svg = stacked(&columns, &series, Unit::Dollars, FRAME, "").unwrap();
             for rect in svg.lines().filter(|line| line.contains("<rect")) {
                 let number = |name: &str| -> i64 {
                     let (_, rest) = rect.split_once(&format!(" {name}=\"")).unwrap();
@@ -212,7 +377,7 @@ mod tests {
 
         #[test]
         fn the_scale_covers_the_highest_with_few_lines(highest in 0_i128..10_i128.pow(20)) {
-            let scale = Scale::of(highest, 170, 158);
+            let scale = Scale::of(Unit::Dollars, highest, 170, 158);
             prop_assert!(scale.top >= highest && scale.lines().len() <= 5, "{} lines", scale.lines().len());
             prop_assert!(scale.y(highest) >= 12);
         }

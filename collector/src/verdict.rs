@@ -62,40 +62,38 @@ pub(crate) fn headline(one: &Standing) -> String {
 /// The headline, and the numbers it rests on.
 fn told(one: &Standing) -> String {
     let mut text = headline(one) + "\n";
-    let lines = match &one.comparison {
-        Ok(comparison) => grounds(comparison),
-        Err(_) => vec![
-            format!(
-                "it takes {} mature weeks with spend: {QUARTER} to judge, {BEFORE} to compare with",
-                QUARTER + BEFORE
-            ),
-            format!(
-                "the last {}: {}, {} verified",
-                one.period.weeks,
-                cost(&one.period),
-                survived(&one.period)
-            ),
-        ],
-    };
-    for line in lines {
+    for line in grounds(one) {
         let _ = writeln!(text, "  {line}");
     }
     text
 }
 
-/// Both numbers with how far they moved.
-pub(crate) fn grounds(comparison: &Comparison) -> Vec<String> {
-    let Comparison { last, before, cpvo, share, .. } = comparison;
+/// Both numbers and how far they moved; without a verdict what is known so far.
+pub(crate) fn grounds(one: &Standing) -> Vec<String> {
+    let Ok(Comparison { last, before, cpvo, share, .. }) = &one.comparison else {
+        let takes = QUARTER + BEFORE;
+        return vec![
+            format!(
+                "it takes {takes} mature weeks since the first spend: {QUARTER} to judge, {BEFORE} to compare with"
+            ),
+            format!(
+                "last {} mature weeks: {}; {}",
+                one.period.weeks,
+                cost(&one.period),
+                survived(&one.period)
+            ),
+        ];
+    };
     let factor = |Ppm(factor): Ppm| Ppm(factor - 1_000_000).percent();
     let moved = |interval: &Option<Interval<Ppm>>, points: fn(Ppm) -> i64, unit: &str| match interval {
         Some(Interval { low, high }) => format!("{:+} to {:+} {unit} at 95 %", points(*low), points(*high)),
         None => "too little to compare".to_owned(),
     };
     vec![
-        format!("last {QUARTER} mature weeks: {}, {} verified", cost(last), survived(last)),
-        format!("the {BEFORE} before them: {}, {} verified", cost(before), survived(before)),
-        format!("cost per verified outcome {}", moved(cpvo, factor, "%")),
-        format!("verified share {}", moved(share, Ppm::percent, "points")),
+        format!("last {QUARTER} mature weeks: {}; {}", cost(last), survived(last)),
+        format!("the {BEFORE} before them: {}; {}", cost(before), survived(before)),
+        format!("cost per verified outcome: {}", moved(cpvo, factor, "%")),
+        format!("verified share: {}", moved(share, Ppm::percent, "points")),
     ]
 }
 
@@ -112,7 +110,12 @@ fn cost(period: &Period) -> String {
 
 fn survived(period: &Period) -> String {
     let tally = period.tally;
-    format!("{} of {} changes, {}", tally.verified, tally.attempted(), share_text(tally))
+    if tally.attempted() == 0 {
+        return "no change decided".to_owned();
+    }
+    let of = format!("{} of {}", tally.verified, tally.attempted());
+    let share = share_text(tally);
+    if share == of { format!("{of} verified") } else { format!("{of} verified, {share}") }
 }
 
 /// The same for programs.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Choice {
-    team: Option<String>,
+    pub team: Option<String>,
     #[serde(default = "weeks_default")]
     pub weeks: u16,
     #[serde(default)]

@@ -1,12 +1,13 @@
 //! Databases for tests: each test runs on SQLite and on PostgreSQL, each time on an empty one.
 
 use super::db::{Access, Db};
-use super::team_week::TeamWeek;
+use super::team_week::{Outcomes, TeamWeek};
 use super::{open, people::teams_apply, price::price_publish};
 use crate::config::{Database, Secret};
 use crate::people::file::parse;
 use crate::weekly::{Basis, Weekly};
 use jiff::Timestamp;
+use meter::outcome::Tally;
 use meter::{NanoUsd, PriceBook, Tokens};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -90,6 +91,14 @@ pub(crate) fn team_week(team: &str, week: &str, billed: i64) -> TeamWeek {
         unpriced_rows: 0,
         outcomes: None,
     }
+}
+
+/// A team's week of so many dollars with what it verified, lost and waits for.
+pub(crate) fn judged(team: &str, week: &str, dollars: i64, mature: bool, counts: [u64; 3]) -> TeamWeek {
+    let [verified, disqualified, pending] = counts;
+    let tally = Tally { verified, disqualified, pending };
+    let outcomes = Outcomes { tally, mature, policy_id: 2, computed_at: now() };
+    TeamWeek { outcomes: Some(outcomes), ..team_week(team, week, dollars * 1_000_000_000) }
 }
 
 /// The answer with these weeks alone.

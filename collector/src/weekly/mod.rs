@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::io::{Write, stdout};
 
 pub(crate) use standing::{Standing, period_fields, standings};
-pub(crate) use table::{UNASSIGNED_QUERY, UNPRICED_QUERY, share_text};
+pub(crate) use table::{NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, share_text, trend_text};
 
 /// Weeks shown where nothing else is asked for.
 pub(crate) const WEEKS_DEFAULT: u16 = 12;

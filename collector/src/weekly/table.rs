@@ -19,7 +19,8 @@ pub(crate) const UNASSIGNED_QUERY: &str = "cpvo sql 'SELECT * FROM unassigned'";
 pub(crate) const UNPRICED_QUERY: &str =
     "cpvo sql 'SELECT model, COUNT(*) AS rows FROM usage WHERE cost_nanousd IS NULL GROUP BY model'";
 /// Why there are no outcomes.
-const NO_SOURCE: &str = "no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`";
+pub(crate) const NO_SOURCE: &str =
+    "no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`";
 
 pub(super) fn report(weekly: &Weekly) -> String {
     if weekly.weeks.is_empty() {
@@ -117,7 +118,7 @@ fn standings(standings: &[Standing]) -> String {
             Cell::Number(share_text(period.tally)),
             Cell::optional(period.cpvo.map(NanoUsd::dollars)),
             Cell::optional(period.cpvo_interval.map(reach)),
-            Cell::Text(one.trend.as_ref().map_or_else(String::new, trend_text)),
+            Cell::Text(one.trend.as_ref().map_or_else(String::new, trend_mark)),
         ]
     };
     let table = Listing::new(&columns, mature.iter().map(row).collect()).table();
@@ -133,13 +134,21 @@ fn bare(cost: NanoUsd) -> String {
     cost.dollars().replacen('$', "", 1)
 }
 
-/// An arrow and how fast, in percent a week.
-pub(crate) fn trend_text(trend: &Trend) -> String {
-    let percent = trend.weekly.percent();
+/// An arrow and how fast.
+fn trend_mark(trend: &Trend) -> String {
+    let percent = trend.weekly.percent().abs();
     match trend.direction {
-        Direction::Down => format!("↘ {} % a week", -percent),
-        Direction::Flat => format!("→ {}", way(Direction::Flat)),
-        Direction::Up => format!("↗ {percent} % a week"),
+        Direction::Down => format!("↘ {percent} %"),
+        Direction::Flat => "→".to_owned(),
+        Direction::Up => format!("↗ {percent} %"),
+    }
+}
+
+/// The same in words.
+pub(crate) fn trend_text(trend: &Trend) -> String {
+    match trend.direction {
+        Direction::Flat => way(Direction::Flat).to_owned(),
+        direction => format!("{} {} % a week", way(direction), trend.weekly.percent().abs()),
     }
 }
 
@@ -165,7 +174,7 @@ fn notes(weekly: &Weekly) -> String {
         "
 verified: of the changes decided, as judged {}; ~ of fewer than {VOLUME_MIN}.
 share and CPVO (spend per verified change): once nothing of the week can be lost.
-trend: of CPVO over the last quarter, from {TREND_WEEKS_MIN} weeks on.",
+trend: of CPVO a week, over the last quarter, from {TREND_WEEKS_MIN} weeks on; → no clear direction.",
         judged.strftime("%Y-%m-%d %H:%M UTC")
     );
     text
@@ -174,9 +183,8 @@ trend: of CPVO over the last quarter, from {TREND_WEEKS_MIN} weeks on.",
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::{team_week, weekly};
-    use crate::store::team_week::{Judging, Outcomes};
-    use jiff::Timestamp;
+    use crate::store::fixture::{judged, now, team_week, weekly};
+    use crate::store::team_week::Judging;
     use meter::Week;
     use meter::outcome::{Mature, Policy};
 
@@ -221,29 +229,13 @@ mod tests {
         "#);
     }
 
-    fn at() -> Timestamp {
-        "2026-11-22T06:00:00Z".parse().unwrap()
-    }
-
-    /// A team's week of so many dollars with its outcomes.
-    fn judged(team: &str, week: &str, dollars: i64, mature: bool, counts: [u64; 3]) -> TeamWeek {
-        let [verified, disqualified, pending] = counts;
-        let outcomes = Outcomes {
-            tally: Tally { verified, disqualified, pending },
-            mature,
-            policy_id: 2,
-            computed_at: at(),
-        };
-        TeamWeek { outcomes: Some(outcomes), ..team_week(team, week, dollars * 1_000_000_000) }
-    }
-
     fn standing(team: &str, weeks: &[Mature]) -> Standing {
         let judging = Judging {
             team: team.to_owned(),
             name: team.to_owned(),
             policy_id: 2,
             policy: Policy::default(),
-            computed_at: at(),
+            computed_at: now(),
             first_spend: "2026-W01".parse().ok(),
             undecided: NanoUsd(0),
         };
@@ -290,18 +282,18 @@ mod tests {
         The last 4 mature weeks of each team as one:
 
         team          spend  verified           share    CPVO      at 95 %  trend
-        ──────────────────────────────────────────────────────────────────────────────────
-        payments    $166.00     28/40    70 % (55–82)   $5.93    3.80–9.26  ↘ 14 % a week
-        platform    $634.00     20/20  100 % (84–100)  $31.70  28.21–35.62  ↗ 7 % a week
+        ───────────────────────────────────────────────────────────────────────────
+        payments    $166.00     28/40    70 % (55–82)   $5.93    3.80–9.26  ↘ 14 %
+        platform    $634.00     20/20  100 % (84–100)  $31.70  28.21–35.62  ↗ 7 %
         search      $180.00       3/4          3 of 4  $60.00
         unassigned    $7.00       0/0
         unassigned: no verified outcome, $7.00 spent
 
         ISO weeks in UTC, dollars at list price.
         unassigned: identities in no team of teams.toml: cpvo sql 'SELECT * FROM unassigned'
-        verified: of the changes decided, as judged 2026-11-22 06:00 UTC; ~ of fewer than 20.
+        verified: of the changes decided, as judged 2026-11-25 12:00 UTC; ~ of fewer than 20.
         share and CPVO (spend per verified change): once nothing of the week can be lost.
-        trend: of CPVO over the last quarter, from 8 weeks on.
+        trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
         "#);
     }
 

@@ -194,8 +194,17 @@ fn every_form_says_the_same() {
     assert!(one["weeks"].as_array().unwrap().iter().all(|row| row["team"] == "busy"));
     let table = company.cpvo(&["weekly"]);
     assert!(table.contains("calm: no verified outcome, $5.00 spent"), "{table}");
+    let waits = "busy: no verdict yet, ";
     let verdict = company.cpvo(&["verdict"]);
-    assert!(verdict.contains("busy: no verdict yet, "), "{verdict}");
+    assert!(verdict.contains(waits), "{verdict}");
+    let page = get(&company.collector.url(), "/", &[]);
+    assert!(page.contains(waits) && page.contains("lost, W"), "{page}");
+    let verdict: Value =
+        serde_json::from_str(&company.cpvo(&["verdict", "--team", "busy", "--json"])).unwrap();
+    check(
+        &verdict["teams"][0],
+        &json!({"team": "busy", "verdict": null, "weeks_needed": 35, "last": null, "policy_id": 3}),
+    );
 }
 
 #[test]

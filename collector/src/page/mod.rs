@@ -1,32 +1,41 @@
-//! The page: spend by team and week as figures, a chart and its table. The same rows as `cpvo weekly`,
-//! arranged; nothing is computed in the browser.
+//! The page: the verdict in words, the cuts as charts, and the tables they come from. The same rows as
+//! `cpvo weekly`, arranged; nothing is computed in the browser.
 
-use crate::chart::{Frame, Series, stacked};
+mod cuts;
+
+use crate::chart::Series;
 use crate::people::UNASSIGNED;
 use crate::store::team_week::TeamWeek;
-use crate::weekly::{UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly};
+use crate::verdict::{grounds, headline};
+use crate::weekly::{
+    NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, share_text, trend_text,
+};
 use anyhow::Result;
 use askama::Template;
+use cuts::{Cut, cuts};
 use jiff::SignedDuration;
-use meter::{NanoUsd, Week};
+use meter::outcome::{Period, Verdict};
+use meter::{Interval, NanoUsd, Week};
 use std::cmp::Reverse;
 
 /// Teams with a colour of their own; all others are drawn as one.
 const COLOURS: [&str; 6] = ["s1", "s2", "s3", "s4", "s5", "s6"];
-const WIDE: Frame = Frame { width: 1120, height: 340 };
-const NARROW: Frame = Frame { width: 360, height: 260 };
+/// Teams whose verdict stands on top; the others' is in the table.
+const VERDICTS: usize = 6;
 
 #[derive(Template)]
 #[template(path = "page.html")]
-struct Page {
+struct Page<'a> {
     computed_at: String,
     /// How many weeks the page offers, and how many were asked for.
     spans: [u16; 3],
     asked: u16,
+    /// The one team that was asked for.
+    team: Option<&'a str>,
+    verdicts: Vec<Headline>,
     figures: Vec<Figure>,
-    wide: String,
-    narrow: String,
-    keys: Vec<Key>,
+    cuts: Vec<Cut>,
+    standings: Vec<Stand>,
     columns: Vec<Column>,
     rows: Vec<Row>,
     all: Row,
@@ -35,6 +44,27 @@ struct Page {
     unassigned: bool,
     unassigned_query: &'static str,
     unpriced_query: &'static str,
+    no_source: &'static str,
+}
+
+/// What is to be said of a team's bet, and on what grounds.
+struct Headline {
+    words: String,
+    grounds: String,
+    class: &'static str,
+}
+
+/// Where a team stands, as a row.
+struct Stand {
+    team: String,
+    name: String,
+    cost: String,
+    verified: String,
+    share: String,
+    cpvo: String,
+    interval: String,
+    trend: String,
+    verdict: String,
 }
 
 struct Figure {
@@ -57,6 +87,7 @@ struct Column {
 }
 
 struct Row {
+    team: String,
     name: String,
     unassigned: bool,
     cells: Vec<Option<Cell>>,
@@ -71,29 +102,27 @@ struct Cell {
 
 /// A team and its weeks, oldest first; `None` before its first.
 struct Team<'a> {
+    id: &'a str,
     name: &'a str,
     unassigned: bool,
     weeks: Vec<Option<&'a TeamWeek>>,
     total: NanoUsd,
 }
 
-/// The page for the `asked` last weeks.
-pub(crate) fn page(weekly: &Weekly, asked: u16) -> Result<String> {
+/// The page for the `asked` last weeks of one team or of all.
+pub(crate) fn page(weekly: &Weekly, asked: u16, team: Option<&str>) -> Result<String> {
     let weeks = weeks(weekly);
     let teams = teams(weekly, &weeks);
-    let columns: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
-    let (series, keys) = series(&teams, weeks.len());
-    let figures = figures(&teams, &weeks);
-    let summary = figures.iter().map(|figure| format!("{}: {}", figure.label, figure.amount));
-    let summary = format!("Spend by team and week. {}.", summary.collect::<Vec<_>>().join("; "));
+    let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
     let page = Page {
         computed_at: weekly.computed_at.strftime("%-d %B %Y, %H:%M UTC").to_string(),
         spans: [WEEKS_DEFAULT, 26, 52],
         asked,
-        wide: stacked(&columns, &series, WIDE, &summary)?,
-        narrow: stacked(&columns, &series, NARROW, &summary)?,
-        figures,
-        keys,
+        team,
+        verdicts: verdicts(&weekly.standings),
+        figures: figures(&teams, &weeks),
+        cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names)?,
+        standings: weekly.standings.iter().filter(|one| one.period.weeks > 0).map(Stand::of).collect(),
         columns: weeks.iter().rev().map(|week| column(*week, &weeks)).collect(),
         rows: teams.iter().map(row).collect(),
         all: all(&teams, weeks.len()),
@@ -102,8 +131,62 @@ pub(crate) fn page(weekly: &Weekly, asked: u16) -> Result<String> {
         unassigned: weekly.has_unassigned(),
         unassigned_query: UNASSIGNED_QUERY,
         unpriced_query: UNPRICED_QUERY,
+        no_source: if weekly.has_outcomes() { "" } else { NO_SOURCE },
     };
     Ok(page.render()?)
+}
+
+/// What is to be said of the largest teams; of one alone with all of its grounds.
+fn verdicts(standings: &[Standing]) -> Vec<Headline> {
+    let teams: Vec<&Standing> = standings.iter().filter(|one| one.judging.team != UNASSIGNED).collect();
+    let grounds = |one: &Standing| if teams.len() == 1 { grounds(one).join("; ") } else { in_short(one) };
+    let headline = |one: &&Standing| Headline {
+        words: headline(one),
+        grounds: grounds(one),
+        class: match one.comparison.as_ref().map(|comparison| comparison.verdict) {
+            Ok(Verdict::PayingOff) => "good",
+            Ok(Verdict::NotPaying) => "bad",
+            Ok(Verdict::NoClearDirection) | Err(_) => "open",
+        },
+    };
+    teams.iter().take(VERDICTS).map(headline).collect()
+}
+
+/// Both numbers, of the last quarter and of the two before it.
+fn in_short(one: &Standing) -> String {
+    let of = |period: &Period| {
+        let each = period.cpvo.map_or_else(|| "none".to_owned(), NanoUsd::dollars);
+        let share =
+            period.tally.share().map_or_else(|| "none".to_owned(), |share| format!("{} %", share.percent()));
+        (each, share)
+    };
+    let Ok(comparison) = &one.comparison else { return String::new() };
+    let ((each, share), (each_before, share_before)) = (of(&comparison.last), of(&comparison.before));
+    format!("{each} an outcome, was {each_before}; {share} verified, was {share_before}")
+}
+
+impl Stand {
+    fn of(one: &Standing) -> Self {
+        let Period { cost, tally, cpvo, cpvo_interval, .. } = &one.period;
+        let reach =
+            |Interval { low, high }: &Interval<NanoUsd>| format!("{}–{}", low.dollars(), high.dollars());
+        let or_empty = |text: Option<String>| text.unwrap_or_default();
+        let none = || if cost.0 > 0 { "no verified outcome".to_owned() } else { String::new() };
+        Self {
+            team: one.judging.team.clone(),
+            name: one.judging.name.clone(),
+            cost: cost.dollars(),
+            verified: format!("{} of {}", tally.verified, tally.attempted()),
+            share: share_text(*tally),
+            cpvo: cpvo.map_or_else(none, NanoUsd::dollars),
+            interval: or_empty(cpvo_interval.as_ref().map(reach)),
+            trend: or_empty(one.trend.as_ref().map(trend_text)),
+            verdict: match &one.comparison {
+                Ok(comparison) => comparison.verdict.as_str().to_owned(),
+                Err(needed) => format!("needs {needed} more weeks"),
+            },
+        }
+    }
 }
 
 /// The weeks that any team has, oldest first.
@@ -122,6 +205,7 @@ fn teams<'a>(weekly: &'a Weekly, weeks: &[Week]) -> Vec<Team<'a>> {
     for rows in sorted.chunk_by(|a, b| a.team == b.team) {
         let in_week = |week: &Week| rows.iter().find(|row| row.week == *week).copied();
         teams.push(Team {
+            id: &rows[0].team,
             name: &rows[0].name,
             unassigned: rows[0].team == UNASSIGNED,
             weeks: weeks.iter().map(in_week).collect(),
@@ -133,22 +217,25 @@ fn teams<'a>(weekly: &'a Weekly, weeks: &[Week]) -> Vec<Team<'a>> {
 }
 
 /// What is drawn: the largest teams, the rest as one, and what no team carries.
-fn series<'a>(teams: &'a [Team], weeks: usize) -> (Vec<Series<'a>>, Vec<Key>) {
+fn series<'a>(teams: &'a [Team], weeks: usize) -> Vec<Series<'a>> {
     let (named, unassigned): (Vec<&Team>, Vec<&Team>) = teams.iter().partition(|team| !team.unassigned);
-    let of = |team: &Team| team.weeks.iter().map(|row| row.map_or(NanoUsd(0), TeamWeek::spend)).collect();
+    let of = |team: &Team| team.weeks.iter().map(|row| row.map_or(0, |row| row.spend().0)).collect();
     let mut series = Vec::new();
     for (team, class) in named.iter().zip(COLOURS) {
-        series.push(Series { name: team.name, class, spend: of(team) });
+        series.push(Series { name: team.name, class, amounts: of(team) });
     }
     if let Some(rest) = named.get(COLOURS.len()..).filter(|rest| !rest.is_empty()) {
-        let week = |week: usize| sum(rest.iter().filter_map(|team| team.weeks[week]).map(TeamWeek::spend));
-        series.push(Series { name: "other teams", class: "rest", spend: (0..weeks).map(week).collect() });
+        let week = |week: usize| sum(rest.iter().filter_map(|team| team.weeks[week]).map(TeamWeek::spend)).0;
+        series.push(Series { name: "other teams", class: "rest", amounts: (0..weeks).map(week).collect() });
     }
     for team in unassigned {
-        series.push(Series { name: team.name, class: "unassigned", spend: of(team) });
+        series.push(Series { name: team.name, class: "unassigned", amounts: of(team) });
     }
-    let keys = series.iter().map(|one| Key { class: one.class, name: one.name.to_owned() }).collect();
-    (series, keys)
+    series
+}
+
+fn keys(series: &[Series]) -> Vec<Key> {
+    series.iter().map(|one| Key { class: one.class, name: one.name.to_owned() }).collect()
 }
 
 fn figures(teams: &[Team], weeks: &[Week]) -> Vec<Figure> {
@@ -191,6 +278,7 @@ fn row(team: &Team) -> Row {
         unpriced: row.unpriced_rows > 0,
     };
     Row {
+        team: team.id.to_owned(),
         name: team.name.to_owned(),
         unassigned: team.unassigned,
         cells: team.weeks.iter().rev().map(|row| row.map(cell)).collect(),
@@ -209,6 +297,7 @@ fn all(teams: &[Team], weeks: usize) -> Row {
         })
     };
     Row {
+        team: String::new(),
         name: "All".to_owned(),
         unassigned: false,
         cells: (0..weeks).rev().map(cell).collect(),
@@ -234,14 +323,14 @@ fn sum(amounts: impl Iterator<Item = NanoUsd>) -> NanoUsd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::{team_week, weekly};
+    use crate::store::fixture::{judged, team_week, weekly};
 
     fn row(team: &str, week: &str, dollars: i64) -> TeamWeek {
         team_week(team, week, dollars * 1_000_000_000)
     }
 
     fn html(weeks: Vec<TeamWeek>) -> String {
-        page(&weekly(weeks), 12).unwrap()
+        page(&weekly(weeks), 12, None).unwrap()
     }
 
     /// The text between the tags of the table, a line for each row.
@@ -290,6 +379,32 @@ mod tests {
         ] {
             assert!(odd.contains(said) && !plain.contains(said), "{said}");
         }
+    }
+
+    #[test]
+    fn outcomes_are_cuts_of_their_own_once_they_are_judged() {
+        let before = html(vec![row("a", "2027-W01", 5)]);
+        assert!(before.contains("add [[source]] to cpvo.toml") && !before.contains("Verified share"));
+        let after = html(vec![
+            judged("a", "2026-W52", 400, true, [28, 12, 0]),
+            judged("b", "2026-W52", 20, true, [0, 2, 0]),
+            judged("a", "2026-W53", 400, true, [3, 1, 0]),
+            judged("a", "2027-W01", 400, false, [9, 1, 7]),
+        ]);
+        assert!(!after.contains("add [[source]]"));
+        for drawn in [
+            "<title>verified, W52 2026: 28</title>",
+            "<title>lost, W52 2026: 14</title>",
+            "<title>pending, W01: 7</title>",
+            "<title>W52 2026: 28 of 42, 67 % (52–79)</title>",
+            "<title>W52 2026: $15.00</title>",
+            "<title>W53 2026: $133.33</title>",
+            "<title>can still change</title>",
+        ] {
+            assert!(after.contains(drawn), "{drawn}");
+        }
+        assert!(!after.contains("<title>W53 2026: 3 of 4"), "no share of a handful");
+        assert!(!after.contains("<title>W01: "), "neither share nor cost of a week that can still change");
     }
 
     #[test]

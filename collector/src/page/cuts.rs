@@ -1,0 +1,150 @@
+//! The cuts of the page: what was spent, what came of it, which share of that survived and what a verified outcome
+//! cost. Each is drawn twice, for a wide and for a narrow screen.
+
+use super::{Key, Team, keys};
+use crate::chart::{Columns, Frame, Point, Series, Unit, points, stacked};
+use crate::store::team_week::{Outcomes, TeamWeek};
+use crate::weekly::share_text;
+use anyhow::Result;
+use meter::outcome::{Mature, Period, Tally, cpvo};
+use meter::{Interval, NanoUsd, Week, wilson};
+
+const WIDE: Frame = Frame { width: 560, height: 180 };
+const NARROW: Frame = Frame { width: 360, height: 220 };
+/// Changes of a week that has a share of its own.
+const SHARE_MIN: u64 = 5;
+
+/// A chart and what its colours stand for.
+pub(super) struct Cut {
+    pub title: &'static str,
+    pub wide: String,
+    pub narrow: String,
+    pub keys: Vec<Key>,
+    pub remark: &'static str,
+}
+
+/// What a week came to over the teams of the page.
+struct Total {
+    /// `None` before the first judging.
+    outcomes: Option<Tally>,
+    /// Where the week is mature for each of its teams.
+    mature: Option<Mature>,
+}
+
+/// The spend alone where nothing was judged yet.
+pub(super) fn cuts(teams: &[Team], spend: &[Series], weeks: &[Week], names: &[String]) -> Result<Vec<Cut>> {
+    let all = Columns { names, immature_from: names.len() };
+    let mut cuts = vec![cut("Spend", "", keys(spend), |frame| {
+        stacked(&all, spend, Unit::Dollars, frame, &summary("Spend by team and week", &spend_total(spend)))
+    })?];
+    let totals: Vec<Total> = (0..weeks.len()).map(|week| Total::of(teams, week)).collect();
+    if totals.iter().all(|total| total.outcomes.is_none()) {
+        return Ok(cuts);
+    }
+    let last_mature = totals.iter().rposition(|total| total.mature.is_some());
+    let columns = Columns { names, immature_from: last_mature.map_or(0, |last| last + 1) };
+    let outcomes = outcomes(&totals);
+    cuts.push(cut("Changes", "", keys(&outcomes), |frame| {
+        stacked(&columns, &outcomes, Unit::Changes, frame, &summary("Changes by week", &told(&outcomes)))
+    })?);
+    let shares = by_week(&totals, names, share);
+    let of_five = "With its 95 % interval, from five changes on. Shaded: can still change.";
+    cuts.push(cut("Verified share", of_five, Vec::new(), |frame| {
+        points(&columns, &shares, Unit::Share, frame, &summary("Verified share by week", &titles(&shares)))
+    })?);
+    let costs = by_week(&totals, names, cost);
+    let without = "Spend divided by verified changes. Shaded: can still change.";
+    cuts.push(cut("Cost per verified outcome", without, Vec::new(), |frame| {
+        points(
+            &columns,
+            &costs,
+            Unit::Dollars,
+            frame,
+            &summary("Cost per verified outcome by week", &titles(&costs)),
+        )
+    })?);
+    Ok(cuts)
+}
+
+fn cut(
+    title: &'static str,
+    remark: &'static str,
+    keys: Vec<Key>,
+    draw: impl Fn(Frame) -> Result<String>,
+) -> Result<Cut> {
+    Ok(Cut { title, wide: draw(WIDE)?, narrow: draw(NARROW)?, keys, remark })
+}
+
+impl Total {
+    fn of(teams: &[Team], week: usize) -> Self {
+        let rows = || teams.iter().filter_map(|team| team.weeks[week]);
+        let judged: Vec<Outcomes> = rows().filter_map(|row| row.outcomes).collect();
+        let mature: Option<Vec<Mature>> = rows().map(TeamWeek::mature).collect();
+        let mature = mature.filter(|all| !all.is_empty()).map(|all| {
+            let period = Period::of(&all);
+            Mature { cost: period.cost, tally: period.tally }
+        });
+        let tally = judged.iter().map(|outcomes| outcomes.tally).sum();
+        Self { outcomes: (!judged.is_empty()).then_some(tally), mature }
+    }
+}
+
+/// Verified below, what is lost above it, and what waits on top.
+fn outcomes(totals: &[Total]) -> [Series<'static>; 3] {
+    let of = |name, class, count: fn(Tally) -> u64| {
+        let amount =
+            |total: &Total| i64::try_from(count(total.outcomes.unwrap_or_default())).unwrap_or(i64::MAX);
+        Series { name, class, amounts: totals.iter().map(amount).collect() }
+    };
+    [
+        of("verified", "verified", |tally| tally.verified),
+        of("lost", "lost", |tally| tally.disqualified),
+        of("pending", "pending", |tally| tally.pending),
+    ]
+}
+
+fn by_week(
+    totals: &[Total],
+    names: &[String],
+    point: impl Fn(&str, Mature) -> Option<Point>,
+) -> Vec<Option<Point>> {
+    let weeks = totals.iter().zip(names);
+    weeks.map(|(total, name)| total.mature.and_then(|mature| point(name, mature))).collect()
+}
+
+fn share(week: &str, Mature { tally, .. }: Mature) -> Option<Point> {
+    if tally.attempted() < SHARE_MIN {
+        return None;
+    }
+    let Interval { low, high } = wilson(tally.verified, tally.attempted())?;
+    let title = format!("{week}: {} of {}, {}", tally.verified, tally.attempted(), share_text(tally));
+    Some(Point { amount: tally.share()?.0, interval: Some((low.0, high.0)), title })
+}
+
+fn cost(week: &str, mature: Mature) -> Option<Point> {
+    let each = cpvo(mature.cost, NanoUsd(0), mature.tally.verified)?;
+    let title = format!("{week}: {}", each.dollars());
+    Some(Point { amount: each.0, interval: None, title })
+}
+
+fn spend_total(spend: &[Series]) -> String {
+    let total = |one: &Series| format!("{} {}", one.name, NanoUsd(sum(one)).dollars());
+    spend.iter().map(total).collect::<Vec<_>>().join(", ")
+}
+
+fn told(outcomes: &[Series]) -> String {
+    outcomes.iter().map(|one| format!("{} {}", sum(one), one.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn titles(points: &[Option<Point>]) -> String {
+    let titles: Vec<&str> = points.iter().flatten().map(|point| point.title.as_str()).collect();
+    if titles.is_empty() { "none yet".to_owned() } else { titles.join("; ") }
+}
+
+fn sum(one: &Series) -> i64 {
+    one.amounts.iter().fold(0, |sum, amount| sum.saturating_add(*amount))
+}
+
+fn summary(title: &str, numbers: &str) -> String {
+    format!("{title}. {numbers}.")
+}
