@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Tells the time; handed down from `main` so that tests can choose it.
 pub(crate) type Clock = fn() -> jiff::Timestamp;
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub hooks_dir: PathBuf,
     /// Where changes are read from.
     pub sources: Vec<Source>,
+    /// How often they are read while `cpvo serve` runs; zero for never.
+    pub sync_every: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +75,16 @@ struct File {
     hooks_dir: Option<PathBuf>,
     #[serde(default)]
     source: Vec<Source>,
+    #[serde(default = "sync_minutes_default")]
+    sync_minutes: u32,
 }
 
 fn listen_default() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 7878))
+}
+
+fn sync_minutes_default() -> u32 {
+    60
 }
 
 fn db_default() -> String {
@@ -159,6 +168,7 @@ fn parse(text: &str, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -
         hooks_dir,
         db,
         sources,
+        sync_every: Duration::from_mins(file.sync_minutes.into()),
     })
 }
 

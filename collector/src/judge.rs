@@ -45,24 +45,36 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let teams = teams.with_context(|| format!("could not take in {}", config.teams.display()))?;
     db.transaction(|db| teams_apply(db, &teams, now()))?;
     let at = args.at.unwrap_or_else(now);
-    let repos = source_list(&mut db)?;
-    if repos.is_empty() {
+    if source_list(&mut db)?.is_empty() {
         writeln!(stdout().lock(), "nothing to judge yet: add a [[source]] to cpvo.toml, then `cpvo sync`")?;
         return Ok(());
     }
-    for repo in repos {
-        let states = db.transaction(|db| judge_repo(db, &repo, at))?;
+    judge_all(&mut db, at, now(), |repo, states| {
         let excluded = states.iter().filter(|state| **state == State::Excluded).count();
         let Tally { verified, disqualified, pending } = Tally::of(states);
         writeln!(
             stdout().lock(),
             "{repo}: {verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
         )?;
-    }
-    db.transaction(|db| judging_record(db, at, now()))?;
-    attribute(&mut db, at)?;
+        Ok(())
+    })?;
     let spend = db.snapshot(|db| breakdown(db, Week::of(at)))?;
     Ok(stdout().lock().write_all(spend.as_bytes())?)
+}
+
+/// Judges every repository, tells `each` what became of its changes, and then which change each dollar built.
+pub(crate) fn judge_all(
+    db: &mut Db,
+    at: Timestamp,
+    now: Timestamp,
+    mut each: impl FnMut(&Repo, Vec<State>) -> Result<()>,
+) -> Result<()> {
+    for repo in source_list(db)? {
+        let states = db.transaction(|db| judge_repo(db, &repo, at))?;
+        each(&repo, states)?;
+    }
+    db.transaction(|db| judging_record(db, at, now))?;
+    attribute(db, at)
 }
 
 /// Judges all changes of a repository that landed by `at`, in one transaction.

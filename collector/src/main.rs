@@ -18,6 +18,7 @@ mod page;
 mod people;
 mod platforms;
 mod prices;
+mod schedule;
 mod serve;
 mod source;
 mod sql;

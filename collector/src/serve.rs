@@ -4,6 +4,7 @@ use crate::config::{Clock, Options};
 use crate::http::{self, App, Counters, Hosts, Programs, Rates};
 use crate::keys;
 use crate::people::watch::Follower;
+use crate::schedule;
 use crate::store::Store;
 use crate::store::price::price_publish;
 use crate::store::week::week_extend;
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         let _weeks = tokio::spawn(turn_weeks(app.store.clone(), now));
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("could not listen on {listen}"))?;
+        let _schedule = schedule::start(&config, config.sync_every, now)?;
         announce(listener.local_addr()?)?;
         http::serve(listener, app, stop(threads.writer_ended)?).await
     });

@@ -6,6 +6,7 @@ mod bodies;
 mod connections;
 mod first_start;
 mod reload;
+mod schedule;
 mod server;
 mod stock_sqlite;
 mod tokens;
