@@ -2,6 +2,7 @@
 
 use meter::SessionId;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -71,9 +72,10 @@ pub(crate) fn find(roots: &[PathBuf]) -> (Vec<Transcript>, Vec<String>) {
 /// The transcripts of one session: the file at `path`, if it was ever written, and its subagents'.
 pub(crate) fn session(path: &Path, session: &SessionId) -> Vec<Transcript> {
     let mut walk = Walk::default();
-    if let Ok(path) = fs::canonicalize(path) {
-        // a file that cannot be looked at has nothing to tell
-        let _ = walk.file(path, Some(session));
+    // a file that cannot be looked at has nothing to tell
+    let _ = walk.linked(path);
+    for file in &mut walk.found {
+        file.session = Some(session.clone());
     }
     let folder = path.with_file_name(session.as_str()).join("subagents");
     let (subagents, _) = find(&[folder]);
@@ -95,7 +97,8 @@ impl Walk {
         if !self.seen.insert(identity::of(&folder, &fs::metadata(&folder)?)) {
             return Ok(());
         }
-        let of_session = session_named(folder.file_name().and_then(|name| name.to_str())).is_some();
+        let of_session = session_named(folder.file_name()).is_some();
+        let home = Home::of(&folder);
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let path = entry.path();
@@ -108,8 +111,12 @@ impl Walk {
                     self.folders.push(path);
                 }
             } else if is_transcript(&path) {
-                let real = if kind.is_symlink() { fs::canonicalize(&path) } else { Ok(path.clone()) };
-                if let Err(error) = real.and_then(|real| self.file(real, None)) {
+                let looked = if kind.is_symlink() {
+                    self.linked(&path)
+                } else {
+                    entry.metadata().map(|metadata| self.file(path.clone(), &metadata, &home))
+                };
+                if let Err(error) = looked {
                     self.troubles.push(format!("cannot read {}: {error}", path.display()));
                 }
             }
@@ -117,16 +124,22 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf, session: Option<&SessionId>) -> io::Result<()> {
-        let metadata = fs::metadata(&path)?;
-        let (device, inode) = identity::of(&path, &metadata);
+    /// The file that links lead to from `path`.
+    fn linked(&mut self, path: &Path) -> io::Result<()> {
+        let path = fs::canonicalize(path)?;
+        let (metadata, home) = (fs::metadata(&path)?, Home::of(path.parent().unwrap_or(&path)));
+        self.file(path, &metadata, &home);
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf, metadata: &Metadata, home: &Home) {
+        let (device, inode) = identity::of(&path, metadata);
         if !metadata.is_file() || !self.seen.insert((device, inode)) {
-            return Ok(());
+            return;
         }
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified = modified.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
-        let (named, subagent) = belongs(&path);
-        let session = session.cloned().or(named);
+        let (session, subagent) = home.tells(&path);
         self.found.push(Transcript {
             path,
             device,
@@ -136,7 +149,6 @@ impl Walk {
             session,
             subagent,
         });
-        Ok(())
     }
 }
 
@@ -146,21 +158,39 @@ fn is_transcript(path: &Path) -> bool {
         && path.file_name().is_some_and(|name| name != "journal.jsonl")
 }
 
-/// The session a path names, and whether it is a subagent's: `<session>.jsonl` is the session's own,
-/// `<session>/subagents/**` its subagents'.
-fn belongs(path: &Path) -> (Option<SessionId>, bool) {
-    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    let mut folders = path.ancestors().skip(1);
-    let subagents = folders.by_ref().any(|folder| folder.ends_with("subagents"));
-    if subagents {
-        return (session_named(folders.next().and_then(name).as_deref()), true);
-    }
-    let stem = path.file_stem().and_then(|stem| stem.to_str());
-    (session_named(stem), stem.is_some_and(|stem| stem.starts_with("agent-")))
+/// What a folder tells of the transcripts in it.
+enum Home {
+    /// `<session>/subagents/**`: they are its subagents'.
+    Subagents(Option<SessionId>),
+    /// `<session>.jsonl` is the session's own.
+    Elsewhere,
 }
 
-fn session_named(name: Option<&str>) -> Option<SessionId> {
-    name.and_then(|name| name.parse().ok())
+impl Home {
+    fn of(folder: &Path) -> Self {
+        let mut folders = folder.ancestors();
+        if folders.any(|folder| folder.ends_with("subagents")) {
+            Self::Subagents(session_named(folders.next().and_then(Path::file_name)))
+        } else {
+            Self::Elsewhere
+        }
+    }
+
+    /// The session a transcript belongs to, and whether it is a subagent's.
+    fn tells(&self, path: &Path) -> (Option<SessionId>, bool) {
+        match self {
+            Self::Subagents(session) => (session.clone(), true),
+            Self::Elsewhere => {
+                let stem = path.file_stem();
+                let agent = stem.and_then(OsStr::to_str).is_some_and(|stem| stem.starts_with("agent-"));
+                (session_named(stem), agent)
+            }
+        }
+    }
+}
+
+fn session_named(name: Option<&OsStr>) -> Option<SessionId> {
+    name.and_then(OsStr::to_str).and_then(|name| name.parse().ok())
 }
 
 /// What tells a file from its copies, as a text: which it is on its disk, and since when.
