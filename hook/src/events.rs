@@ -103,7 +103,7 @@ pub(crate) fn absorb_session(
     now: Timestamp,
     patience: Patience,
 ) -> Result<Absorbed> {
-    let mut identities = Identities::new(config, &said.cwd);
+    let identities = Identities::new(config, &said.cwd);
     identities.ask(&said.cwd);
     let nameless = crate::state::secret::Secret::of([0; 32]);
     let checkout = repository::find(&said.cwd, &nameless);

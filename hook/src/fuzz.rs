@@ -100,6 +100,7 @@ fn whole(folder: &Path) -> Result<Vec<u8>> {
     let collector = ledger.collector(ORIGIN)?;
     ledger.collector_set(&collector)?;
     tell(&ledger)?;
+    ledger.checkpoint()?;
     drop(ledger);
     Ok(fs::read(folder.join("ledger.db"))?)
 }

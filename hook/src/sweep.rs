@@ -5,20 +5,21 @@ use crate::checkout::places::Places;
 use crate::config::Config;
 use crate::reader::reading::Reading;
 use crate::reader::walk::{self, Transcript};
-use crate::state::ledger::{Known, Ledger, text};
+use crate::state::ledger::{Known, Ledger};
 use crate::terms::Terms;
 use crate::terms::identity::Identities;
+use crate::terms::stage::Stage;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::SessionId;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Bytes read before they are stored, of one long file too: a crash costs reading them again, a longer transaction
 /// would hold up a session's end.
-const BATCH_BYTES: u64 = 16 << 20;
-const BATCH_FILES: usize = 64;
+const BATCH_BYTES: u64 = 32 << 20;
+const BATCH_FILES: usize = 256;
 
 /// How much one sweep may do. The next one goes on where it stopped.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +68,8 @@ pub(crate) fn run(
     let looks = ledger.file_looks()?;
     let from = since.map_or(0, Timestamp::as_nanosecond);
     files.retain(|file| {
-        absorb::is_new(file, looks.get(&text(&file.path)).copied()) && i128::from(file.modified) >= from
+        absorb::is_new(file, looks.get(&*file.path.to_string_lossy()).copied())
+            && i128::from(file.modified) >= from
     });
     // an original was finished before its copies
     files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
@@ -132,12 +134,12 @@ pub(crate) struct Reader<'a> {
     config: &'a Config,
     terms: &'a Terms,
     pub places: Places<'a>,
-    identities: Identities<'a>,
+    identities: &'a Identities<'a>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(config: &'a Config, terms: &'a Terms, places: Places<'a>, own: &Path) -> Self {
-        Self { config, terms, places, identities: Identities::new(config, own) }
+    pub(crate) fn new(config: &'a Config, stage: &'a Stage<'a>, places: Places<'a>) -> Self {
+        Self { config, terms: &stage.scene.terms, places, identities: &stage.identities }
     }
 
     /// What is new in `file`, as far as `most` bytes reach; nothing of it where it may not be stored.
@@ -242,13 +244,13 @@ mod tests {
         let config =
             config(&[("CLAUDE_CONFIG_DIR", &place), ("CPVO_DEVELOPER", "ana@acme.example")], "", None);
         let state = tempfile::tempdir().unwrap();
-        let (terms, secret) = (Terms::default(), Secret::of([0; 32]));
+        let (here, secret) = (Stage::set(home.path(), &config, false), Secret::of([0; 32]));
         let mut runs = Vec::new();
         loop {
             // each run is another process
             let mut ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
             let places = Places::new(HashMap::new(), &secret);
-            let mut reader = Reader::new(&config, &terms, places, home.path());
+            let mut reader = Reader::new(&config, &here, places);
             let swept = run(&mut ledger, &mut reader, bounds, &|_, _| {}).unwrap();
             assert_eq!(swept.troubles, Vec::<String>::new());
             if swept.bytes == 0 {

@@ -10,7 +10,6 @@ use crate::state::install::Install;
 use crate::state::ledger::{self, Event, Ledger, Patience};
 use crate::state::{lock, log};
 use crate::sweep::{self, Bounds, Reader, Swept};
-use crate::terms::identity::Identities;
 use crate::terms::stage::Stage;
 use crate::{checkout::commits, detach};
 use anyhow::{Result, bail};
@@ -36,19 +35,18 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
         "sweep" => {
             started(&said, &stage, config, now)?;
             // where another process sweeps, what waits is delivered all the same
-            let swept = sweep_once(&stage, config, now, Bounds::HOOK, &|_, _| {})?;
-            for trouble in swept.iter().flat_map(|(swept, _)| &swept.troubles) {
+            let (swept, ledger) = sweep_once(&stage, config, now, Bounds::HOOK, &|_, _| {})?.unzip();
+            for trouble in swept.iter().flat_map(|swept| &swept.troubles) {
                 log::write(&config.state, now, "sweep", trouble);
             }
-            drop(swept);
-            deliver_all(&stage, config, Moment { heal: true, ..moment }).map(drop)
+            deliver_all(&stage, config, Moment { heal: true, ..moment }, ledger).map(drop)
         }
         "end" | "deliver" => {
             if work.job == "end" {
                 absorbed(&said, config, moment)?;
             }
-            committed(&said, config, moment)?;
-            deliver_all(&stage, config, moment).map(drop)
+            let ledger = committed(&said, &stage, config, moment)?;
+            deliver_all(&stage, config, moment, Some(ledger)).map(drop)
         }
         other => bail!("{other} is no job"),
     }
@@ -66,10 +64,11 @@ fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Resul
 }
 
 /// Finds the commits of a session that has ended.
-fn committed(said: &Said, config: &Config, moment: Moment) -> Result<()> {
+fn committed(said: &Said, stage: &Stage, config: &Config, moment: Moment) -> Result<Ledger> {
     let mut ledger = Ledger::open(&config.state, moment.patience, moment.now)?;
     let install = Install::load(&config.state)?;
-    commits::find(&mut ledger, [&said.session_id], &mut Identities::new(config, &said.cwd), &install.secret)
+    commits::find(&mut ledger, [&said.session_id], &stage.identities, &install.secret)?;
+    Ok(ledger)
 }
 
 /// Stores a session whose files other processes read as well.
@@ -91,8 +90,8 @@ pub(crate) fn inline(said: &Said, config: &Config, now: Timestamp) -> Result<()>
     }
     let moment = Moment { now, deadline, patience: Patience::Until(deadline), asked: false, heal: false };
     absorbed(said, config, moment)?;
-    committed(said, config, moment)?;
-    deliver_all(&stage, config, moment).map(drop)
+    let ledger = committed(said, &stage, config, moment)?;
+    deliver_all(&stage, config, moment, Some(ledger)).map(drop)
 }
 
 /// Reads what is new; `None` where another sweep does.
@@ -106,7 +105,6 @@ pub(crate) fn sweep_once(
     let Some(_lock) = lock::take(&config.state, "sweep.lock", Patience::Worker)? else { return Ok(None) };
     let mut ledger = Ledger::open(&config.state, Patience::Worker, now)?;
     let swept = sweep_into(&mut ledger, stage, config, bounds, progress)?;
-    ledger.checkpoint()?;
     Ok(Some((swept, ledger)))
 }
 
@@ -126,12 +124,11 @@ fn sweep_into(
 ) -> Result<Swept> {
     let install = Install::load(&config.state)?;
     let places = Places::new(ledger.folder_all()?, &install.secret);
-    let mut reader = Reader::new(config, &stage.scene.terms, places, &stage.scene.folder);
+    let mut reader = Reader::new(config, stage, places);
     let swept = sweep::run(ledger, &mut reader, bounds, progress)?;
-    let mut identities = Identities::new(config, &stage.scene.folder);
     // also of sessions that another process read and had no time to follow
     let due = ledger.commit_due()?;
-    commits::find(ledger, &due, &mut identities, &install.secret)?;
+    commits::find(ledger, &due, &stage.identities, &install.secret)?;
     Ok(swept)
 }
 
@@ -146,14 +143,20 @@ pub(crate) struct Moment {
     pub heal: bool,
 }
 
-/// Delivers all that waits. Another delivery may know other collectors than this one, so its end is waited for.
-pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Result<Summary> {
+/// Delivers all that waits, from the ledger as it was left open. Another delivery may know other collectors than this
+/// one, so its end is waited for.
+pub(crate) fn deliver_all(
+    stage: &Stage,
+    config: &Config,
+    moment: Moment,
+    ledger: Option<Ledger>,
+) -> Result<Summary> {
     let Some(_lock) = lock::take(&config.state, "deliver.lock", Patience::Until(moment.deadline))? else {
         let trouble = "another delivery is under way: what waits is left to the next one";
         return Ok(Summary { troubles: vec![trouble.to_owned()], ..Summary::default() });
     };
-    let mut ledger = Ledger::open(&config.state, moment.patience, moment.now)?;
-    let install = Install::load(&config.state)?;
+    let ledger = ledger.map_or_else(|| Ledger::open(&config.state, moment.patience, moment.now), Ok);
+    let (mut ledger, install) = (ledger?, Install::load(&config.state)?);
     let terms = deliver::Terms {
         now: moment.now,
         deadline: moment.deadline,
@@ -162,11 +165,11 @@ pub(crate) fn deliver_all(stage: &Stage, config: &Config, moment: Moment) -> Res
         asked: moment.asked,
         heal: moment.heal,
     };
-    let summary = deliver::run(&mut ledger, &mut Outbox::new(config, &stage.scene, &install), terms)?;
+    let summary = deliver::run(&mut ledger, &mut Outbox::new(config, stage, &install), terms)?;
     for trouble in &summary.troubles {
         log::write(&config.state, moment.now, "deliver", trouble);
     }
-    ledger.checkpoint()?;
+    ledger.checkpoint_if_long()?;
     Ok(summary)
 }
 

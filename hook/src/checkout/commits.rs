@@ -30,7 +30,7 @@ struct Ground {
 pub(crate) fn find<'a>(
     ledger: &mut Ledger,
     sessions: impl IntoIterator<Item = &'a SessionId>,
-    identities: &mut Identities,
+    identities: &Identities,
     secret: &Secret,
 ) -> Result<()> {
     let trails = sessions.into_iter().map(|session| ledger.commit_trail(session));

@@ -60,7 +60,7 @@ impl Command {
 }
 
 /// Where a person is, and what they want of what there is.
-fn stage(config: &Config, choice: &Choice) -> Result<Stage> {
+fn stage<'a>(config: &'a Config, choice: &Choice) -> Result<Stage<'a>> {
     let mut stage = Stage::set(&crate::current_folder(), config, choice.all);
     let since = choice.since.as_deref().map(|text| {
         terms::instant(text).with_context(|| format!("--since: \"{text}\" is no date like 2026-11-01"))

@@ -17,7 +17,7 @@ pub(super) fn run(config: &Config, now: Timestamp, all: bool) -> Result<()> {
     }
     let ledger = work::sweep_copy(&stage, config, now)?;
     let install = Install::load(&config.state)?;
-    let mut outbox = Outbox::new(config, &stage.scene, &install);
+    let mut outbox = Outbox::new(config, &stage, &install);
     let mut out = std::io::stdout().lock();
     for to in outbox.destinations(&ledger)? {
         outbox.may_send(&to)?;

@@ -125,7 +125,7 @@ fn delivery(
     now: Timestamp,
 ) -> Result<()> {
     let install = Install::load(&config.state)?;
-    let mut outbox = Outbox::new(config, &stage.scene, &install);
+    let mut outbox = Outbox::new(config, stage, &install);
     for to in outbox.destinations(ledger)? {
         let collector = ledger.collector(to.address.origin())?;
         let waiting = outbox.waiting(ledger, &collector, &to)?;
@@ -138,7 +138,7 @@ fn delivery(
             status.problems.extend(refused.or_else(|| failure(&collector, now)));
         }
         for trouble in ledger.delivery_troubled(&collector.origin)? {
-            if !outbox.goes(&trouble.key, &to) {
+            if !outbox.goes(ledger, &trouble.key, &to)? {
                 continue;
             }
             let said = format!(

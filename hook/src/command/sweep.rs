@@ -32,8 +32,8 @@ pub(super) fn run(config: &Config, now: Timestamp, choice: &Choice) -> Result<Ex
     bar.finish_and_clear();
     let deadline = Instant::now() + DELIVERY_MAX;
     let moment = Moment { now, deadline, patience: Patience::Worker, asked: true, heal: true };
-    let summary = work::deliver_all(&stage, config, moment)?;
-    let swept = swept.map(|(swept, _)| swept);
+    let (swept, ledger) = swept.unzip();
+    let summary = work::deliver_all(&stage, config, moment, ledger)?;
     let mut out = std::io::stdout().lock();
     if choice.json {
         writeln!(out, "{}", machine(swept.as_ref(), &summary))?;

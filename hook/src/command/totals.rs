@@ -29,7 +29,7 @@ pub(super) fn run(config: &Config, now: Timestamp, choice: &Choice) -> Result<()
     files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
     let (remembered, secret) = memory(config, now)?;
     let scene = &stage.scene;
-    let mut reader = Reader::new(config, &scene.terms, Places::new(remembered, &secret), &scene.folder);
+    let mut reader = Reader::new(config, &stage, Places::new(remembered, &secret));
     let bar = progress_bar();
     bar.set_length(files.iter().map(|file| file.size).sum());
     let mut read = |file: &Transcript| reader.read(file, None, scene.terms.since, u64::MAX);

@@ -252,8 +252,12 @@ impl Run<'_> {
         outbox: &mut Outbox,
         summary: &mut Summary,
     ) -> Result<Option<String>> {
-        let mut done = ledger.delivery_done(&self.collector.origin)?;
-        done.retain(|(key, _)| outbox.goes(key, self.to));
+        let mut done = Vec::new();
+        for (key, seq) in ledger.delivery_done(&self.collector.origin)? {
+            if outbox.goes(ledger, &key, self.to)? {
+                done.push((key, seq));
+            }
+        }
         for keys in done.chunks(MISSING_MAX) {
             let asked: Vec<_> = keys.iter().map(|(key, seq)| {
                 let rank = Rank { parser: PARSER, epoch: self.collector.epoch, seq: *seq };

@@ -7,6 +7,7 @@ use crate::state::install::Install;
 use crate::state::ledger::{Collector, Content, Key, Ledger, Waiting};
 use crate::terms::identity::{self, Identities};
 use crate::terms::scope::{Destination, Routes, Scene};
+use crate::terms::stage::Stage;
 use crate::totals::{self, ByDay};
 use anyhow::Result;
 use jiff::SignedDuration;
@@ -39,41 +40,39 @@ pub(crate) struct Outbox<'a> {
     config: &'a Config,
     scene: &'a Scene,
     install: &'a Install,
+    /// As of the snapshot `seq` of the ledger.
     routes: Routes<'a>,
-    /// The checkouts each session stood in, as of the snapshot `seq` of the ledger.
-    roots: HashMap<(String, String), Vec<PathBuf>>,
     seq: Option<u64>,
     /// By session and repository.
     found: HashMap<(SessionId, Repo), Option<Rc<Destination>>>,
     /// Which checkouts keep sessions from being sent.
     pub conflicts: BTreeSet<String>,
-    identities: Identities<'a>,
+    identities: &'a Identities<'a>,
     /// Read only where some session's overhead is to be told.
     prices: Option<PriceBook>,
 }
 
 impl<'a> Outbox<'a> {
-    pub(crate) fn new(config: &'a Config, scene: &'a Scene, install: &'a Install) -> Self {
+    pub(crate) fn new(config: &'a Config, stage: &'a Stage<'a>, install: &'a Install) -> Self {
+        let scene = &stage.scene;
         Self {
             config,
             scene,
             install,
             routes: Routes::new(config, scene, HashMap::new()),
-            roots: HashMap::new(),
             seq: None,
             found: HashMap::new(),
             conflicts: BTreeSet::new(),
-            identities: Identities::new(config, &scene.folder),
+            identities: &stage.identities,
             prices: None,
         }
     }
 
-    /// Looks up where sessions stood, where the ledger moved on since.
+    /// Looks up where checkouts are, where the ledger moved on since.
     fn refresh(&mut self, ledger: &Ledger) -> Result<()> {
         let seq = Some(ledger.report_seq()?);
         if self.seq != seq {
             self.routes = Routes::new(self.config, self.scene, ledger.folder_roots()?);
-            self.roots = ledger.session_roots()?;
             self.found.clear();
             self.seq = seq;
         }
@@ -85,35 +84,37 @@ impl<'a> Outbox<'a> {
         ledger.at_once(|| {
             self.refresh(ledger)?;
             let mut found = Vec::new();
-            for (session, repo) in ledger.report_stands()? {
-                let Some(destination) = self.route(&session, &repo) else { continue };
-                if !found.contains(&destination) {
-                    found.push(destination);
-                }
+            for (repo, roots) in ledger.report_stands()? {
+                let destination = self.destination(&repo, roots).map(Rc::new);
+                found.extend(destination.filter(|destination| !found.contains(destination)));
             }
             Ok(found)
         })
     }
 
     /// Where the reports of a session about a repository go.
-    fn route(&mut self, session: &SessionId, repo: &Repo) -> Option<Rc<Destination>> {
-        let stand = (session.clone(), repo.clone());
+    fn route(&mut self, ledger: &Ledger, key: &Key) -> Result<Option<Rc<Destination>>> {
+        let stand = (key.session.clone(), key.repo.clone());
         if let Some(found) = self.found.get(&stand) {
-            return found.clone();
+            return Ok(found.clone());
         }
-        let roots = self.roots.get(&(session.to_string(), repo.to_string())).cloned().unwrap_or_default();
+        let roots = ledger.session_roots(&key.session, &key.repo)?;
+        let found = self.destination(&key.repo, roots).map(Rc::new);
+        self.found.insert(stand, found.clone());
+        Ok(found)
+    }
+
+    fn destination(&mut self, repo: &Repo, roots: Vec<PathBuf>) -> Option<Destination> {
         let terms = self.routes.of(repo, roots).unwrap_or_else(|conflict| {
             self.conflicts.insert(conflict);
             None
         });
-        let found = terms.and_then(Destination::of).map(Rc::new);
-        self.found.insert(stand, found.clone());
-        found
+        terms.and_then(Destination::of)
     }
 
     /// Whether the report of `key` goes there.
-    pub(crate) fn goes(&mut self, key: &Key, to: &Destination) -> bool {
-        self.route(&key.session, &key.repo).is_some_and(|found| *found == *to)
+    pub(crate) fn goes(&mut self, ledger: &Ledger, key: &Key, to: &Destination) -> Result<bool> {
+        Ok(self.route(ledger, key)?.is_some_and(|found| *found == *to))
     }
 
     /// The reports for `to` that `collector` has not acknowledged as they are, oldest first.
@@ -132,7 +133,7 @@ impl<'a> Outbox<'a> {
                 continue;
             }
             let early = to.terms.since.is_some_and(|since| key.week.end() <= since);
-            if early && !made || !self.goes(key, to) {
+            if early && !made || !self.goes(ledger, key, to)? {
                 continue;
             }
             let developer = self.developer(developer.as_ref());
@@ -226,7 +227,7 @@ impl<'a> Outbox<'a> {
         for key in &account.keys {
             let part = ledger.content(key, None)?;
             let empty = part.rows.is_empty() && part.quality.lines == 0;
-            whole &= empty || self.goes(key, to);
+            whole &= empty || self.goes(ledger, key, to)?;
             whole &= part.started_at.is_none_or(|at| to.terms.since.is_none_or(|since| at >= since));
             quality.interrupted += part.quality.interrupted;
             quality.unknown_usage += part.quality.unknown_usage;

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::terms::{Identity, Terms};
 use anyhow::{Context, Result, bail};
 use meter::{Developer, Email};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -14,30 +15,29 @@ pub(crate) struct Identities<'a> {
     config: &'a Config,
     /// The hook's own folder: what counts where a session's folder names nobody.
     own: PathBuf,
-    emails: HashMap<PathBuf, Option<Email>>,
+    emails: RefCell<HashMap<PathBuf, Option<Email>>>,
     /// What git was asked and has not yet been heard.
-    asked: HashMap<PathBuf, Asked>,
+    asked: RefCell<HashMap<PathBuf, Asked>>,
 }
 
 impl<'a> Identities<'a> {
     pub(crate) fn new(config: &'a Config, own: &Path) -> Self {
-        Self { config, own: own.to_owned(), emails: HashMap::new(), asked: HashMap::new() }
+        Self { config, own: own.to_owned(), emails: RefCell::default(), asked: RefCell::default() }
     }
 
     /// Has git look for whom [`Self::claimed`] will name, while other work is done.
-    pub(crate) fn ask(&mut self, folder: &Path) {
+    pub(crate) fn ask(&self, folder: &Path) {
         if let Some(folder) = nearest(folder).filter(|_| self.named().is_none()) {
-            self.asked.insert(folder.to_owned(), git::email(folder));
+            self.asked.borrow_mut().insert(folder.to_owned(), git::email(folder));
         }
     }
 
     /// The developer whose session last stood in `folder`.
-    pub(crate) fn claimed(&mut self, folder: Option<&Path>) -> Developer {
+    pub(crate) fn claimed(&self, folder: Option<&Path>) -> Developer {
         if let Some(developer) = self.named() {
             return developer;
         }
-        let own = self.own.clone();
-        let email = folder.and_then(|folder| self.email(folder)).or_else(|| self.email(&own));
+        let email = folder.and_then(|folder| self.email(folder)).or_else(|| self.email(&self.own));
         email.map_or_else(|| os_user(self.config), Developer::Email)
     }
 
@@ -47,14 +47,14 @@ impl<'a> Identities<'a> {
         Some(name.parse().map_or_else(|_| Developer::OsUser(bounded(name)), Developer::Email))
     }
 
-    fn email(&mut self, folder: &Path) -> Option<Email> {
+    fn email(&self, folder: &Path) -> Option<Email> {
         let folder = nearest(folder)?;
-        if let Some(email) = self.emails.get(folder) {
+        if let Some(email) = self.emails.borrow().get(folder) {
             return email.clone();
         }
-        let asked = self.asked.remove(folder).unwrap_or_else(|| git::email(folder));
+        let asked = self.asked.borrow_mut().remove(folder).unwrap_or_else(|| git::email(folder));
         let email = asked.answer().and_then(|text| text.trim().parse().ok());
-        self.emails.insert(folder.to_owned(), email.clone());
+        self.emails.borrow_mut().insert(folder.to_owned(), email.clone());
         email
     }
 }

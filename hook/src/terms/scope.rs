@@ -31,7 +31,6 @@ impl Only {
 /// Where a hook runs, and what applies there.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
-    pub folder: PathBuf,
     /// The environment's terms, else the repository's, else the user's own.
     pub terms: Terms,
     pub scope: Scope,
@@ -56,14 +55,7 @@ impl Scene {
             Some(_) if !from_shell || environment.address.is_none() => config.own.clone(),
             _ => terms.clone(),
         };
-        Self {
-            folder: folder.to_owned(),
-            terms,
-            scope,
-            since: config.own.since,
-            fallback,
-            only: Only::default(),
-        }
+        Self { terms, scope, since: config.own.since, fallback, only: Only::default() }
     }
 
     /// Whether rows of this developer may go where `terms` send them.
@@ -235,7 +227,6 @@ mod tests {
     #[track_caller]
     fn check(scope: Scope, shipped: Option<&str>, expected: Option<&str>) {
         let scene = Scene {
-            folder: PathBuf::from("/"),
             terms: terms("https://here.example"),
             scope,
             since: None,

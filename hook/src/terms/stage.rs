@@ -10,20 +10,23 @@ use crate::terms::settings;
 use meter::Developer;
 use std::path::Path;
 
-pub(crate) struct Stage {
+pub(crate) struct Stage<'a> {
     pub scene: Scene,
     pub checkout: Option<Checkout>,
     pub developer: Developer,
+    /// Of everybody who was asked for on this stage: git is slow to tell.
+    pub identities: Identities<'a>,
 }
 
-impl Stage {
+impl<'a> Stage<'a> {
     /// `all` is what a user typed.
-    pub(crate) fn set(folder: &Path, config: &Config, all: bool) -> Self {
+    pub(crate) fn set(folder: &Path, config: &'a Config, all: bool) -> Self {
         // the name of a repository without remote is not needed here, so nothing need be kept to hash it
         let checkout = repository::find(folder, &Secret::of([0; 32]));
         let scene = Scene::of(folder, checkout.as_ref(), config, all);
-        let developer = Identities::new(config, folder).claimed(Some(folder));
-        Self { scene, checkout, developer }
+        let identities = Identities::new(config, folder);
+        let developer = identities.claimed(Some(folder));
+        Self { scene, checkout, developer, identities }
     }
 
     fn turned_off(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What each collector has acknowledged, and how talking to it went.
 
 use super::reports::{Key, key};
-use super::{Ledger, meta_number};
+use super::{Ledger, meta_number, meta_set};
 use anyhow::Result;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -120,15 +120,15 @@ impl Ledger {
     ) -> Result<()> {
         self.write(|db| {
             let mut insert = db.prepare_cached(
-                "INSERT OR REPLACE INTO delivery (origin, session, repo, week, seq, digest, current, state, note, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9)",
+                "INSERT OR REPLACE INTO delivery (report, origin, seq, digest, current, state, note, at)
+                 SELECT id, ?4, ?5, ?6, ?5, ?7, ?8, ?9 FROM report WHERE session = ?1 AND repo = ?2 AND week = ?3",
             )?;
             for Delivery { key, seq, digest, outcome, note } in answers {
                 insert.execute(params![
-                    origin,
                     key.session.as_str(),
                     key.repo.as_str(),
                     key.week.to_string(),
+                    origin,
                     seq.cast_signed(),
                     digest,
                     outcome.as_str(),
@@ -140,18 +140,22 @@ impl Ledger {
         })
     }
 
-    /// Notes that `origin` may come to have another snapshot of these than the one it answered last.
+    /// Notes that `origin` may come to have another snapshot of these than the one it answered last. Durably, with
+    /// all that was stored so far: no number that a collector has seen may be given to another snapshot.
     pub(crate) fn delivery_offered<'a>(
         &mut self,
         origin: &str,
         keys: impl Iterator<Item = &'a Key>,
     ) -> Result<()> {
-        self.write(|db| {
+        self.write_durably(|db| {
+            // a transaction that changes nothing would wait for nothing
+            meta_set(db, "offered", &meta_number(db, "seq")?.to_string())?;
             let mut update = db.prepare_cached(
-                "UPDATE delivery SET digest = '' WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4",
+                "UPDATE delivery SET digest = '' WHERE origin = ?4 AND report = (SELECT id FROM report
+                     WHERE session = ?1 AND repo = ?2 AND week = ?3)",
             )?;
             for key in keys {
-                update.execute([origin, key.session.as_str(), key.repo.as_str(), &key.week.to_string()])?;
+                update.execute([key.session.as_str(), key.repo.as_str(), &key.week.to_string(), origin])?;
             }
             Ok(())
         })
@@ -161,11 +165,12 @@ impl Ledger {
     pub(crate) fn delivery_unchanged(&mut self, origin: &str, snapshots: &[(Key, u64)]) -> Result<()> {
         self.write(|db| {
             let mut update = db.prepare_cached(
-                "UPDATE delivery SET current = ?5 WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4",
+                "UPDATE delivery SET current = ?5 WHERE origin = ?4 AND report = (SELECT id FROM report
+                     WHERE session = ?1 AND repo = ?2 AND week = ?3)",
             )?;
             for (key, seq) in snapshots {
                 let (session, repo, week) = (key.session.as_str(), key.repo.as_str(), key.week.to_string());
-                update.execute(params![origin, session, repo, week, seq.cast_signed()])?;
+                update.execute(params![session, repo, week, origin, seq.cast_signed()])?;
             }
             Ok(())
         })
@@ -175,15 +180,11 @@ impl Ledger {
     pub(crate) fn delivery_forget(&mut self, origin: &str, keys: &[Key]) -> Result<()> {
         self.write(|db| {
             let mut delete = db.prepare_cached(
-                "DELETE FROM delivery WHERE origin = ?1 AND session = ?2 AND repo = ?3 AND week = ?4",
+                "DELETE FROM delivery WHERE origin = ?4 AND report = (SELECT id FROM report
+                     WHERE session = ?1 AND repo = ?2 AND week = ?3)",
             )?;
             for key in keys {
-                delete.execute(params![
-                    origin,
-                    key.session.as_str(),
-                    key.repo.as_str(),
-                    key.week.to_string()
-                ])?;
+                delete.execute([key.session.as_str(), key.repo.as_str(), &key.week.to_string(), origin])?;
             }
             Ok(())
         })
@@ -192,7 +193,8 @@ impl Ledger {
     /// The reports that `origin` did not take as they are, with its words.
     pub(crate) fn delivery_troubled(&self, origin: &str) -> Result<Vec<Delivery>> {
         let mut select = self.db.prepare(
-            "SELECT session, repo, week, seq, digest, state, note FROM delivery WHERE origin = ?1 AND state <> 'done'
+            "SELECT session, repo, week, delivery.seq, digest, state, note
+             FROM delivery JOIN report ON report.id = delivery.report WHERE origin = ?1 AND state <> 'done'
              ORDER BY at DESC, session, repo, week",
         )?;
         let mut rows = select.query([origin])?;
@@ -215,8 +217,9 @@ impl Ledger {
     /// restore it may have neither.
     pub(crate) fn delivery_done(&self, origin: &str) -> Result<Vec<(Key, u64)>> {
         let mut select = self.db.prepare(
-            "SELECT session, repo, week, seq FROM delivery WHERE origin = ?1 AND state IN ('done', 'held')
-             ORDER BY session, repo, week",
+            "SELECT session, repo, week, delivery.seq
+             FROM delivery JOIN report ON report.id = delivery.report
+             WHERE origin = ?1 AND state IN ('done', 'held') ORDER BY session, repo, week",
         )?;
         let mut rows = select.query([origin])?;
         let mut done = Vec::new();

@@ -48,8 +48,8 @@ impl Ledger {
         content: &mut Content,
     ) -> Result<()> {
         let mut select = self.db.prepare_cached(
-            "SELECT at, CASE WHEN ?5 THEN branch ELSE '' END, model, agent, workflow, speed, geo, band, requests,
-                 input, output, cache_read, cache_write_5m, cache_write_1h, web_search, finished, part, adopted
+            "SELECT at, CASE WHEN ?5 THEN branch ELSE '' END, model, agent, workflow, speed, geo, band, input,
+                 output, cache_read, cache_write_5m, cache_write_1h, web_search, finished, part, adopted
              FROM slot JOIN response ON response.slot = slot.id
              WHERE session = ?1 AND repo = ?2 AND at >= ?3 AND at < ?4",
         )?;
@@ -65,12 +65,10 @@ impl Ledger {
         ];
         let mut rows = select.query(bounds)?;
         while let Some(row) = rows.next()? {
-            let count = |index: usize| row.get::<_, i64>(index).map(i64::cast_unsigned);
-            let tokens = tokens(row, 9)?;
-            let (finished, part): (bool, i64) = (row.get(15)?, row.get(16)?);
-            content.quality.interrupted += u64::from(!finished && part == 0);
-            content.quality.adopted += u64::from(row.get(17)? && part == 0);
-            content.rows.push(Row { key: row_key(row)?, requests: count(8)?, tokens });
+            let (finished, first): (bool, bool) = (row.get(14)?, row.get::<_, i64>(15)? == 0);
+            content.quality.interrupted += u64::from(!finished && first);
+            content.quality.adopted += u64::from(row.get(16)? && first);
+            content.rows.push(Row { key: row_key(row)?, requests: first.into(), tokens: tokens(row, 8)? });
         }
         Ok(())
     }

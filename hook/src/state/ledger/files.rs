@@ -62,7 +62,9 @@ impl Ledger {
                 Look { device: number(1)?, inode: number(2)?, size: number(3)?, modified: row.get(4)? };
             Ok((row.get(0)?, look))
         })?;
-        Ok(looks.collect::<Result<_, _>>()?)
+        // a map that knows its size at once does not grow step by step
+        let looks: Vec<(String, Look)> = looks.collect::<Result<_, _>>()?;
+        Ok(looks.into_iter().collect())
     }
 
     pub(crate) fn file(&self, path: &Path) -> Result<Option<Known>> {
@@ -102,22 +104,21 @@ pub(super) fn advance(db: &Connection, known: Option<&Known>, cursor: &Cursor) -
         cursor.at.map(Timestamp::as_millisecond),
         cursor.cwd,
         cursor.skipped,
-        known.map(|known| known.id),
-        known.map(|known| known.cursor.offset.cast_signed()),
     ];
-    let sql = match known {
-        Some(_) => {
-            "UPDATE file SET path = ?1, name = ?2, device = ?3, inode = ?4, size = ?5, modified = ?6, offset = ?7,
-                head_bytes = ?8, head = ?9, at = ?10, cwd = ?11, skipped = ?12
-             WHERE id = ?13 AND offset = ?14 RETURNING id"
-        }
-        None => {
+    let Some(Known { id, cursor: Cursor { offset, .. } }) = known else {
+        let mut insert = db.prepare_cached(
             "INSERT INTO file (path, name, device, inode, size, modified, offset, head_bytes, head, at, cwd, skipped)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE ?13 IS NULL AND ?14 IS NULL
-             ON CONFLICT (path) DO NOTHING RETURNING id"
-        }
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (path) DO NOTHING",
+        )?;
+        return Ok((insert.execute(values)? > 0).then(|| db.last_insert_rowid()));
     };
-    Ok(db.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
+    let mut update = db.prepare_cached(
+        "UPDATE file SET path = ?1, name = ?2, device = ?3, inode = ?4, size = ?5, modified = ?6, offset = ?7,
+             head_bytes = ?8, head = ?9, at = ?10, cwd = ?11, skipped = ?12
+         WHERE id = ?13 AND offset = ?14",
+    )?;
+    let updated = update.execute(&*[values, params![id, offset.cast_signed()]].concat())?;
+    Ok((updated > 0).then_some(*id))
 }
 
 fn known(row: &Row) -> rusqlite::Result<Known> {

@@ -2,9 +2,9 @@
 
 use super::Ledger;
 use anyhow::Result;
-use meter::Repo;
+use meter::{Repo, SessionId};
 use rusqlite::Connection;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 /// A folder that was in a repository when it was last looked at.
@@ -27,19 +27,40 @@ impl Ledger {
         Ok(folders)
     }
 
-    /// The working trees each session stood in, by session and repository as the tables keep them.
-    pub(crate) fn session_roots(&self) -> Result<HashMap<(String, String), Vec<PathBuf>>> {
-        let mut select = self.db.prepare(
-            "SELECT DISTINCT session, repo, root FROM session_folder JOIN folder ON folder.path = session_folder.folder
-             ORDER BY session, repo, root",
+    /// The working trees of `repo` that a session stood in.
+    pub(crate) fn session_roots(&self, session: &SessionId, repo: &Repo) -> Result<Vec<PathBuf>> {
+        let mut select = self.db.prepare_cached(
+            "SELECT root FROM session_folder JOIN folder ON folder.path = session_folder.folder
+             WHERE session = ?1 AND repo = ?2",
         )?;
-        let mut rows = select.query([])?;
-        let mut roots: HashMap<_, Vec<PathBuf>> = HashMap::new();
+        let found = select.query_map([session.as_str(), repo.as_str()], |row| row.get(0))?;
+        Ok(roots(found.collect::<Result<_, _>>()?))
+    }
+
+    /// What reports are routed by, of many sessions once: their repository and the working trees of it that their
+    /// session stood in.
+    pub(crate) fn report_stands(&self) -> Result<Vec<(Repo, Vec<PathBuf>)>> {
+        let mut select = self.db.prepare(
+            "SELECT report.session, report.repo, root
+             FROM report LEFT JOIN session_folder ON session_folder.session = report.session
+             LEFT JOIN folder ON folder.path = session_folder.folder AND folder.repo = report.repo
+             ORDER BY report.session, report.repo",
+        )?;
+        let (mut rows, mut stands) = (select.query([])?, BTreeSet::new());
+        let (mut session, mut stand) = (String::new(), (String::new(), BTreeSet::new()));
         while let Some(row) = rows.next()? {
-            let root = PathBuf::from(row.get::<_, String>(2)?);
-            roots.entry((row.get(0)?, row.get(1)?)).or_default().push(root);
+            let (of, repo) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+            if (session.as_str(), stand.0.as_str()) != (of, repo) {
+                of.clone_into(&mut session);
+                let done = std::mem::replace(&mut stand, (repo.to_owned(), BTreeSet::new()));
+                stands.insert(done);
+            }
+            stand.1.extend(row.get::<_, Option<String>>(2)?);
         }
-        Ok(roots)
+        stands.insert(stand);
+        // what is no name goes nowhere
+        let named = |(repo, found): (String, _)| Some((repo.parse().ok()?, roots(found)));
+        Ok(stands.into_iter().filter_map(named).collect())
     }
 
     /// The working trees of each repository.
@@ -53,6 +74,10 @@ impl Ledger {
         }
         Ok(roots)
     }
+}
+
+fn roots(found: BTreeSet<String>) -> Vec<PathBuf> {
+    found.into_iter().map(PathBuf::from).collect()
 }
 
 pub(super) fn set(db: &Connection, folders: &[(String, Folder)]) -> Result<()> {

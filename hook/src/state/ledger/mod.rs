@@ -36,16 +36,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// "cpvo", so that a foreign database is known as such.
 const APPLICATION: i64 = 0x6370_766f;
+/// A write-ahead log is carried over to the database once it is this long: every process that opens the ledger
+/// reads it first, and to empty a short one each time would cost more than all that was written to it.
+const LOG_BYTES: u64 = 512 << 10;
 
 /// How patient a caller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
     /// A session's end: it leaves the work to the detached process rather than wait.
     Event,
-    /// Somebody who waits for nothing else.
+    /// Somebody who waits for nothing else, and whose work can be done again: a power cut may undo it.
     Worker,
     /// The last chance: nobody comes back to it.
     Until(Instant),
@@ -58,6 +61,10 @@ impl Patience {
             Self::Worker => Duration::from_secs(20),
             Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
         }
+    }
+
+    fn synchronous(self) -> &'static str {
+        if self == Self::Worker { "NORMAL" } else { "FULL" }
     }
 }
 
@@ -111,11 +118,13 @@ impl Ledger {
         private().create(true).truncate(false).open(path)?;
         let mut db = Connection::open(path)?;
         db.busy_timeout(patience.left())?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // no statement is planned anew for each value that is bound to it
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if patience == Patience::Event {
-            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             db.pragma_update(None, "wal_autocheckpoint", 0)?;
         }
-        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "synchronous", patience.synchronous())?;
         db.set_prepared_statement_cache_capacity(64);
         if version(&db)? != VERSION {
             create(&mut db, epoch)?;
@@ -132,16 +141,29 @@ impl Ledger {
         Ok(result)
     }
 
+    /// The same, and no power cut undoes it or anything before it.
+    fn write_durably<T>(&mut self, work: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        self.db.pragma_update(None, "synchronous", "FULL")?;
+        let result = self.write(work);
+        self.db.pragma_update(None, "synchronous", self.patience.synchronous())?;
+        result
+    }
+
     /// Looks at the ledger as it is at one moment, whatever others write meanwhile.
     pub(crate) fn at_once<T>(&self, look: impl FnOnce() -> Result<T>) -> Result<T> {
         let _moment = self.db.unchecked_transaction()?;
         look()
     }
 
-    /// Empties the write-ahead log into the database, as far as nobody reads it.
+    /// Has the database hold all there is, unless somebody is reading.
     pub(crate) fn checkpoint(&self) -> Result<()> {
-        self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        Ok(())
+        checkpoint(&self.db)
+    }
+
+    /// The same, where enough came together to be worth it.
+    pub(crate) fn checkpoint_if_long(&self) -> Result<()> {
+        let log = std::fs::metadata(with_ending(&path(&self.state), "-wal"));
+        if log.is_ok_and(|log| log.len() >= LOG_BYTES) { self.checkpoint() } else { Ok(()) }
     }
 
     pub(crate) fn meta(&self, name: &str) -> Result<Option<String>> {
@@ -195,7 +217,13 @@ fn own(db: &mut Connection, path: &Path, epoch: i64) -> Result<()> {
     }
     meta_set(&transaction, "file", &file)?;
     transaction.commit()?;
-    Ok(())
+    // who copies the database without its log copies this as well
+    checkpoint(db)
+}
+
+fn checkpoint(db: &Connection) -> Result<()> {
+    db.busy_timeout(Duration::ZERO)?;
+    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
 }
 
 fn meta(db: &Connection, name: &str) -> Result<Option<String>> {

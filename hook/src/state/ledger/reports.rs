@@ -34,6 +34,8 @@ pub(super) struct Changes {
     places: BTreeSet<Place>,
     /// Sessions of which every report changed.
     whole: BTreeSet<String>,
+    /// Sessions met for the first time: all there is of them changed place by place.
+    new: BTreeSet<String>,
 }
 
 impl Changes {
@@ -44,7 +46,13 @@ impl Changes {
     }
 
     pub(super) fn session(&mut self, session: &str) {
-        self.whole.insert(session.to_owned());
+        if !self.new.contains(session) {
+            self.whole.insert(session.to_owned());
+        }
+    }
+
+    pub(super) fn new_session(&mut self, session: &str) {
+        self.new.insert(session.to_owned());
     }
 }
 
@@ -111,19 +119,6 @@ impl Ledger {
         Ok(reports)
     }
 
-    /// The sessions there are reports of, with each of their repositories.
-    pub(crate) fn report_stands(&self) -> Result<Vec<(SessionId, Repo)>> {
-        let mut select = self.db.prepare("SELECT DISTINCT session, repo FROM report")?;
-        let mut rows = select.query([])?;
-        let mut stands = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (session, repo): (String, String) = (row.get(0)?, row.get(1)?);
-            // what is no name goes nowhere
-            stands.extend(session.parse().ok().zip(repo.parse().ok()));
-        }
-        Ok(stands)
-    }
-
     /// One bad key must not hold up all others.
     pub(super) fn readable<T>(&self, key: Result<T>) -> Option<T> {
         let skip = |error: &anyhow::Error| {
@@ -147,11 +142,10 @@ impl Ledger {
                  CASE WHEN delivery.state = 'done' OR delivery.state IN ('held', 'refused')
                      AND substr(delivery.note, 1, length(?2)) = ?2 THEN delivery.digest END
              FROM report
-             LEFT JOIN delivery ON delivery.origin = ?1 AND delivery.session = report.session
-                 AND delivery.repo = report.repo AND delivery.week = report.week
+             LEFT JOIN delivery ON delivery.report = report.id AND delivery.origin = ?1
              LEFT JOIN session ON session.id = report.session
-             WHERE delivery.current IS NULL OR delivery.current < report.seq OR delivery.state = 'later'
-                 OR (delivery.state IN ('upgrade', 'held', 'refused') AND substr(delivery.note, 1, length(?2)) <> ?2)
+             WHERE delivery.current IS NULL OR delivery.current < report.seq OR (delivery.state <> 'done'
+                 AND (delivery.state = 'later' OR substr(delivery.note, 1, length(?2)) <> ?2))
              ORDER BY report.seq, report.session, report.repo, report.week",
         )?;
         let mut rows = select.query([origin, versions])?;

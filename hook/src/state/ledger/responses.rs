@@ -166,17 +166,16 @@ fn insert(
     slots: &mut Slots,
 ) -> Result<bool> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO response (key, part, slot, at, requests, input, output, cache_read, cache_write_5m,
-             cache_write_1h, web_search, finished, run, adopted)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
+        "INSERT INTO response (slot, key, part, at, input, output, cache_read, cache_write_5m, cache_write_1h,
+             web_search, finished, run, adopted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
     )?;
     for (part, (band, tokens)) in held.record.slices.iter().enumerate() {
         let inserted = insert.execute(params![
+            slots.id(db, held, *band)?,
             key.as_bytes(),
             i64::try_from(part)?,
-            slots.id(db, held, *band)?,
             held.record.at.as_millisecond(),
-            i64::from(part == 0),
             tokens.input.cast_signed(),
             tokens.output.cast_signed(),
             tokens.cache_read.cast_signed(),
@@ -218,12 +217,19 @@ impl Slots {
         if let Some(id) = self.ids.get(&self.name) {
             return Ok(*id);
         }
-        let mut upsert = db.prepare_cached(
+        let mut insert = db.prepare_cached(
             "INSERT INTO slot (session, repo, branch, model, agent, workflow, speed, geo, band)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT DO UPDATE SET band = excluded.band RETURNING id",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?;
-        let id = upsert.query_row(values, |row| row.get(0))?;
+        let id = if insert.execute(values)? > 0 {
+            db.last_insert_rowid()
+        } else {
+            let mut select = db.prepare_cached(
+                "SELECT id FROM slot WHERE (session, repo, branch, model, agent, workflow, speed, geo, band)
+                     = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?;
+            select.query_row(values, |row| row.get(0))?
+        };
         self.ids.insert(self.name.clone(), id);
         Ok(id)
     }

@@ -64,13 +64,13 @@ CREATE TABLE slot (
     UNIQUE (session, repo, branch, model, agent, workflow, speed, geo, band)
 );
 
--- The winning record of each response; several parts only where its requests lie in several bands.
+-- The winning record of each response; several parts only where its requests lie in several bands. Those of a slot
+-- lie together, as they come and as reports ask for them; their keys are anywhere.
 CREATE TABLE response (
-    key            BLOB NOT NULL,
-    part           INTEGER NOT NULL,
     slot           INTEGER NOT NULL,
+    key            BLOB NOT NULL,
+    part           INTEGER NOT NULL,      -- the request is counted with part 0
     at             INTEGER NOT NULL,
-    requests       INTEGER NOT NULL,
     input          INTEGER NOT NULL,
     output         INTEGER NOT NULL,
     cache_read     INTEGER NOT NULL,
@@ -80,9 +80,9 @@ CREATE TABLE response (
     finished       INTEGER NOT NULL,
     run            INTEGER NOT NULL,      -- the run that met it and ends with its owner settled; -1: a line named it
     adopted        INTEGER NOT NULL,      -- 1: several sessions held it and no line named its owner
-    PRIMARY KEY (key, part)
+    PRIMARY KEY (slot, key, part)
 ) WITHOUT ROWID;
-CREATE INDEX response_slot ON response (slot);
+CREATE UNIQUE INDEX response_key ON response (key, part);
 
 -- Other sessions seen to hold a response before its owner was settled.
 CREATE TABLE contender (
@@ -191,27 +191,25 @@ CREATE TABLE folder (
 
 -- Each report there is to send, with the snapshot it is at.
 CREATE TABLE report (
+    id      INTEGER PRIMARY KEY,
     session TEXT NOT NULL,
     repo    TEXT NOT NULL,
     week    TEXT NOT NULL,
     seq     INTEGER NOT NULL,
-    PRIMARY KEY (session, repo, week)
-) WITHOUT ROWID;
-CREATE INDEX report_seq ON report (seq);
+    UNIQUE (session, repo, week)
+);
 
 -- The last answer a collector gave to each report.
 CREATE TABLE delivery (
+    report  INTEGER NOT NULL,
     origin  TEXT NOT NULL,
-    session TEXT NOT NULL,
-    repo    TEXT NOT NULL,
-    week    TEXT NOT NULL,
     seq     INTEGER NOT NULL,             -- the snapshot that was answered
     digest  TEXT NOT NULL,                -- a keyed hash of what it said
     current INTEGER NOT NULL,             -- the latest snapshot that says the same
     state   TEXT NOT NULL,                -- done, held, refused, later, upgrade
     note    TEXT NOT NULL,                -- the collector's words
     at      INTEGER NOT NULL,             -- seconds
-    PRIMARY KEY (origin, session, repo, week)
+    PRIMARY KEY (report, origin)
 ) WITHOUT ROWID;
 
 CREATE TABLE collector (

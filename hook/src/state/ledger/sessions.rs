@@ -93,42 +93,49 @@ pub(super) fn note(db: &Connection, event: &Event, changes: &mut Changes) -> Res
 /// Adds what the lines of one reading tell of a session.
 pub(super) fn seen(db: &Connection, session: &SessionId, seen: &Seen, changes: &mut Changes) -> Result<()> {
     let id = session.as_str();
-    db.prepare_cached("INSERT OR IGNORE INTO session (id) VALUES (?1)")?.execute([id])?;
     let before = start_of(db, id)?;
-    let mut update = db.prepare_cached(
-        "UPDATE session SET readings = readings + 1, own = max(own, ?2),
-             own_at = min(coalesce(own_at, ?3), coalesce(?3, own_at)),
-             forked = max(forked, ?7),
-             version = CASE WHEN ?4 <> '' THEN ?4 ELSE version END,
-             entrypoint = CASE WHEN ?5 <> '' THEN ?5 ELSE entrypoint END,
-             developer = coalesce(?6, developer)
-         WHERE id = ?1",
+    if before.is_none() {
+        changes.new_session(id);
+    }
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO session (id, readings, own, own_at, forked, version, entrypoint, developer, start_at, start_repo)
+         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET readings = readings + 1, own = max(own, excluded.own),
+             own_at = min(coalesce(own_at, excluded.own_at), coalesce(excluded.own_at, own_at)),
+             forked = max(forked, excluded.forked),
+             version = coalesce(nullif(excluded.version, ''), version),
+             entrypoint = coalesce(nullif(excluded.entrypoint, ''), entrypoint),
+             developer = coalesce(excluded.developer, developer),
+             start_at = min(coalesce(start_at, excluded.start_at), coalesce(excluded.start_at, start_at)),
+             start_repo = iif(start_at IS NULL OR start_at > excluded.start_at, excluded.start_repo, start_repo)",
     )?;
     let developer = seen.developer.as_ref().and_then(|developer| serde_json::to_string(developer).ok());
-    let own_at = seen.own_at.map(Timestamp::as_millisecond);
-    update.execute(params![id, seen.own, own_at, seen.version, seen.entrypoint, developer, seen.forked])?;
-    if let Some(start) = &seen.start {
-        let mut update = db.prepare_cached(
-            "UPDATE session SET start_at = ?2, start_repo = ?3
-             WHERE id = ?1 AND (start_at IS NULL OR start_at > ?2)",
-        )?;
-        update.execute(params![id, start.at.as_millisecond(), start.repo])?;
-    }
+    upsert.execute(params![
+        id,
+        seen.own,
+        seen.own_at.map(Timestamp::as_millisecond),
+        seen.forked,
+        seen.version,
+        seen.entrypoint,
+        developer,
+        seen.start.as_ref().map(|start| start.at.as_millisecond()),
+        seen.start.as_ref().map_or("", |start| &start.repo),
+    ])?;
     let mut insert =
         db.prepare_cached("INSERT OR IGNORE INTO session_folder (session, folder) VALUES (?1, ?2)")?;
     for folder in &seen.folders {
         insert.execute([id, folder])?;
     }
     // partial or not, and where lines without a repository belong, is said by every report of the session
-    if before != start_of(db, id)? {
+    if before.is_some() && before != start_of(db, id)? {
         changes.session(id);
     }
     Ok(())
 }
 
-fn start_of(db: &Connection, id: &str) -> Result<(bool, String)> {
+fn start_of(db: &Connection, id: &str) -> Result<Option<(bool, String)>> {
     let mut select = db.prepare_cached("SELECT own, start_repo FROM session WHERE id = ?1")?;
-    Ok(select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    Ok(select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// Adds pull requests, hints of commits and the client's own total.

@@ -63,7 +63,7 @@ fn store(
     changes: &mut Changes,
 ) -> Result<Stored> {
     let Some(file) = files::advance(db, known, &reading.cursor)? else { return Ok(Stored::Overtaken) };
-    if reading.from == 0 {
+    if known.is_some() && reading.from == 0 {
         forget(db, file, changes)?;
     }
     for (session, seen) in &reading.sessions {
@@ -92,8 +92,8 @@ fn store(
 /// Takes back what an earlier reading of the file said beside responses: those happened.
 fn forget(db: &Connection, file: i64, changes: &mut Changes) -> Result<()> {
     for table in ["share", "request"] {
-        let mut delete =
-            db.prepare(&format!("DELETE FROM {table} WHERE file = ?1 RETURNING session, repo, week"))?;
+        let sql = format!("DELETE FROM {table} WHERE file = ?1 RETURNING session, repo, week");
+        let mut delete = db.prepare_cached(&sql)?;
         let mut rows = delete.query([file])?;
         while let Some(row) = rows.next()? {
             changes.place(&place(row)?);
@@ -157,7 +157,8 @@ fn requests(db: &Connection, file: i64, reading: &Reading, changes: &mut Changes
     }
     let mut delete =
         db.prepare_cached("DELETE FROM request WHERE file = ?1 AND id = ?2 RETURNING session, repo, week")?;
-    for id in &reading.answered {
+    // a file read from its beginning has no earlier ones
+    for id in reading.answered.iter().filter(|_| reading.from > 0) {
         let mut rows = delete.query(params![file, id])?;
         while let Some(row) = rows.next()? {
             changes.place(&place(row)?);
