@@ -1,6 +1,6 @@
 //! Reading one transcript from where the ledger left off.
 
-use crate::reader::lines;
+use crate::reader::lines::Lines;
 use crate::reader::reading::{Folders, Reading};
 use crate::reader::walk::Transcript;
 use crate::state::ledger::{Cursor, Known, Ledger, Look};
@@ -32,20 +32,21 @@ pub(crate) fn read(
     file: &Transcript,
     known: Option<&Known>,
     since: Option<Timestamp>,
-    folders: &mut dyn Folders,
+    (lines, folders): (&mut Lines, &mut dyn Folders),
     most: u64,
 ) -> Result<Option<Reading>> {
     let path = &file.path;
     let mut opened = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let named = match &file.session {
         Some(session) => Some(session.clone()),
-        None => lines::session(&mut opened).with_context(|| format!("cannot read {}", path.display()))?,
+        None => lines.session(&mut opened).with_context(|| format!("cannot read {}", path.display()))?,
     };
     let Some(session) = named else { return Ok(None) };
     let cursor = resume(&mut opened, file, known)?;
     let mut reading = Reading::begin(cursor, session, file.subagent, since);
     let span = reading.from..reading.from.saturating_add(most);
-    let end = lines::read(&mut opened, span.clone(), &mut |parsed| reading.take(parsed, folders))
+    let end = lines
+        .read(&mut opened, span.clone(), &mut |parsed| reading.take(parsed, folders))
         .with_context(|| format!("cannot read {}", path.display()))?;
     reading.cursor.offset = end;
     if end >= span.end {

@@ -5,6 +5,7 @@ use crate::checkout::places::Places;
 use crate::checkout::repository;
 use crate::config::Config;
 use crate::detach;
+use crate::reader::lines::Lines;
 use crate::reader::reading::Reading;
 use crate::reader::walk;
 use crate::state::install::Install;
@@ -142,11 +143,12 @@ fn session_read(
     since: Option<Timestamp>,
     places: &mut Places,
 ) -> Result<Vec<(Option<Known>, Reading)>> {
-    let mut readings = Vec::new();
+    let (mut lines, mut readings) = (Lines::default(), Vec::new());
     for file in walk::session(&said.transcript_path, &said.session_id) {
         let known = absorb::known(ledger, &file)?;
         if absorb::is_new(&file, known.as_ref().map(Known::look))
-            && let Some(reading) = absorb::read(&file, known.as_ref(), since, places, u64::MAX)?
+            && let Some(reading) =
+                absorb::read(&file, known.as_ref(), since, (&mut lines, &mut *places), u64::MAX)?
         {
             readings.push((known, reading));
         }

@@ -2,7 +2,7 @@
 
 use crate::absorb;
 use crate::delivery::report::{self, Imprint};
-use crate::reader::lines;
+use crate::reader::lines::Lines;
 use crate::reader::reading::Folders;
 use crate::reader::transcript::Parsed;
 use crate::reader::walk;
@@ -35,7 +35,7 @@ pub fn line(bytes: &[u8]) {
 
 fn read(file: &mut (impl Read + Seek)) -> (Vec<Parsed>, u64) {
     let mut all = Vec::new();
-    let end = lines::read(file, 0..u64::MAX, &mut |parsed| all.push(parsed));
+    let end = Lines::default().read(file, 0..u64::MAX, &mut |parsed| all.push(parsed));
     (all, end.expect("memory can be read"))
 }
 
@@ -112,7 +112,8 @@ fn learn(ledger: &mut Ledger, folder: &Path) -> Result<()> {
     let mut readings = Vec::new();
     for file in walk::session(&path, &SESSION.parse()?) {
         let known = ledger.file(&file.path)?;
-        if let Some(mut reading) = absorb::read(&file, known.as_ref(), None, &mut Pay, u64::MAX)? {
+        let tools: (&mut Lines, &mut dyn Folders) = (&mut Lines::default(), &mut Pay);
+        if let Some(mut reading) = absorb::read(&file, known.as_ref(), None, tools, u64::MAX)? {
             reading.claim(&developer());
             readings.push((known, reading));
         }

@@ -3,7 +3,8 @@
 use crate::absorb;
 use crate::checkout::places::Places;
 use crate::config::Config;
-use crate::reader::reading::Reading;
+use crate::reader::lines::Lines;
+use crate::reader::reading::{Folders, Reading};
 use crate::reader::walk::{self, Transcript};
 use crate::state::ledger::{Known, Ledger};
 use crate::terms::Terms;
@@ -134,12 +135,19 @@ pub(crate) struct Reader<'a> {
     config: &'a Config,
     terms: &'a Terms,
     pub places: Places<'a>,
+    lines: Lines,
     identities: &'a Identities<'a>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(config: &'a Config, stage: &'a Stage<'a>, places: Places<'a>) -> Self {
-        Self { config, terms: &stage.scene.terms, places, identities: &stage.identities }
+        Self {
+            config,
+            terms: &stage.scene.terms,
+            places,
+            lines: Lines::default(),
+            identities: &stage.identities,
+        }
     }
 
     /// What is new in `file`, as far as `most` bytes reach; nothing of it where it may not be stored.
@@ -150,8 +158,8 @@ impl<'a> Reader<'a> {
         since: Option<Timestamp>,
         most: u64,
     ) -> Result<Option<Reading>> {
-        let reading = absorb::read(file, known, since, &mut self.places, most)?;
-        let Some(mut reading) = reading else { return Ok(None) };
+        let tools: (_, &mut dyn Folders) = (&mut self.lines, &mut self.places);
+        let Some(mut reading) = absorb::read(file, known, since, tools, most)? else { return Ok(None) };
         let last = reading.cursor.cwd.clone().map(PathBuf::from);
         // a working tree that was removed names nobody
         let folders = reading.folders.iter().map(PathBuf::from).chain(last.clone());

@@ -6,7 +6,7 @@
 //! No memory map: a file that shrinks while it is read must not kill us. What the client has not finished writing
 //! is left for the next time.
 
-use crate::reader::json::{Shape, Source};
+use crate::reader::json::{Shape, Source, Window};
 use crate::reader::transcript::{Parsed, Parser};
 use meter::SessionId;
 use std::io::{Cursor, Read, Result, Seek, SeekFrom};
@@ -15,45 +15,54 @@ use std::ops::Range;
 /// Where the first line that names its session must end.
 const HEAD_BYTES: u64 = 1 << 20;
 
-/// Hands every whole line that begins in `span` to `take`, and returns the offset to go on from.
-///
-/// The last line is whole when it ends, or when it is an object without its line break yet: nothing but
-/// the break can follow. Empty lines are no lines.
-pub(crate) fn read(
-    file: &mut (impl Read + Seek),
-    span: Range<u64>,
-    take: &mut dyn FnMut(Parsed),
-) -> Result<u64> {
-    file.seek(SeekFrom::Start(span.start))?;
-    let mut source = Source::new(file);
-    let mut parser = Parser::default();
-    let mut taken = span.start;
-    loop {
-        let (shape, parsed) = parser.read(&mut source);
-        let ended = source.end_line()?;
-        if ended || shape == Shape::Whole {
-            taken = span.start + source.offset();
-            if shape != Shape::Blank {
-                take(parsed);
-            }
-        }
-        if !ended || taken >= span.end {
-            return Ok(taken);
-        }
-    }
+/// Reads one file after another.
+#[derive(Default)]
+pub(crate) struct Lines {
+    window: Window,
+    parser: Parser,
 }
 
-/// The session the first line names that names any, for files whose place does not.
-pub(crate) fn session(file: &mut impl Read) -> Result<Option<SessionId>> {
-    let mut head = Vec::new();
-    file.take(HEAD_BYTES).read_to_end(&mut head)?;
-    let mut named = None;
-    read(&mut Cursor::new(head), 0..HEAD_BYTES, &mut |parsed| {
-        if let Parsed::Line(line) = parsed {
-            named = named.take().or(line.session);
+impl Lines {
+    /// Hands every whole line that begins in `span` to `take`, and returns the offset to go on from.
+    ///
+    /// The last line is whole when it ends, or when it is an object without its line break yet: nothing but
+    /// the break can follow. Empty lines are no lines.
+    pub(crate) fn read(
+        &mut self,
+        file: &mut (impl Read + Seek),
+        span: Range<u64>,
+        take: &mut dyn FnMut(Parsed),
+    ) -> Result<u64> {
+        file.seek(SeekFrom::Start(span.start))?;
+        let mut source = Source::new(file, &mut self.window);
+        let mut taken = span.start;
+        loop {
+            let (shape, parsed) = self.parser.read(&mut source);
+            let ended = source.end_line()?;
+            if ended || shape == Shape::Whole {
+                taken = span.start + source.offset();
+                if shape != Shape::Blank {
+                    take(parsed);
+                }
+            }
+            if !ended || taken >= span.end {
+                return Ok(taken);
+            }
         }
-    })?;
-    Ok(named)
+    }
+
+    /// The session the first line names that names any, for files whose place does not.
+    pub(crate) fn session(&mut self, file: &mut impl Read) -> Result<Option<SessionId>> {
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES).read_to_end(&mut head)?;
+        let mut named = None;
+        self.read(&mut Cursor::new(head), 0..HEAD_BYTES, &mut |parsed| {
+            if let Parsed::Line(line) = parsed {
+                named = named.take().or(line.session);
+            }
+        })?;
+        Ok(named)
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +93,7 @@ mod tests {
     fn lines_in(text: &[u8], span: Range<u64>, portions: Vec<usize>) -> (Vec<Parsed>, u64) {
         let mut all = Vec::new();
         let mut file = Portions(Cursor::new(text), portions);
-        let end = read(&mut file, span, &mut |parsed| all.push(parsed)).unwrap();
+        let end = Lines::default().read(&mut file, span, &mut |parsed| all.push(parsed)).unwrap();
         (all, end)
     }
 
@@ -144,8 +153,9 @@ mod tests {
             "{{}}\nnot json\n{{\"sessionId\":\"{id}\"}}\n{{\"sessionId\":\"{}\"}}\n",
             id.replace('1', "2")
         );
-        assert_eq!(session(&mut text.as_bytes()).unwrap(), id.parse().ok());
-        assert_eq!(session(&mut b"{}\n".as_slice()).unwrap(), None);
+        let session = |text: &str| Lines::default().session(&mut text.as_bytes()).unwrap();
+        assert_eq!(session(&text), id.parse().ok());
+        assert_eq!(session("{}\n"), None);
     }
 
     #[test]

@@ -162,9 +162,7 @@ impl Reading {
             self.copied(line, origin, folders);
             return;
         }
-        self.count(|_| {}, folders);
-        let Some(at) = self.cursor.at else { return };
-        let place = self.place(self.session.clone(), at, folders);
+        let Some((place, at)) = self.count(|_| {}, folders) else { return };
         self.see(&line, place.session.clone(), at, folders);
         self.own(line, place, at);
     }
@@ -275,22 +273,23 @@ impl Reading {
         }
     }
 
-    /// Counts a line of the file's own session where the last time and folder put it.
-    fn count(&mut self, add: impl Fn(&mut Quality), folders: &mut dyn Folders) {
+    /// Counts a line of the file's own session where and when the last time and folder put it, and says so.
+    fn count(&mut self, add: impl Fn(&mut Quality), folders: &mut dyn Folders) -> Option<(Place, Timestamp)> {
         let Some(at) = self.cursor.at else {
             self.early.lines += 1;
             add(&mut self.early);
-            return;
+            return None;
         };
         let place = self.place(self.session.clone(), at, folders);
         let (first, early) = (self.from == 0 && self.shares.is_empty(), std::mem::take(&mut self.early));
-        let share = self.shares.entry(place).or_default();
+        let share = self.shares.entry(place.clone()).or_default();
         share.shape.subagents += u64::from(first && self.subagent);
         share.quality.lines += 1 + early.lines;
         share.quality.malformed += early.malformed;
         share.started = share.started.into_iter().chain([at]).min();
         share.ended = share.ended.into_iter().chain([at]).max();
         add(&mut share.quality);
+        Some((place, at))
     }
 
     fn place(&self, session: SessionId, at: Timestamp, folders: &mut dyn Folders) -> Place {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::absorb;
+use crate::reader::lines::Lines;
 use crate::reader::reading::Folders;
 use crate::reader::walk;
 use proptest::prelude::*;
@@ -68,6 +69,10 @@ impl Folders for Named {
     }
 }
 
+fn fresh(file: &Transcript) -> Result<Option<Reading>> {
+    absorb::read(file, None, None, (&mut Lines::default(), &mut Named), u64::MAX)
+}
+
 /// Files by path below the root, written and read in their order.
 fn histories_of(files: &[(String, Vec<Value>)]) -> Histories {
     let home = tempfile::tempdir().unwrap();
@@ -80,8 +85,7 @@ fn histories_of(files: &[(String, Vec<Value>)]) -> Histories {
     let (mut found, _) = walk::find(&[home.path().canonicalize().unwrap()]);
     let place = |file: &Transcript| files.iter().position(|(path, _)| file.path.ends_with(path));
     found.sort_by_key(place);
-    let (histories, troubles) =
-        read(&found, &mut |file| absorb::read(file, None, None, &mut Named, u64::MAX), &|_| {});
+    let (histories, troubles) = read(&found, &mut fresh, &|_| {});
     assert_eq!(troubles, Vec::<String>::new());
     histories
 }
@@ -339,8 +343,7 @@ fn an_unreadable_file_is_said_and_passed() {
         session: None,
         subagent: false,
     };
-    let (histories, troubles) =
-        read(&[gone], &mut |file| absorb::read(file, None, None, &mut Named, u64::MAX), &|_| {});
+    let (histories, troubles) = read(&[gone], &mut fresh, &|_| {});
     assert_eq!((histories.sessions.len(), troubles.len()), (0, 1));
 }
 

@@ -13,7 +13,7 @@ mod source;
 mod token;
 mod wanted;
 
-pub(crate) use source::Source;
+pub(crate) use source::{Source, Window};
 pub(crate) use token::{SCALAR_BYTES_MAX, unescape};
 use token::{after, before, opening, short_end, string_end, word};
 pub(crate) use wanted::{Object, Value, Visitor, Want};
@@ -176,7 +176,7 @@ impl<V> Walk<'_, '_, V> {
     /// The rest of a string, as written.
     fn string<R>(&mut self, take: impl FnOnce(&mut V, &[u8]) -> R) -> Option<R> {
         let (mut odd, rest) = (false, self.source.rest());
-        if let Some(end) = string_end(rest, &mut odd) {
+        if let Some(end) = short_end(rest).or_else(|| string_end(rest, &mut odd)) {
             let taken = take(self.visitor, before(rest, end));
             self.source.advance(end + 1);
             return Some(taken);
@@ -200,6 +200,10 @@ impl<V> Walk<'_, '_, V> {
     }
 
     fn skip_string(&mut self) -> Option<()> {
+        if let Some(end) = short_end(self.source.rest()) {
+            self.source.advance(end + 1);
+            return Some(());
+        }
         let mut odd = false;
         loop {
             if let Some(end) = string_end(self.source.rest(), &mut odd) {

@@ -10,9 +10,18 @@ use std::io::{Error, ErrorKind, Read, Result};
 /// Small enough to stay in the processor's own cache between reading and parsing.
 const WINDOW_BYTES: usize = 64 << 10;
 
+/// The memory to read through; the next file can use it again.
+pub(crate) struct Window(Vec<u8>);
+
+impl Default for Window {
+    fn default() -> Self {
+        Self(vec![0; WINDOW_BYTES])
+    }
+}
+
 pub(crate) struct Source<'a> {
     file: &'a mut dyn Read,
-    window: Vec<u8>,
+    window: &'a mut [u8],
     /// How much of the window is filled.
     filled: usize,
     /// The next byte of the line.
@@ -27,8 +36,7 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(file: &'a mut dyn Read) -> Self {
-        let window = vec![0; WINDOW_BYTES];
+    pub(crate) fn new(file: &'a mut dyn Read, Window(window): &'a mut Window) -> Self {
         Self { file, window, filled: 0, at: 0, end: 0, whole: false, passed: 0, trouble: None }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Source<'a> {
         self.passed += self.filled as u64;
         (self.filled, self.at, self.end) = (0, 0, 0);
         self.filled = loop {
-            match self.file.read(&mut self.window) {
+            match self.file.read(self.window) {
                 Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -79,7 +87,7 @@ impl<'a> Source<'a> {
     }
 
     fn find_end(&mut self) {
-        let unread = after(before(&self.window, self.filled), self.at);
+        let unread = after(before(self.window, self.filled), self.at);
         let end = memchr(b'\n', unread);
         (self.whole, self.end) = (end.is_some(), end.map_or(self.filled, |end| self.at + end));
     }

@@ -1,6 +1,6 @@
 //! The walker against a reader that holds the whole document.
 
-use super::{Object, Shape, Source, Value, Visitor, Want, read, unescape};
+use super::{Object, Shape, Source, Value, Visitor, Want, Window, read, unescape};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::{Read, Result};
@@ -81,7 +81,8 @@ impl Read for Pieces<'_> {
 
 fn walk(pieces: &[&[u8]]) -> Option<BTreeMap<String, String>> {
     let mut found = Found::default();
-    let shape = read(&mut Source::new(&mut Pieces(pieces.to_vec())), &ROOT, &mut found);
+    let shape =
+        read(&mut Source::new(&mut Pieces(pieces.to_vec()), &mut Window::default()), &ROOT, &mut found);
     (shape == Shape::Whole).then_some(found.at)
 }
 

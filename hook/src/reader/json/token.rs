@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 /// Bytes of one kept scalar; what is longer cannot be a value of ours.
 pub(crate) const SCALAR_BYTES_MAX: usize = 4096;
-const SHORT_WORDS: usize = 4;
+/// A UUID is short.
+const SHORT_WORDS: usize = 5;
 /// Enough of a text to tell the client's own from a person's.
 const OPENING_BYTES: usize = 32;
 
@@ -99,19 +100,22 @@ pub(super) fn opening(raw: &[u8]) -> &str {
 
 /// The text a string stands for. `None` where it is too long or no Unicode text.
 pub(crate) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
-    if raw.len() > SCALAR_BYTES_MAX || raw.iter().any(|byte| *byte < 0x20) {
+    if raw.len() > SCALAR_BYTES_MAX {
         return None;
     }
-    let raw = std::str::from_utf8(raw).ok()?;
-    if !raw.as_bytes().contains(&b'\\') {
-        return Some(Cow::Borrowed(raw));
+    let text = std::str::from_utf8(raw).ok()?;
+    if raw.iter().all(|byte| *byte >= 0x20 && *byte != b'\\') {
+        return Some(Cow::Borrowed(text));
     }
-    let mut text = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
+    if raw.iter().any(|byte| *byte < 0x20) {
+        return None;
+    }
+    let mut meant = String::with_capacity(text.len());
+    let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        text.push(if c == '\\' { unescaped(&mut chars)? } else { c });
+        meant.push(if c == '\\' { unescaped(&mut chars)? } else { c });
     }
-    Some(Cow::Owned(text))
+    Some(Cow::Owned(meant))
 }
 
 /// The character an escape stands for, behind its backslash.

@@ -1,6 +1,7 @@
 //! Every kind of line, made by hand, beside what it must mean.
 
 use super::*;
+use crate::reader::lines::Lines;
 use meter::PicoUsd;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ const OTHER: &str = "8b41c8a0-0000-4000-8000-000000000002";
 
 fn parse(line: &[u8]) -> Parsed {
     let mut line = line;
-    Parser::default().read(&mut Source::new(&mut line)).1
+    Parser::default().read(&mut Source::new(&mut line, &mut json::Window::default())).1
 }
 
 #[track_caller]
@@ -335,7 +336,8 @@ proptest! {
             json.to_string()
         }).collect();
         let mut all = Vec::new();
-        crate::reader::lines::read(&mut std::io::Cursor::new(lines.join("\n")), 0..u64::MAX, &mut |parsed| all.push(parsed)).unwrap();
+        let mut file = std::io::Cursor::new(lines.join("\n"));
+        Lines::default().read(&mut file, 0..u64::MAX, &mut |parsed| all.push(parsed)).unwrap();
         prop_assert_eq!(all, lines.iter().map(|line| parse(line.as_bytes())).collect::<Vec<_>>());
     }
 
