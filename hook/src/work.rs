@@ -56,7 +56,7 @@ pub(crate) fn run(work: &Work, config: &Config, now: Timestamp) -> Result<()> {
 fn started(said: &Said, stage: &Stage, config: &Config, now: Timestamp) -> Result<()> {
     let event = Event {
         session: said.session_id.clone(),
-        developer: Some(stage.developer.clone()),
+        developer: Some(stage.developer()),
         client: config.client,
         end_reason: None,
     };

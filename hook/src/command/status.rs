@@ -87,7 +87,7 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
     if let Some(address) = terms.address.as_ref().filter(|address| !config.allows(address)) {
         problems.push(format!("{address} is not among `collectors` in your config.toml"));
     }
-    if let Err(error) = identity::sent(&stage.developer, config, terms) {
+    if let Err(error) = identity::sent(&stage.developer(), config, terms) {
         problems.push(format!("{error:#}"));
     }
     problems.extend(unusable(&config.state));
@@ -102,7 +102,7 @@ fn here(stage: &Stage, config: &Config, folder: &Path) -> Status {
             Scope::Repo => "repo",
             Scope::All => "all",
         },
-        developer: stage.developer.name().to_owned(),
+        developer: stage.developer().name().to_owned(),
         identity: match config.identity(terms) {
             Identity::Team => "team",
             Identity::Pseudonym => "pseudonym",

@@ -37,10 +37,11 @@ pub(super) fn run(config: &Config, now: Timestamp, choice: &Choice) -> Result<()
     bar.finish_and_clear();
     troubles.extend(unread);
     tell(&troubles);
+    let anybody = stage.developer();
     let mut routes = Routes::new(config, scene, reader.places.roots());
     let mut terms = |history: &History, repo: &Repo| {
         let roots = reader.places.roots_of(repo, history.seen.folders.iter());
-        let developer = history.seen.developer.as_ref().unwrap_or(&stage.developer);
+        let developer = history.seen.developer.as_ref().unwrap_or(&anybody);
         routes.of(repo, roots).ok().flatten().filter(|terms| scene.admits(terms, developer))
     };
     let mut scope = totals::Scope { only: &scene.only, terms: &mut terms };

@@ -13,7 +13,6 @@ use std::path::Path;
 pub(crate) struct Stage<'a> {
     pub scene: Scene,
     pub checkout: Option<Checkout>,
-    pub developer: Developer,
     /// Of everybody who was asked for on this stage: git is slow to tell.
     pub identities: Identities<'a>,
 }
@@ -25,8 +24,13 @@ impl<'a> Stage<'a> {
         let checkout = repository::find(folder, &Secret::of([0; 32]));
         let scene = Scene::of(folder, checkout.as_ref(), config, all);
         let identities = Identities::new(config, folder);
-        let developer = identities.claimed(Some(folder));
-        Self { scene, checkout, developer, identities }
+        identities.ask(folder);
+        Self { scene, checkout, identities }
+    }
+
+    /// Who is here.
+    pub(crate) fn developer(&self) -> Developer {
+        self.identities.claimed(None)
     }
 
     fn turned_off(&self) -> bool {
@@ -41,8 +45,10 @@ impl<'a> Stage<'a> {
                 Some("this checkout's .claude/settings.local.json turns it off".to_owned())
             }
             () if self.scene.scope == Scope::Off => Some("the scope is off".to_owned()),
-            () if !self.scene.terms.admit(&self.developer) => {
-                Some(format!("{} is not among CPVO_DEVELOPERS", self.developer.name()))
+            // git is not waited for where nobody is left out
+            () if self.scene.terms.developers.is_empty() => None,
+            () if !self.scene.terms.admit(&self.developer()) => {
+                Some(format!("{} is not among CPVO_DEVELOPERS", self.developer().name()))
             }
             () => None,
         }
