@@ -99,6 +99,20 @@ fn ordeal<'a>(
     println!("{name}: {met} of {all} faults injected, 0 reports lost, 0 doubled");
 }
 
+#[test]
+fn what_a_collector_is_shown_was_on_the_disk_before() {
+    let world = World::equipped();
+    for machine in [Machine::new(&world, "durable, new"), Machine::new(&world, "durable, used").used()] {
+        let calls = strace::calls(&machine.hook(&["sweep"]), "", &machine.folder);
+        let shown = calls.iter().position(|call| call.contains("POST /v1/reports"));
+        let before = &calls[..shown.expect("something to show")];
+        let last =
+            |name| before.iter().rposition(|call| call.starts_with(name) && call.contains("ledger.db-wal"));
+        // else a power cut would have the number of a snapshot given to another one
+        assert!(last("fsync") > last("pwrite64"), "{before:#?}");
+    }
+}
+
 fn was_killed(_: Job, seen: &Seen, after: &str) {
     assert_eq!(seen.code, 137, "{after}: {seen:?}");
 }

@@ -58,11 +58,11 @@ impl Fault {
     }
 }
 
-/// Runs a program to its end and names every point it passed; notes are taken in `folder`.
+/// Runs a program to its end and gives its calls, with the files they are about; notes are taken in `folder`.
 #[track_caller]
-pub fn points(program: &Command, stdin: &str, folder: &Path) -> Vec<Point> {
+pub fn calls(program: &Command, stdin: &str, folder: &Path) -> Vec<String> {
     let log = folder.join("strace");
-    let words = ["strace", "-qq", "-o", &log.display().to_string(), "-e", &format!("trace={CALLS}")];
+    let words = ["strace", "-qq", "-y", "-o", &log.display().to_string(), "-e", &format!("trace={CALLS}")];
     let mut strace = through(&words, program);
     let seen = run_with(&mut strace, stdin.as_bytes());
     // it says so itself where the machine forbids it
@@ -71,9 +71,16 @@ pub fn points(program: &Command, stdin: &str, folder: &Path) -> Vec<Point> {
         "these tests need ptrace (in a container: --cap-add=SYS_PTRACE): {}",
         seen.stderr
     );
-    let mut counts = BTreeMap::<String, usize>::new();
     let log = fs::read_to_string(log).expect("what strace noted");
-    let calls = log.lines().filter_map(|line| line.split_once('(')).filter(|(call, _)| !call.contains(' '));
+    log.lines().map(str::to_owned).collect()
+}
+
+/// Runs a program to its end and names every point it passed.
+#[track_caller]
+pub fn points(program: &Command, stdin: &str, folder: &Path) -> Vec<Point> {
+    let mut counts = BTreeMap::<String, usize>::new();
+    let calls = calls(program, stdin, folder);
+    let calls = calls.iter().filter_map(|line| line.split_once('(')).filter(|(call, _)| !call.contains(' '));
     calls.for_each(|(call, _)| *counts.entry(call.to_owned()).or_default() += 1);
     let each = |(call, count): (String, usize)| (1..=count).map(move |nth| Point { call: call.clone(), nth });
     counts.into_iter().flat_map(each).collect()

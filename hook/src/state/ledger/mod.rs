@@ -42,6 +42,8 @@ const APPLICATION: i64 = 0x6370_766f;
 /// A write-ahead log is carried over to the database once it is this long: every process that opens the ledger
 /// reads it first, and to empty a short one each time would cost more than all that was written to it.
 const LOG_BYTES: u64 = 512 << 10;
+/// Room for the ledger of a year: what was written to a page in one batch is written to again in the next.
+const CACHE_KIB: i64 = 8 << 10;
 
 /// How patient a caller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,11 @@ impl Patience {
             Self::Worker => Duration::from_secs(20),
             Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
         }
+    }
+
+    /// How long the write-ahead log may grow within one run; a session's end leaves it to others.
+    fn log_pages(self) -> i64 {
+        if self == Self::Event { 0 } else { 4096 }
     }
 
     fn synchronous(self) -> &'static str {
@@ -121,9 +128,8 @@ impl Ledger {
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         // no statement is planned anew for each value that is bound to it
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        if patience == Patience::Event {
-            db.pragma_update(None, "wal_autocheckpoint", 0)?;
-        }
+        db.pragma_update(None, "wal_autocheckpoint", patience.log_pages())?;
+        db.pragma_update(None, "cache_size", -CACHE_KIB)?;
         db.pragma_update(None, "synchronous", patience.synchronous())?;
         db.set_prepared_statement_cache_capacity(64);
         if version(&db)? != VERSION {
@@ -314,6 +320,7 @@ fn instant(at: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meter::Repo;
 
     const NOW: Timestamp = Timestamp::constant(1_795_320_000, 0);
 
@@ -367,6 +374,37 @@ mod tests {
         assert_eq!(ledger.report_waiting("https://x.example", "").unwrap().len(), 1);
         let said = crate::state::log::last(state.path(), 1);
         assert!(said[0].contains("skipped a report: the ledger holds a key that is none"), "{said:?}");
+    }
+
+    #[test]
+    fn a_log_is_carried_over_once_it_is_long() {
+        let state = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+        let log = || std::fs::metadata(state.path().join("ledger.db-wal")).unwrap().len();
+        ledger.meta_set("x", "y").unwrap();
+        ledger.checkpoint_if_long().unwrap();
+        assert!(log() > 0, "a short one");
+        ledger.meta_set("x", &"y".repeat(1 << 20)).unwrap();
+        ledger.checkpoint_if_long().unwrap();
+        assert_eq!(log(), 0);
+    }
+
+    #[test]
+    fn sessions_of_the_same_checkouts_are_routed_once() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
+        let rows = "INSERT INTO folder (path, repo, root) VALUES
+                ('/pay', 'h/a', '/pay'), ('/pay/x', 'h/a', '/pay'), ('/two', 'h/a', '/two'), ('/b', 'h/b', '/b');
+            INSERT INTO session_folder (session, folder) VALUES
+                ('1', '/pay'), ('2', '/pay/x'), ('2', '/b'), ('3', '/two'), ('3', '/pay'), ('4', '/gone');
+            INSERT INTO report (session, repo, week, seq) VALUES
+                ('1', 'h/a', '', 1), ('1', 'h/a', 'w', 1), ('2', 'h/a', '', 1), ('2', 'h/b', '', 1), ('3', 'h/a', '', 1),
+                ('4', 'h/a', '', 1), ('4', 'no name', '', 1);";
+        ledger.db.execute_batch(rows).unwrap();
+        let shown = |(repo, roots): (Repo, Vec<PathBuf>)| format!("{repo} {roots:?}");
+        let stands: Vec<String> = ledger.report_stands().unwrap().into_iter().map(shown).collect();
+        let expected = [r"h/a []", r#"h/a ["/pay"]"#, r#"h/a ["/pay", "/two"]"#, r#"h/b ["/b"]"#];
+        assert_eq!(stands, expected);
     }
 
     #[test]
