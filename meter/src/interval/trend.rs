@@ -102,6 +102,8 @@ mod tests {
         // S = -14 of 28: z = 1.608; S = -16: z = 1.856
         check(&[80, 79, 70, 76, 66, 62, 90, 50], Direction::Flat, -53_945);
         check(&[80, 79, 70, 76, 66, 90, 60, 50], Direction::Down, -50_250);
+        // S = -18 of 45: z = 1.646; without the correction for its ties 1.521
+        check(&[90, 90, 80, 90, 80, 80, 70, 90, 70, 80], Direction::Down, -19_439);
     }
 
     #[test]
