@@ -26,17 +26,32 @@ const TRANSCRIPT: &str = r#"{"type":"user","uuid":"u","timestamp":"2026-11-18T09
 {"type":"cost-state","totalCostUSD":0.000145,"modelUsage":{"claude-opus-5-5":{"inputTokens":10,"outputTokens":5,"costUSD":0.00014}}}
 "#;
 
-/// A transcript: what its lines say does not depend on the portions it is read in.
+/// Shorter than most lines.
+const SPAN_BYTES: u64 = 64;
+
+/// A transcript: what its lines say does not depend on the portions it comes in, nor on how far it is read at a time.
 pub fn line(bytes: &[u8]) {
     let whole = read(&mut Cursor::new(bytes));
     assert!(whole.1 <= bytes.len() as u64);
     assert_eq!(read(&mut Drops(Cursor::new(bytes))), whole);
+    assert_eq!(read_in_spans(&mut Cursor::new(bytes)), whole);
 }
 
 fn read(file: &mut (impl Read + Seek)) -> (Vec<Parsed>, u64) {
     let mut all = Vec::new();
     let end = Lines::default().read(file, 0..u64::MAX, &mut |parsed| all.push(parsed));
     (all, end.expect("memory can be read"))
+}
+
+fn read_in_spans(file: &mut (impl Read + Seek)) -> (Vec<Parsed>, u64) {
+    let (mut lines, mut all, mut end) = (Lines::default(), Vec::new(), 0);
+    loop {
+        let span = end..end + SPAN_BYTES;
+        end = lines.read(file, span.clone(), &mut |parsed| all.push(parsed)).expect("memory can be read");
+        if end < span.end {
+            return (all, end);
+        }
+    }
 }
 
 /// A file that gives one byte at a time.
