@@ -2,7 +2,7 @@
 //! sessions at a time, and takes the database for itself only where something is new.
 
 use crate::store::attribution::{
-    ClassSums, Page, Span, Spans, Spend, Worked, page_is_new, page_next, page_read, spans_put,
+    ClassSums, Page, Place, Span, Spans, Worked, page_is_new, page_next, page_read, page_spend, spans_put,
 };
 use crate::store::db::Db;
 use crate::store::ground::{Known, ground_read};
@@ -29,16 +29,18 @@ pub(crate) fn attribute(db: &mut Db, at: Timestamp) -> Result<()> {
 }
 
 fn page_put(db: &mut Db, known: &Known, page: &Page) -> Result<()> {
+    let different = differences(db, known, page)?;
     let mut sums = ClassSums::default();
-    for (id, (session, spans)) in differences(db, known, page)? {
-        for spend in &session.spend {
-            for (spans, sign) in [(&session.spans, -1), (&spans, 1)] {
-                if let Some(span) = span_of(spans, spend) {
-                    sums.add(&spend.team, &spend.week, span.class.as_str(), sign * spend.nanousd);
-                }
+    for spend in page_spend(db, page)? {
+        let Some((session, spans)) = different.get(&spend.session) else { continue };
+        for (spans, sign) in [(&session.spans, -1), (spans, 1)] {
+            if let Some(span) = span_of(spans, &spend.place) {
+                sums.add(&spend.team, &spend.place.week, span.class.as_str(), sign * spend.nanousd);
             }
         }
-        spans_put(db, &id, &spans)?;
+    }
+    for (id, (_, spans)) in &different {
+        spans_put(db, id, spans)?;
     }
     sums.store(db)
 }
@@ -54,25 +56,25 @@ fn differences(db: &mut Db, known: &Known, page: &Page) -> Result<BTreeMap<Strin
 
 /// Where the spend of one session went.
 fn spans(known: &Known, session: &mut Worked) -> Spans {
-    let place = |one: &Spend, other: &Spend| {
+    let order = |one: &Place, other: &Place| {
         (&one.repo, &one.branch, one.hour).cmp(&(&other.repo, &other.branch, other.hour))
     };
-    session.spend.sort_by(place);
+    session.places.sort_by(order);
     session.commits.sort_by(|one, other| (one.at, &one.sha).cmp(&(other.at, &other.sha)));
     session.actions.sort_by_key(|one| (one.at, one.number, one.action));
     let verdicts = known.ground.attribute(&seen(session));
     let mut spans = Spans::new();
-    let mut open: Option<(&Spend, Span)> = None;
-    for (spend, verdict) in session.spend.iter().zip(verdicts) {
-        let next = Span::of(spend, verdict, &known.targets);
+    let mut open: Option<(&Place, Span)> = None;
+    for (place, verdict) in session.places.iter().zip(verdicts) {
+        let next = Span::of(place, verdict, &known.targets);
         match &mut open {
             Some((first, span))
-                if (&first.repo, &first.branch) == (&spend.repo, &spend.branch) && span.goes_on(&next) =>
+                if (&first.repo, &first.branch) == (&place.repo, &place.branch) && span.goes_on(&next) =>
             {
-                span.last_hour = spend.hour;
+                span.last_hour = place.hour;
             }
             open => {
-                if let Some((first, span)) = open.replace((spend, next)) {
+                if let Some((first, span)) = open.replace((place, next)) {
                     spans.insert(key(first), span);
                 }
             }
@@ -82,14 +84,14 @@ fn spans(known: &Known, session: &mut Worked) -> Spans {
     spans
 }
 
-fn key(first: &Spend) -> (String, String, Hour) {
+fn key(first: &Place) -> (String, String, Hour) {
     (first.repo.clone(), first.branch.clone(), first.hour)
 }
 
 /// The span that covers the hour of a slot.
-fn span_of<'a>(spans: &'a Spans, spend: &Spend) -> Option<&'a Span> {
-    let ((repo, branch, _), span) = spans.range(..=key(spend)).next_back()?;
-    ((repo, branch) == (&spend.repo, &spend.branch) && spend.hour <= span.last_hour).then_some(span)
+fn span_of<'a>(spans: &'a Spans, place: &Place) -> Option<&'a Span> {
+    let ((repo, branch, _), span) = spans.range(..=key(place)).next_back()?;
+    ((repo, branch) == (&place.repo, &place.branch) && place.hour <= span.last_hour).then_some(span)
 }
 
 /// The session as the rules see it.
@@ -108,7 +110,7 @@ fn seen(session: &Worked) -> Session<'_> {
             .map(|one| Action { repo: &one.repo, number: one.number, action: one.action, at: one.at })
             .collect(),
         slots: session
-            .spend
+            .places
             .iter()
             .map(|one| Slot { repo: &one.repo, branch: &one.branch, hour: one.hour })
             .collect(),

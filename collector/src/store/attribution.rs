@@ -26,19 +26,25 @@ pub(crate) struct Worked {
     /// The member behind its developer, else the developer.
     pub developer: String,
     pub is_ci: bool,
-    pub spend: Vec<Spend>,
+    pub places: Vec<Place>,
     pub commits: Vec<Committed>,
     pub actions: Vec<Acted>,
     pub spans: Spans,
 }
 
-/// What all rows of one hour on one branch cost.
+/// Where all rows of one hour on one branch are.
 #[derive(Debug)]
-pub(crate) struct Spend {
+pub(crate) struct Place {
     pub repo: String,
     pub week: String,
     pub branch: String,
     pub hour: Hour,
+}
+
+/// What they cost.
+pub(crate) struct Spend {
+    pub session: String,
+    pub place: Place,
     pub team: String,
     pub nanousd: i64,
 }
@@ -73,10 +79,10 @@ pub(crate) struct Span {
 
 impl Span {
     /// Of one hour.
-    pub(crate) fn of(spend: &Spend, verdict: Verdict, targets: &[Target]) -> Self {
+    pub(crate) fn of(place: &Place, verdict: Verdict, targets: &[Target]) -> Self {
         Self {
-            week: spend.week.clone(),
-            last_hour: spend.hour,
+            week: place.week.clone(),
+            last_hour: place.hour,
             class: verdict.class,
             rule: verdict.rule,
             target: verdict.work.map(|work| targets[work].clone()),
@@ -131,13 +137,12 @@ pub(crate) fn page_read(db: &mut Db, page: &Page) -> Result<BTreeMap<String, Wor
             Ok(())
         },
     )?;
-    // a session has one developer, so that one hour of it has one team
+    // the key of usage answers this alone, however large the table is
     each(
-        "SELECT session_id, repo, week, hour, branch, MIN(team), CAST(COALESCE(SUM(cost_nanousd), 0) AS BIGINT)
-         FROM usage WHERE session_id > $1 AND session_id <= $2 GROUP BY session_id, repo, week, hour, branch",
+        "SELECT session_id, repo, week, hour, branch FROM usage WHERE session_id > $1 AND session_id <= $2
+         GROUP BY session_id, repo, week, hour, branch",
         |row, session| {
-            let (repo, week, hour, branch) = (row.get(1)?, row.get(2)?, row.parse(3)?, row.get(4)?);
-            session.spend.push(Spend { repo, week, branch, hour, team: row.get(5)?, nanousd: row.get(6)? });
+            session.places.push(place(row)?);
             Ok(())
         },
     )?;
@@ -168,6 +173,23 @@ pub(crate) fn page_read(db: &mut Db, page: &Page) -> Result<BTreeMap<String, Wor
         },
     )?;
     Ok(sessions)
+}
+
+fn place(row: &Row) -> Result<Place> {
+    Ok(Place { repo: row.get(1)?, week: row.get(2)?, hour: row.parse(3)?, branch: row.get(4)? })
+}
+
+/// What the sessions of a page spent. A session has one developer, so that one hour of it has one team.
+pub(crate) fn page_spend(db: &mut Db, page: &Page) -> Result<Vec<Spend>> {
+    let rows = db.query(
+        "SELECT session_id, repo, week, hour, branch, MIN(team), CAST(COALESCE(SUM(cost_nanousd), 0) AS BIGINT)
+         FROM usage WHERE session_id > $1 AND session_id <= $2 GROUP BY session_id, repo, week, hour, branch",
+        &page.values(),
+    )?;
+    let spend = |row: &Row| {
+        Ok(Spend { session: row.get(0)?, place: place(row)?, team: row.get(5)?, nanousd: row.get(6)? })
+    };
+    rows.iter().map(spend).collect()
 }
 
 fn span(row: &Row) -> Result<Span> {
