@@ -6,7 +6,7 @@ use crate::reader::fold::{self, Record, ResponseKey};
 use crate::reader::reading::{Held, Place};
 use anyhow::{Context, Result};
 use meter::{Agent, Band, Geo, SessionId, Speed, Week};
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 use std::collections::HashMap;
 
 /// The run of a response whose owner a line named: nothing is left to settle.
@@ -19,9 +19,10 @@ pub(super) struct Recorded {
     adopted: bool,
 }
 
-/// The slots met in one transaction: most responses share one with their neighbours.
-#[derive(Default)]
-pub(super) struct Slots {
+/// What the responses of one transaction share: the statement that adds them, and slots, as most have the one of
+/// their neighbours.
+pub(super) struct Slots<'a> {
+    insert: CachedStatement<'a>,
     ids: HashMap<String, i64>,
     name: String,
 }
@@ -105,7 +106,7 @@ fn reassign(
 ) -> Result<()> {
     changes.place(&response.held.place);
     response.held.place.session = owner.clone();
-    replace(db, key, &response, &mut Slots::default(), changes)
+    replace(db, key, &response, &mut Slots::new(db)?, changes)
 }
 
 fn replace(
@@ -165,14 +166,10 @@ fn insert(
     (run, adopted): (i64, bool),
     slots: &mut Slots,
 ) -> Result<bool> {
-    let mut insert = db.prepare_cached(
-        "INSERT INTO response (slot, key, part, at, input, output, cache_read, cache_write_5m, cache_write_1h,
-             web_search, finished, run, adopted)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
-    )?;
     for (part, (band, tokens)) in held.record.slices.iter().enumerate() {
-        let inserted = insert.execute(params![
-            slots.id(db, held, *band)?,
+        let slot = slots.id(db, held, *band)?;
+        let inserted = slots.insert.execute(params![
+            slot,
             key.as_bytes(),
             i64::try_from(part)?,
             held.record.at.as_millisecond(),
@@ -193,7 +190,16 @@ fn insert(
     Ok(true)
 }
 
-impl Slots {
+impl<'a> Slots<'a> {
+    pub(super) fn new(db: &'a Connection) -> Result<Self> {
+        let insert = db.prepare_cached(
+            "INSERT INTO response (slot, key, part, at, input, output, cache_read, cache_write_5m, cache_write_1h,
+                 web_search, finished, run, adopted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+        )?;
+        Ok(Self { insert, ids: HashMap::new(), name: String::new() })
+    }
+
     /// The row of what responses share.
     fn id(&mut self, db: &Connection, held: &Held, band: Band) -> Result<i64> {
         let Held { place, record, .. } = held;

@@ -28,7 +28,7 @@ impl Ledger {
     ) -> Result<Vec<Stored>> {
         self.write(|db| {
             let mut changes = Changes::default();
-            let (run, mut slots) = (meta_number(db, "run")?, Slots::default());
+            let (run, mut slots) = (meta_number(db, "run")?, Slots::new(db)?);
             let store = |(known, reading): &(Option<Known>, Reading)| {
                 store(db, known.as_ref(), reading, (run, &mut slots), &mut changes)
             };
