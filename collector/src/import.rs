@@ -421,6 +421,14 @@ mod tests {
         on_both(|db| {
             assert_eq!(syncs(db, &service).requests, 1);
             assert!(rows(db, "SELECT * FROM ticket").is_empty());
+            let list = json!({"pageInfo": {"hasNextPage": false, "endCursor": null}, "nodes": [null]});
+            let path = json!(["repository", "pullRequests", "nodes", 0]);
+            let lacking = json!({
+                "data": {"repository": {"nameWithOwner": "acme/pay", "pullRequests": list}},
+                "errors": [{"type": "FORBIDDEN", "path": path, "message": "Resource not accessible"}],
+            });
+            host.host().fail([Some(Reply::Json(lacking))]);
+            assert_eq!(syncs(db, &service).requests, 0);
         });
     }
 

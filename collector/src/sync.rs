@@ -244,6 +244,17 @@ members = [{ email = "ana@acme.example" }]
     }
 
     #[test]
+    fn a_host_is_asked_before_the_clone_of_its_repository() {
+        let source = |kind: &str| format!("[[source]]\nkind = '{kind}'\nrepo = 'github.com/acme/pay'\n");
+        let text = source("clone") + "path = 'pay'\n" + &source("github") + "token_env = 'PAY_TOKEN'\n";
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cpvo.toml"), text).unwrap();
+        let options = Options { config: Some(folder.path().join("cpvo.toml")), db: None };
+        let sources = options.load().unwrap().sources;
+        assert_eq!(in_order(&sources).map(Source::kind).collect::<Vec<_>>(), ["github", "clone"]);
+    }
+
+    #[test]
     fn what_landed_is_told_apart_and_judged() {
         let (_folder, repository, source) = repository();
         history(&repository);
