@@ -49,7 +49,7 @@ pub(crate) fn run(Args { id, json }: Args, options: &Options, now: Clock) -> Res
 }
 
 /// The one change that is meant.
-fn find(db: &mut Db, id: &str) -> Result<(String, String)> {
+pub(crate) fn find(db: &mut Db, id: &str) -> Result<(String, String)> {
     let (repo, name) = id.rsplit_once(['#', '@', '!']).unwrap_or(("", id));
     let number = name.parse().ok().filter(|_| name.len() < SHA_MIN);
     let is_sha = name.len() >= SHA_MIN && name.bytes().all(|byte| byte.is_ascii_hexdigit());

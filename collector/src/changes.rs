@@ -4,7 +4,10 @@ use crate::config::{Clock, Options};
 use crate::listing::{Cell, Format, Listing, clipped};
 use crate::store::change::source_list;
 use crate::store::db::{Access, Db};
-use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
+use crate::store::dispute::{Dispute, dispute_list};
+use crate::store::evidence::{
+    Disqualification, Reversal, disqualification_list, reversal_list, suspicion_list,
+};
 use crate::store::outcome::{Stored, change_list};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -38,6 +41,10 @@ struct Change {
     excluded_as: Option<String>,
     policy_id: Option<i64>,
     disqualifications: Vec<Disqualification>,
+    /// What would disqualify it besides, were its team judged literally.
+    suspicions: Vec<Disqualification>,
+    /// What does not count any more.
+    disputes: Vec<Dispute>,
     /// Whatever the window.
     reverts: Vec<Reversal>,
 }
@@ -69,6 +76,8 @@ pub(crate) fn run(Args { repo, format }: Args, options: &Options, now: Clock) ->
 /// Those of one repository, in the order of landing.
 fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
     let mut disqualifications = disqualification_list(db, repo)?;
+    let mut suspicions = suspicion_list(db, repo)?;
+    let mut disputes = dispute_list(db, repo)?;
     let mut reverts = reversal_list(db, repo)?;
     let change = |Stored { sha, number, title, merged_at, shipped_at, judgement, .. }: Stored| {
         let judgement =
@@ -90,6 +99,8 @@ fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
             excluded_as,
             policy_id,
             disqualifications: disqualifications.remove(&sha).unwrap_or_default(),
+            suspicions: suspicions.remove(&sha).unwrap_or_default(),
+            disputes: disputes.remove(&sha).unwrap_or_default(),
             reverts: reverts.remove(&sha).unwrap_or_default(),
             sha,
         }
@@ -107,7 +118,8 @@ fn listing(changes: &[Change], title_chars_max: usize) -> Listing {
     };
     let row = |change: &Change| {
         let because = change.disqualifications.iter().map(ToString::to_string);
-        let because: Vec<String> = because.chain(change.excluded_as.clone()).collect();
+        let disputed = (!change.disputes.is_empty()).then(|| "disputed".to_owned());
+        let because: Vec<String> = because.chain(change.excluded_as.clone()).chain(disputed).collect();
         vec![
             Cell::text(change.repo.as_str()),
             Cell::Text(named(change.number, &change.sha)),

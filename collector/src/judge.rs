@@ -6,24 +6,28 @@ use crate::config::{Clock, Options};
 use crate::people::file::parse;
 use crate::store::change::source_list;
 use crate::store::db::{Access, Db};
+use crate::store::dispute::{Dispute, dispute_list};
 use crate::store::ground::cordoned;
+use crate::store::mark::{label_list, tag_list};
 use crate::store::outcome::{
-    Found, Judgement, Stored, change_commits, change_files, change_judge, change_list, judging_begin,
-    owners_find, revert_add,
+    Found, Judgement, Stored, Weight, change_commits, change_files, change_judge, change_list, judging_begin,
+    objection_add, owners_find, revert_add,
 };
 use crate::store::people::teams_apply;
-use crate::store::policy::policy_list;
+use crate::store::policy::{policy_complaints, policy_list};
 use crate::store::tally::{Tallies, judging_record, tally_replace};
 use crate::store::ticket::{FoundReopen, reopen_add, ticket_list};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::outcome::{
-    Change, Judged, Mention, Nature, Place, Reopen, State, Tally, branch_words, judge, reopens, words,
+    Change, Judged, Mending, Mention, Nature, Objection, Place, Policy, Reopen, State, Strictness, Tally,
+    branch_words, judge, reopens, tag_words, words,
 };
 use meter::{Repo, Week};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 
 /// Authors of whose changes nobody is the author. Coding agents are not among them: somebody asked for theirs.
 const BOTS: [&str; 7] =
@@ -49,15 +53,10 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         writeln!(stdout().lock(), "nothing to judge yet: add a [[source]] to cpvo.toml, then `cpvo sync`")?;
         return Ok(());
     }
-    judge_all(&mut db, at, now(), |repo, states| {
-        let excluded = states.iter().filter(|state| **state == State::Excluded).count();
-        let Tally { verified, disqualified, pending } = Tally::of(states);
-        writeln!(
-            stdout().lock(),
-            "{repo}: {verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
-        )?;
-        Ok(())
-    })?;
+    judge_all(&mut db, at, now(), |repo, told| Ok(writeln!(stdout().lock(), "{repo}: {told}")?))?;
+    for complaint in policy_complaints(&mut db, &teams)? {
+        writeln!(stderr().lock(), "{complaint}")?;
+    }
     let spend = db.snapshot(|db| breakdown(db, Week::of(at)))?;
     Ok(stdout().lock().write_all(spend.as_bytes())?)
 }
@@ -67,54 +66,69 @@ pub(crate) fn judge_all(
     db: &mut Db,
     at: Timestamp,
     now: Timestamp,
-    mut each: impl FnMut(&Repo, Vec<State>) -> Result<()>,
+    mut each: impl FnMut(&Repo, Told) -> Result<()>,
 ) -> Result<()> {
     for repo in source_list(db)? {
-        let states = db.transaction(|db| judge_repo(db, &repo, at))?;
-        each(&repo, states)?;
+        let told = db.transaction(|db| judge_repo(db, &repo, at))?;
+        each(&repo, told)?;
     }
     db.transaction(|db| judging_record(db, at, now))?;
     attribute(db, at)
 }
 
+/// How many changes became what, by either strictness.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    states: Vec<State>,
+    targeted: Tally,
+    literal: Tally,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let excluded = self.states.iter().filter(|state| **state == State::Excluded).count();
+        let Tally { verified, disqualified, pending } = Tally::of(self.states.iter().copied());
+        write!(
+            f,
+            "{verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
+        )?;
+        if self.literal == self.targeted {
+            return Ok(());
+        }
+        let share = |tally: Tally| format!("{} of {}", tally.verified, tally.attempted());
+        write!(f, " (verified: targeted {}, literal {})", share(self.targeted), share(self.literal))
+    }
+}
+
 /// Judges all changes of a repository that landed by `at`, in one transaction.
-pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<State>> {
+pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Told> {
     let stored = change_list(db, repo, at)?;
-    let mut commits = change_commits(db, repo)?;
-    let mut files = change_files(db, repo)?;
-    let reopened = reopened(db, repo, at)?;
-    let changes: Vec<Change> = stored
-        .iter()
-        .map(|one| {
-            let files = files.remove(&one.sha).unwrap_or_default();
-            let change = change(repo, one, commits.remove(&one.sha).unwrap_or_default(), files);
-            let counts = reopened.get(&one.sha).into_iter().flatten().filter(|(_, reopen)| !reopen.misclick);
-            Change { reopened_at: counts.map(|(_, reopen)| reopen.at).collect(), ..change }
-        })
-        .collect();
-    let judged = judge(&changes);
+    let (reopened, disputes) = (reopened(db, repo, at)?, dispute_list(db, repo)?);
+    let changes = changes(db, repo, &stored, &reopened, &disputes)?;
     let (owners, policies) = (owners_find(db, repo)?, policy_list(db)?);
     let cordoned = cordoned(db, repo, at)?;
+    let judged = judge(&changes, policies.reach());
     judging_begin(db, repo, at)?;
-    let mut states = Vec::with_capacity(stored.len());
+    let mut told = Told::default();
     let mut tallies = Tallies::new();
     for (index, one) in stored.iter().enumerate() {
         let team = owners.team_of(db, one)?;
         let is_cordoned = cordoned.contains(&one.sha);
-        let state = |policy| {
+        let state_by = |policy| {
             if is_cordoned { State::Excluded } else { judged.state(&changes, index, policy, at) }
         };
         for held in policies.all(&team) {
             let tally = tallies.entry((team.clone(), Week::of(one.shipped_at), held.id)).or_default();
-            tally.count(state(held.policy));
+            tally.count(state_by(held.policy));
         }
         let held = policies.of(&team);
-        let state = state(held.policy);
+        let state = state_by(held.policy);
         let judgement = Judgement {
             team,
             policy_id: held.id,
             state: state.as_str().to_owned(),
-            excluded_as: if is_cordoned { Some("cordon") } else { excluded_as(one, judged.natures[index]) }
+            excluded_as: (if is_cordoned { Some("cordon") } else { excluded_as(one, judged.natures[index]) })
+                .or_else(|| judged.is_hotfix(&changes, index, held.policy).then_some("hotfix"))
                 .map(str::to_owned),
         };
         if one.judgement.as_ref() != Some(&judgement) {
@@ -122,28 +136,65 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<
         }
         for (ticket, reopen) in reopened.get(&one.sha).into_iter().flatten() {
             let in_window = changes[index].in_window(reopen.at, held.policy);
-            let disqualifies = in_window && !reopen.misclick && state != State::Excluded;
+            let void = disputes.get(&one.sha).is_some_and(|void| is_disputed(void, ticket));
+            let disqualifies = in_window && !reopen.misclick && !void && state != State::Excluded;
             reopen_add(db, repo, &FoundReopen { sha: &one.sha, ticket, reopen, in_window, disqualifies })?;
         }
         for revert in judged.of(index) {
-            let found = Found {
-                target: one,
-                by: &stored[revert.by],
-                revert,
-                in_window: Judged::in_window(&changes, revert, held.policy),
-                disqualifies: !is_cordoned && judged.disqualifies(&changes, revert, held.policy),
-            };
-            revert_add(db, repo, &found)?;
+            let in_window = Judged::in_window(&changes, revert, held.policy);
+            revert_add(db, repo, &Found { target: one, by: &stored[revert.by], revert, in_window })?;
         }
-        states.push(state);
+        for objection in judged.objections(index).iter().filter(|_| !is_cordoned) {
+            if let Some(weight) = weight(&judged, &changes, objection, held.policy) {
+                objection_add(db, repo, (one, &stored[objection.by]), objection, weight)?;
+            }
+        }
+        told.targeted.count(state_by(Policy { strictness: Strictness::Targeted, ..held.policy }));
+        told.literal.count(state_by(Policy { strictness: Strictness::Literal, ..held.policy }));
+        told.states.push(state);
     }
     tally_replace(db, repo, &tallies)?;
-    Ok(states)
+    Ok(told)
 }
 
+/// What landed, with all that is known to speak for or against it.
+fn changes(
+    db: &mut Db,
+    repo: &Repo,
+    stored: &[Stored],
+    reopened: &Reopened,
+    disputes: &BTreeMap<String, Vec<Dispute>>,
+) -> Result<Vec<Change>> {
+    let mut commits = change_commits(db, repo)?;
+    let mut files = change_files(db, repo)?;
+    let marks = Marks { tags: tag_list(db, repo)?, labels: label_list(db, repo)? };
+    let mut changes: Vec<Change> = Vec::with_capacity(stored.len());
+    for one in stored {
+        let commits = commits.remove(&one.sha).unwrap_or_default();
+        let files = files.remove(&one.sha).unwrap_or_default();
+        let void = disputes.get(&one.sha).map_or(&[][..], Vec::as_slice);
+        let counts = |(ticket, reopen): &&(String, Reopen)| !reopen.misclick && !is_disputed(void, ticket);
+        changes.push(Change {
+            mending: marks.mending(repo, one, &commits),
+            disputed: void.iter().filter_map(Dispute::objection).collect(),
+            reopened_at: reopened
+                .get(&one.sha)
+                .into_iter()
+                .flatten()
+                .filter(counts)
+                .map(|(_, reopen)| reopen.at)
+                .collect(),
+            ..change(repo, one, commits, files, &marks)
+        });
+    }
+    Ok(changes)
+}
+
+type Reopened = BTreeMap<String, Vec<(String, Reopen)>>;
+
 /// The tickets that were opened again by `at`, by the sha of each change it counts against.
-fn reopened(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<BTreeMap<String, Vec<(String, Reopen)>>> {
-    let mut found: BTreeMap<String, Vec<(String, Reopen)>> = BTreeMap::new();
+fn reopened(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Reopened> {
+    let mut found = Reopened::new();
     for (ticket, closing) in ticket_list(db, repo, at)? {
         let merged: Vec<Timestamp> = closing.changes.iter().map(|(_, merged_at)| *merged_at).collect();
         for reopen in reopens(&closing.events, &merged) {
@@ -156,7 +207,54 @@ fn reopened(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<BTreeMap<String, 
     Ok(found)
 }
 
-fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<String>) -> Change {
+fn is_disputed(void: &[Dispute], ticket: &str) -> bool {
+    void.iter().any(|dispute| dispute.evidence == ticket)
+}
+
+/// What an objection does to its target; `None` where it is nothing.
+fn weight(judged: &Judged, changes: &[Change], objection: &Objection, policy: Policy) -> Option<Weight> {
+    let literal = Policy { strictness: Strictness::Literal, ..policy };
+    if judged.disqualifies(changes, objection, policy) {
+        return Some(Weight::Disqualifies);
+    }
+    judged.disqualifies(changes, objection, literal).then_some(Weight::Suspected)
+}
+
+/// What changes are marked with besides their titles.
+struct Marks {
+    /// By the commit they stand for.
+    tags: BTreeMap<String, Vec<String>>,
+    /// By the number of the request.
+    labels: BTreeMap<u64, Vec<String>>,
+}
+
+impl Marks {
+    fn tags_of(&self, commits: &[(String, String)]) -> Vec<String> {
+        commits.iter().filter_map(|(sha, _)| self.tags.get(sha)).flatten().cloned().collect()
+    }
+
+    fn mending(&self, repo: &Repo, one: &Stored, commits: &[(String, String)]) -> Mending {
+        let labels = one.number.and_then(|number| self.labels.get(&number));
+        let mut mending = Mending::of(meter::outcome::Told {
+            title: &one.title,
+            branch: one.head_branch.as_deref(),
+            labels: labels.map_or(&[], Vec::as_slice),
+            tags: &self.tags_of(commits),
+        });
+        for (_, message) in commits {
+            mending.cite(message, repo);
+        }
+        mending
+    }
+}
+
+fn change(
+    repo: &Repo,
+    one: &Stored,
+    commits: Vec<(String, String)>,
+    files: Vec<String>,
+    marks: &Marks,
+) -> Change {
     let landing = commits.iter().find(|(sha, _)| *sha == one.sha).map_or("", |(_, message)| message);
     let subject = landing.lines().next().unwrap_or_default().to_owned();
     let mut said = words(landing, repo);
@@ -167,8 +265,10 @@ fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<
         said.mentions.extend(of_request.mentions);
     }
     let button = one.head_branch.as_deref().and_then(branch_words);
-    said.is_repair |= button.is_some();
-    said.mentions.extend(button);
+    let named: Vec<_> =
+        button.into_iter().chain(marks.tags_of(&commits).iter().filter_map(|tag| tag_words(tag))).collect();
+    said.is_repair |= !named.is_empty();
+    said.mentions.extend(named);
     let members: Vec<_> =
         commits.iter().filter(|(sha, _)| *sha != one.sha).map(|(_, message)| words(message, repo)).collect();
     said.is_repair |= !members.is_empty() && members.iter().all(|member| member.is_repair);
@@ -185,6 +285,8 @@ fn change(repo: &Repo, one: &Stored, commits: Vec<(String, String)>, files: Vec<
         files: files.into_iter().collect(),
         mentions: said.mentions,
         reopened_at: Vec::new(),
+        mending: Mending::default(),
+        disputed: Vec::new(),
         is_repair: said.is_repair,
         is_excluded: excluded_as(one, Nature::Change).is_some(),
     }

@@ -7,6 +7,7 @@ mod changes;
 mod chart;
 mod config;
 mod cordon;
+mod dispute;
 mod hooks_config;
 mod http;
 mod import;
@@ -27,6 +28,7 @@ mod sync;
 mod token;
 mod verdict;
 mod weekly;
+mod window;
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
@@ -67,6 +69,10 @@ enum Command {
     Change(change::Args),
     /// Keep work out of the metric
     Cordon(cordon::Args),
+    /// How long the changes of a team must survive
+    Window(window::Args),
+    /// Find a disqualification wrong: it no longer counts
+    Dispute(dispute::Args),
     /// The dated price book
     Prices(prices::Args),
     /// Ask the database a question
@@ -87,6 +93,8 @@ fn main() -> ExitCode {
         Command::Changes(args) => changes::run(args, &options, now),
         Command::Change(args) => change::run(args, &options, now),
         Command::Cordon(args) => cordon::run(args, &options, now),
+        Command::Window(args) => window::run(args, &options, now),
+        Command::Dispute(args) => dispute::run(&args, &options, now),
         Command::Prices(args) => prices::run(args, &options, now),
         Command::Sql(args) => sql::run(args, &options, now),
     };

@@ -9,6 +9,7 @@ use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
 };
 use crate::store::db::{Access, Db};
+use crate::store::mark::tag_replace;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -155,6 +156,8 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
         if page.len() < PAGE { Ok(()) } else { store(&mut page) }
     })?;
     store(&mut page)?; // also where nothing landed: it was read at this instant
+    let tags = history.tags()?;
+    db.transaction(|db| tag_replace(db, &source.repo, &tags))?;
     progress.finish_and_clear();
     Ok(progress.position())
 }
@@ -397,6 +400,45 @@ members = [{ email = "ana@acme.example" }]
             ];
             assert_eq!(rows(db, STATES), states);
             assert_eq!(rows(db, REVERTS), ["1|revert|number|0|1"]);
+        });
+    }
+
+    #[test]
+    fn a_tag_marks_a_hotfix_and_a_revert() {
+        let (_folder, repository, source) = repository();
+        for (on, text, message) in
+            [(2, "1", "Add x (#1)"), (3, "2", "Mend the sum (#2)"), (9, "3", "Back to before (#3)")]
+        {
+            write(&repository, "x.rs", text);
+            repository.commit_at(&day(on), message);
+        }
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            repository.git(&["tag", "-f", "v1.0", "HEAD"]);
+            sync(db, &source, now()).unwrap();
+            judge_at(db, &source, "2026-11-25T12:00:00Z");
+            let verified = |number: u8, title: &str| format!("{number}|{title}|payments|verified|");
+            let untagged = [
+                verified(0, "first"),
+                verified(1, "Add x"),
+                verified(2, "Mend the sum"),
+                verified(3, "Back to before"),
+            ];
+            assert_eq!(rows(db, STATES), untagged);
+            repository.git(&["tag", "-m", "to production", "v1.0.1-hotfix", "HEAD~1"]);
+            repository.git(&["tag", "revert-2-sum", "HEAD"]);
+            assert_eq!(sync(db, &source, now()).unwrap(), 0);
+            judge_at(db, &source, "2026-11-25T12:00:00Z");
+            let tagged = [
+                verified(0, "first"),
+                "1|Add x|payments|disqualified|".to_owned(),
+                "2|Mend the sum|payments|excluded|hotfix".to_owned(),
+                "3|Back to before|payments|excluded|revert".to_owned(),
+            ];
+            assert_eq!(rows(db, STATES), tagged);
+            assert_eq!(rows(db, "SELECT kind, rule FROM disqualification"), ["hotfix|tag"]);
+            assert_eq!(rows(db, REVERTS), ["2|revert|tag|0|1"]);
+            repository.git(&["tag", "-d", "v1.0.1-hotfix", "revert-2-sum"]);
         });
     }
 

@@ -3,7 +3,7 @@
 use super::UNASSIGNED;
 use super::timeline::{Stay, Wish, all_time};
 use anyhow::{Result, bail, ensure};
-use meter::outcome::Policy;
+use meter::outcome::{Policy, Strictness};
 use meter::{Email, Hour, Repo, Text};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -50,8 +50,26 @@ pub(crate) struct Team {
     pub merged_into: Option<String>,
     /// With the globs of the team's part, one a line; empty: all of it.
     pub repositories: Vec<(Repo, String)>,
-    /// What its changes are judged by at first.
-    pub policy: Policy,
+    pub terms: Terms,
+}
+
+/// What the changes of a team are judged by at first, as far as the file says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    window_days: Option<u32>,
+    hotfix_hours: Option<u32>,
+    strictness: Option<Strictness>,
+}
+
+impl Terms {
+    /// What the file says, and `other` where it says nothing.
+    pub(crate) fn over(self, other: Policy) -> Policy {
+        Policy {
+            window_days: self.window_days.unwrap_or(other.window_days),
+            hotfix_hours: self.hotfix_hours.unwrap_or(other.hotfix_hours),
+            strictness: self.strictness.unwrap_or(other.strictness),
+        }
+    }
 }
 
 type Name = Text<64>;
@@ -76,22 +94,14 @@ struct TeamTable {
     product: Option<Name>,
     window_days: Option<u32>,
     hotfix_hours: Option<u32>,
-    // checked here; no source tells a release or a deployment yet, and no rule is wider
-    #[serde(rename = "strictness")]
-    _strictness: Option<Strictness>,
+    strictness: Option<Strictness>,
+    // checked here; no source tells a release or a deployment yet
     #[serde(rename = "ship")]
     _ship: Option<Ship>,
     #[serde(default)]
     repositories: Vec<Repository>,
     #[serde(default)]
     members: Vec<Spanned<MemberTable>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Strictness {
-    Targeted,
-    Literal,
 }
 
 #[derive(Deserialize)]
@@ -234,11 +244,12 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         "{:?} cannot be the id of a team",
         id.as_str()
     );
-    let policy = Policy::default();
-    let policy = Policy {
-        window_days: table.window_days.unwrap_or(policy.window_days),
-        hotfix_hours: table.hotfix_hours.unwrap_or(policy.hotfix_hours),
+    let terms = Terms {
+        window_days: table.window_days,
+        hotfix_hours: table.hotfix_hours,
+        strictness: table.strictness,
     };
+    let policy = terms.over(Policy::default());
     ensure!((1..=90).contains(&policy.window_days), "window_days of {id} must be 1 to 90");
     ensure!((1..=24 * 90).contains(&policy.hotfix_hours), "hotfix_hours of {id} must be 1 to 2160");
     ensure!(
@@ -260,7 +271,7 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         until: table.until.map(|day| day.0),
         merged_into: table.merged_into.map(Into::into),
         repositories: table.repositories.into_iter().map(repository).collect(),
-        policy,
+        terms,
     };
     Ok((team, table.members))
 }

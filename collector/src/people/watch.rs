@@ -2,7 +2,9 @@
 
 use super::file::{Fault, parse};
 use crate::config::Clock;
+use crate::store::db::Db;
 use crate::store::people::teams_apply;
+use crate::store::policy::policy_complaints;
 use crate::store::{Store, StoreError};
 use anyhow::{Context, Result};
 use notify::event::ModifyKind;
@@ -128,9 +130,19 @@ impl Follower {
     async fn store_text(&self, text: &str) -> Result<(), Failure> {
         let teams = parse(text).map_err(Failure::Refused)?;
         let (count, now) = (teams.list.len(), (self.now)());
-        let stored = self.store.write(move |db| teams_apply(db, &teams, now)).await;
-        stored.map_err(Failure::Store)?;
+        let applied = move |db: &mut Db| {
+            teams_apply(db, &teams, now)?;
+            policy_complaints(db, &teams)
+        };
+        let complaints = self.store.write(applied).await.map_err(Failure::Store)?;
         tracing::info!(teams = count, "teams read");
+        if !complaints.is_empty() {
+            let teams = complaints.len();
+            tracing::warn!(
+                teams,
+                "the file asks for another policy than holds; `cpvo judge` names the teams"
+            );
+        }
         Ok(())
     }
 }

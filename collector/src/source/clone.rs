@@ -111,6 +111,19 @@ impl History {
         count.parse().with_context(|| format!("git counts {count:?} commits"))
     }
 
+    /// Its tags and the commits they stand for.
+    pub(crate) fn tags(&self) -> Result<Vec<(String, String)>> {
+        let format = "--format=%(objectname) %(*objectname) %(refname:strip=2)";
+        let tags = self.git.ask(&["for-each-ref", format, "refs/tags"])?;
+        let tag = |line: &str| {
+            let mut parts = line.splitn(3, ' ');
+            let (object, commit, name) = (parts.next()?, parts.next()?, parts.next()?);
+            let commit = if commit.is_empty() { object } else { commit };
+            Some((name.to_owned(), commit.to_owned()))
+        };
+        Ok(tags.lines().filter_map(tag).collect())
+    }
+
     /// Hands over what landed, oldest first.
     pub(crate) fn read(&self, mut each: impl FnMut(Landed) -> Result<()>) -> Result<()> {
         let mut merged = Merged::read(&self.git, &self.range())?;

@@ -60,8 +60,17 @@ pub(crate) fn source_list(db: &mut Db) -> Result<Vec<Repo>> {
 /// Forgets what was read of a repository, whose history is to be read anew.
 pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     tally_replace(db, repo, &Tallies::new())?;
-    for table in ["disqualification", "revert", "reopen", "change_file", "change_commit", "change", "source"]
-    {
+    for table in [
+        "disqualification",
+        "suspicion",
+        "revert",
+        "reopen",
+        "change_file",
+        "change_commit",
+        "change",
+        "tag",
+        "source",
+    ] {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }
     Ok(())

@@ -47,10 +47,26 @@ pub(crate) fn disqualification_list(
     db: &mut Db,
     repo: &Repo,
 ) -> Result<BTreeMap<String, Vec<Disqualification>>> {
+    listed(db, repo, "disqualification", "d.by_url")
+}
+
+/// What would disqualify changes besides, were they judged literally.
+pub(crate) fn suspicion_list(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<Disqualification>>> {
+    listed(db, repo, "suspicion", "NULL")
+}
+
+fn listed(
+    db: &mut Db,
+    repo: &Repo,
+    table: &str,
+    url: &str,
+) -> Result<BTreeMap<String, Vec<Disqualification>>> {
     let rows = db.query(
-        "SELECT d.sha, d.kind, d.rule, c.number, c.sha, d.by_url, d.happened_at
-         FROM disqualification AS d LEFT JOIN change AS c ON c.repo = d.repo AND c.sha = d.by_sha
-         WHERE d.repo = $1 ORDER BY d.happened_at, c.landed, d.by_url",
+        &format!(
+            "SELECT d.sha, d.kind, d.rule, c.number, c.sha, {url}, d.happened_at
+             FROM {table} AS d LEFT JOIN change AS c ON c.repo = d.repo AND c.sha = d.by_sha
+             WHERE d.repo = $1 ORDER BY d.happened_at, c.landed, d.kind, {url}"
+        ),
         &values![repo.as_str()],
     )?;
     by_change(&rows, |row| {

@@ -11,10 +11,12 @@ pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod cordon;
 pub(crate) mod db;
+pub(crate) mod dispute;
 pub(crate) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod ground;
+pub(crate) mod mark;
 pub(crate) mod migrate;
 pub(crate) mod outcome;
 pub(crate) mod people;

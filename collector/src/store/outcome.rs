@@ -4,7 +4,7 @@ use super::db::{Db, Row, Value, values};
 use super::people::person_find;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::Revert;
+use meter::outcome::{Objection, Revert};
 use meter::{Developer, Hour, Repo};
 use std::collections::BTreeMap;
 
@@ -132,6 +132,7 @@ pub(crate) fn change_judge(db: &mut Db, repo: &Repo, sha: &str, judgement: &Judg
 pub(crate) fn judging_begin(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<()> {
     let key = values![repo.as_str()];
     db.execute("DELETE FROM disqualification WHERE repo = $1", &key)?;
+    db.execute("DELETE FROM suspicion WHERE repo = $1", &key)?;
     db.execute("DELETE FROM revert WHERE repo = $1", &key)?;
     db.execute("DELETE FROM reopen WHERE repo = $1", &key)?;
     let row = values![repo.as_str(), at.to_string()];
@@ -150,12 +151,10 @@ pub(crate) struct Found<'a> {
     pub by: &'a Stored,
     pub revert: &'a Revert,
     pub in_window: bool,
-    pub disqualifies: bool,
 }
 
-/// Stores it, and whether it is why its target is no outcome.
 pub(crate) fn revert_add(db: &mut Db, repo: &Repo, found: &Found) -> Result<()> {
-    let Found { target, by, revert, in_window, disqualifies } = found;
+    let Found { target, by, revert, in_window } = found;
     let (rule, at) = (revert.rule.as_str(), by.merged_at.to_string());
     let mut row: Vec<Value> =
         values![repo.as_str(), &target.sha, &by.sha, rule, revert.kind.as_str(), revert.partial].into();
@@ -165,12 +164,36 @@ pub(crate) fn revert_add(db: &mut Db, repo: &Repo, found: &Found) -> Result<()> 
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         &row,
     )?;
-    if *disqualifies {
-        db.execute(
-            "INSERT INTO disqualification (repo, sha, kind, rule, by_sha, happened_at)
-             VALUES ($1, $2, 'revert', $3, $4, $5)",
-            &values![repo.as_str(), &target.sha, rule, &by.sha, &at],
-        )?;
-    }
+    Ok(())
+}
+
+/// Where what speaks against a change is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Weight {
+    /// It is why the change is no outcome.
+    Disqualifies,
+    /// It would be, were the team judged literally.
+    Suspected,
+}
+
+/// Stores what speaks against `target`.
+pub(crate) fn objection_add(
+    db: &mut Db,
+    repo: &Repo,
+    (target, by): (&Stored, &Stored),
+    objection: &Objection,
+    weight: Weight,
+) -> Result<()> {
+    let table = match weight {
+        Weight::Disqualifies => "disqualification",
+        Weight::Suspected => "suspicion",
+    };
+    let (kind, at) = (objection.cause.as_str(), by.merged_at.to_string());
+    db.execute(
+        &format!(
+            "INSERT INTO {table} (repo, sha, kind, rule, by_sha, happened_at) VALUES ($1, $2, $3, $4, $5, $6)"
+        ),
+        &values![repo.as_str(), &target.sha, kind, objection.rule, &by.sha, &at],
+    )?;
     Ok(())
 }

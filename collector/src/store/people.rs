@@ -11,6 +11,7 @@ use crate::people::timeline::{Stay, revise, team_at};
 use crate::people::{UNASSIGNED, identity};
 use anyhow::Result;
 use jiff::Timestamp;
+use meter::outcome::Policy;
 use meter::{Developer, Hour, NanoUsd, Tokens};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,7 +119,7 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<bool> {
     for former in &team.formerly {
         changed |= team_rename(db, former, &team.id, now)?;
     }
-    policy_seed(db, &team.id, team.policy, now)?;
+    policy_seed(db, &team.id, team.terms.over(Policy::default()), now)?;
     db.execute("DELETE FROM team_repository WHERE team = $1", &values![&team.id])?;
     for (repo, paths) in &team.repositories {
         db.execute(

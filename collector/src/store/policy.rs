@@ -1,10 +1,12 @@
 //! What a team's changes are judged by: seeded by teams.toml, then frozen.
 
-use super::db::{Db, values};
+use super::audit::{Event, audit_add};
+use super::db::{Db, Row, values};
 use crate::people::UNASSIGNED;
-use anyhow::Result;
+use crate::people::file::{Team, Teams};
+use anyhow::{Context, Result};
 use jiff::Timestamp;
-use meter::outcome::Policy;
+use meter::outcome::{Lags, Policy, Strictness};
 use std::collections::BTreeMap;
 
 /// A policy and its id.
@@ -16,25 +18,86 @@ pub(crate) struct Held {
 
 /// The first policy of a team; one that it has already stays.
 pub(crate) fn policy_seed(db: &mut Db, team: &str, policy: Policy, now: Timestamp) -> Result<()> {
-    if !db.query("SELECT policy_id FROM policy WHERE team = $1", &values![team])?.is_empty() {
-        return Ok(());
+    if db.query("SELECT policy_id FROM policy WHERE team = $1", &values![team])?.is_empty() {
+        policy_add(db, team, policy, "as teams.toml first said", now)?;
     }
-    db.execute(
-        "INSERT INTO policy (policy_id, team, window_days, hotfix_hours, reason, recorded_at)
-         SELECT COALESCE(MAX(policy_id), 0) + 1, $1, $2, $3, 'as teams.toml first said', $4 FROM policy",
-        &values![team, policy.window_days, policy.hotfix_hours, now.to_string()],
-    )?;
     Ok(())
+}
+
+/// A new policy of a team, which holds from now on; returns its id.
+pub(crate) fn policy_set(
+    db: &mut Db,
+    team: &str,
+    policy: Policy,
+    reason: &str,
+    now: Timestamp,
+) -> Result<i64> {
+    let id = policy_add(db, team, policy, reason, now)?;
+    let detail = format!("policy {id}, {policy}: {reason}");
+    audit_add(db, now, &Event { actor: "cpvo window set", action: "policy_set", subject: team, detail })?;
+    Ok(id)
+}
+
+fn policy_add(db: &mut Db, team: &str, policy: Policy, reason: &str, now: Timestamp) -> Result<i64> {
+    let Policy { window_days, hotfix_hours, strictness } = policy;
+    let row = values![team, window_days, hotfix_hours, strictness.as_str(), reason, now.to_string()];
+    db.execute(
+        "INSERT INTO policy (policy_id, team, window_days, hotfix_hours, strictness, reason, recorded_at)
+         SELECT COALESCE(MAX(policy_id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM policy",
+        &row,
+    )?;
+    db.query_one("SELECT MAX(policy_id) FROM policy", &[])?.get(0)
+}
+
+/// The strictness in a column.
+pub(crate) fn strictness(row: &Row, column: usize) -> Result<Strictness> {
+    let word: String = row.get(column)?;
+    Strictness::from_word(&word).with_context(|| format!("no strictness {word:?} is known"))
+}
+
+/// Says of each team whose policy is another than teams.toml asks for by now, what is to be done about it.
+pub(crate) fn policy_complaints(db: &mut Db, teams: &Teams) -> Result<Vec<String>> {
+    let policies = policy_list(db)?;
+    let complaint = |team: &Team| {
+        let held = policies.of(&team.id).policy;
+        let asked = team.terms.over(held);
+        (asked != held).then(|| {
+            let days = asked.window_days;
+            let (id, strictness) = (&team.id, asked.strictness.as_str());
+            format!(
+                "teams.toml asks for another policy of {id} ({asked}) than holds ({held}); that takes effect by: \
+                 cpvo window set {id} {days} --hotfix-hours {} --strictness {strictness} --reason …",
+                asked.hotfix_hours
+            )
+        })
+    };
+    Ok(teams.list.iter().filter_map(complaint).collect())
+}
+
+/// How long after shipping the changes of a team were first taken back.
+pub(crate) fn policy_lags(db: &mut Db, team: &str) -> Result<Lags> {
+    let rows = db.query(
+        "SELECT c.shipped_at, MIN(r.reverted_at) FROM revert AS r
+         JOIN change AS c ON c.repo = r.repo AND c.sha = r.sha
+         WHERE c.team = $1 AND r.kind = 'revert' AND c.state <> 'excluded' GROUP BY c.repo, c.sha, c.shipped_at",
+        &values![team],
+    )?;
+    let lag = |row: &Row| {
+        let (shipped_at, reverted_at): (Timestamp, Timestamp) = (row.parse(0)?, row.parse(1)?);
+        Ok(reverted_at.duration_since(shipped_at))
+    };
+    Ok(Lags::new(rows.iter().map(lag).collect::<Result<_>>()?))
 }
 
 /// Every policy of each team, the one that holds last.
 pub(crate) struct Policies(BTreeMap<String, Vec<Held>>);
 
 pub(crate) fn policy_list(db: &mut Db) -> Result<Policies> {
-    let sql = "SELECT team, policy_id, window_days, hotfix_hours FROM policy ORDER BY policy_id";
+    let sql = "SELECT team, policy_id, window_days, hotfix_hours, strictness FROM policy ORDER BY policy_id";
     let mut teams: BTreeMap<String, Vec<Held>> = BTreeMap::new();
     for row in db.query(sql, &[])? {
-        let policy = Policy { window_days: row.get(2)?, hotfix_hours: row.get(3)? };
+        let policy =
+            Policy { window_days: row.get(2)?, hotfix_hours: row.get(3)?, strictness: strictness(&row, 4)? };
         teams.entry(row.get(0)?).or_default().push(Held { id: row.get(1)?, policy });
     }
     Ok(Policies(teams))
@@ -44,6 +107,15 @@ impl Policies {
     /// Those of the team; one without gets that of changes no team owns.
     pub(crate) fn all(&self, team: &str) -> &[Held] {
         self.0.get(team).or_else(|| self.0.get(UNASSIGNED)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The widest of all: none looks further back.
+    pub(crate) fn reach(&self) -> Policy {
+        self.0.values().flatten().fold(Policy::default(), |reach, held| Policy {
+            window_days: reach.window_days.max(held.policy.window_days),
+            hotfix_hours: reach.hotfix_hours.max(held.policy.hotfix_hours),
+            ..reach
+        })
     }
 
     /// The one that holds.

@@ -1,6 +1,7 @@
 //! What is known of one change, from the sessions that built it to what became of it.
 
 use super::db::{Db, Row, values};
+use super::policy::strictness;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::NanoUsd;
@@ -58,7 +59,7 @@ pub(crate) fn change_head(db: &mut Db, repo: &str, sha: &str) -> Result<Head> {
         "SELECT c.number, c.title, COALESCE(r.head_branch, c.head_branch), COALESCE(r.author, c.author), r.opened_at,
             c.merged_at, c.shipped_at, c.team, c.state, c.excluded_as, p.policy_id, p.window_days, p.hotfix_hours,
             (SELECT COUNT(*) FROM change_file AS f WHERE f.repo = c.repo AND f.change_sha = c.sha),
-            (SELECT COUNT(*) FROM change_commit AS m WHERE m.repo = c.repo AND m.change_sha = c.sha)
+            (SELECT COUNT(*) FROM change_commit AS m WHERE m.repo = c.repo AND m.change_sha = c.sha), p.strictness
          FROM change AS c
          LEFT JOIN policy AS p ON p.policy_id = c.policy_id
          LEFT JOIN pull_request AS r ON r.repo = c.repo AND r.number = c.number
@@ -66,7 +67,9 @@ pub(crate) fn change_head(db: &mut Db, repo: &str, sha: &str) -> Result<Head> {
         &values![repo, sha],
     )?;
     let policy = match (row.get(10)?, row.get(11)?, row.get(12)?) {
-        (Some(id), Some(window_days), Some(hotfix_hours)) => Some((id, Policy { window_days, hotfix_hours })),
+        (Some(id), Some(window_days), Some(hotfix_hours)) => {
+            Some((id, Policy { window_days, hotfix_hours, strictness: strictness(&row, 15)? }))
+        }
         _ => None,
     };
     Ok(Head {

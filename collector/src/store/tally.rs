@@ -132,6 +132,8 @@ mod tests {
     use crate::source::{Commit, Landed};
     use crate::store::change::{Cursor, Order, change_add, source_list, source_put};
     use crate::store::fixture::{cluster, now, on_both, rows, teams};
+    use crate::store::policy::policy_set;
+    use meter::outcome::Policy;
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
@@ -180,8 +182,8 @@ mod tests {
     }
 
     fn window(db: &mut Db, team: &str, days: u32) {
-        let sql = "INSERT INTO policy SELECT MAX(policy_id) + 1, $1, $2, 72, 'a test', 'now' FROM policy";
-        db.execute(sql, &values![team, days]).unwrap();
+        let policy = Policy { window_days: days, ..Policy::default() };
+        policy_set(db, team, policy, "a test", now()).unwrap();
     }
 
     #[test]

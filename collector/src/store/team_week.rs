@@ -1,6 +1,7 @@
 //! Spend and outcomes of each team and week, as the view `team_week` has them.
 
 use super::db::{Db, Row, values};
+use super::policy::strictness;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::outcome::{Mature, Policy, Tally};
@@ -132,7 +133,7 @@ pub(crate) fn judging_list(db: &mut Db, team: Option<&str>) -> Result<Vec<Judgin
             (SELECT MIN(s.week) FROM team_week_sum AS s WHERE s.team = j.team),
             COALESCE((
                 SELECT CAST(SUM(s.billed_nanousd + s.list_equivalent_nanousd) AS BIGINT) FROM team_week_sum AS s
-                WHERE s.team = j.team AND s.week >= j.immature_from), 0)
+                WHERE s.team = j.team AND s.week >= j.immature_from), 0), p.strictness
          FROM judging AS j JOIN policy AS p ON p.policy_id = j.policy_id LEFT JOIN team AS t ON t.team = j.team
          WHERE j.holds = 1 AND (j.team = $1 OR $1 = '')",
         &values![team.unwrap_or_default()],
@@ -142,7 +143,11 @@ pub(crate) fn judging_list(db: &mut Db, team: Option<&str>) -> Result<Vec<Judgin
             team: row.get(0)?,
             name: row.get(1)?,
             policy_id: row.get(2)?,
-            policy: Policy { window_days: row.get(3)?, hotfix_hours: row.get(4)? },
+            policy: Policy {
+                window_days: row.get(3)?,
+                hotfix_hours: row.get(4)?,
+                strictness: strictness(row, 8)?,
+            },
             computed_at: row.parse(5)?,
             first_spend: row.get::<Option<String>>(6)?.map(|week| week.parse()).transpose()?,
             undecided: NanoUsd(row.get(7)?),

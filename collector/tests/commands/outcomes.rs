@@ -52,6 +52,7 @@ fn a_revert_is_told_with_its_evidence() {
         "disqualifications": [
             {"kind": "revert", "rule": "number", "by_number": 2, "by_sha": reverted, "at": "2026-10-07T12:00:00Z"},
         ],
+        "suspicions": [], "disputes": [],
         "reverts": [{
             "by_number": 2, "by_sha": reverted, "rule": "number", "at": "2026-10-07T12:00:00Z", "kind": "revert",
             "partial": false, "in_window": true,
@@ -65,6 +66,115 @@ fn a_revert_is_told_with_its_evidence() {
     assert!(csv.contains(line), "{csv}");
     let then = cpvo(&["judge", "--at", "2026-10-06T00:00:00Z"]);
     assert_eq!(then, "github.com/acme/pay: 0 verified, 0 disqualified, 1 pending, 0 excluded\n");
+}
+
+/// A change, its hotfix of the next day, and one that says it fixes something in the same file.
+fn mended(repository: &Repository) {
+    let write = |text: &str| fs::write(repository.path.join("x.rs"), text).unwrap();
+    for (day, text, message) in [
+        (5, "1", "Add x (#1)"),
+        (6, "2", "Hotfix: the sum of x (#2)"),
+        (10, "3", "Add more of x (#3)"),
+        (11, "4", "Fix x (#4)"),
+    ] {
+        write(text);
+        repository.commit_at(&format!("2026-10-{day:02}T12:00:00Z"), message);
+    }
+}
+
+/// State, disqualifications, suspicions and disputes of change `number`, each by its rule or reason.
+fn told(folder: &TempDir, number: u64) -> [String; 4] {
+    let json = succeeds(folder.path(), &["changes", "--format", "json"]);
+    let changes: Vec<Value> = serde_json::from_str(&json).unwrap();
+    let change = changes.iter().find(|change| change["number"] == number).unwrap();
+    let rules = |list: &str, field: &str| {
+        let all = change[list].as_array().unwrap().iter().map(|one| one[field].as_str().unwrap());
+        all.collect::<Vec<_>>().join(" ")
+    };
+    let state = change["excluded_as"].as_str().or(change["state"].as_str()).unwrap().to_owned();
+    [state, rules("disqualifications", "rule"), rules("suspicions", "rule"), rules("disputes", "reason")]
+}
+
+#[test]
+fn a_hotfix_disqualifies_until_it_is_disputed() {
+    let (folder, repository) = clone();
+    mended(&repository);
+    let cpvo = |args: &[&str]| succeeds(folder.path(), args);
+    cpvo(&["sync"]);
+    assert_eq!(
+        cpvo(&["judge"]),
+        "github.com/acme/pay: 2 verified, 1 disqualified, 1 pending, 1 excluded (verified: targeted 2 of 3, literal 1 of 3)\n"
+    );
+    assert_eq!(told(&folder, 1), ["disqualified", "title", "", ""]);
+    assert_eq!(told(&folder, 2), ["hotfix", "", "", ""]);
+    assert_eq!(told(&folder, 3), ["verified", "", "files", ""]);
+
+    let dispute = ["dispute", "github.com/acme/pay#1", "--reason", "it was about y"];
+    assert!(cpvo(&dispute).starts_with("disputed 1 of github.com/acme/pay#1;"));
+    cpvo(&["judge"]);
+    assert_eq!(told(&folder, 1), ["verified", "", "", "it was about y"]);
+    assert_eq!(told(&folder, 2), ["verified", "", "", ""], "it mended nothing");
+    assert!(fails(folder.path(), &dispute).contains("nothing disqualifies github.com/acme/pay#1"));
+    let audit =
+        cpvo(&["sql", "SELECT action, detail FROM audit WHERE action = 'disputed'", "--format", "csv"]);
+    assert_eq!(audit, "action,detail\ndisputed,it was about y\n");
+}
+
+#[test]
+fn a_policy_changes_by_a_command_with_a_reason() {
+    let (folder, repository) = clone();
+    mended(&repository);
+    let cpvo = |args: &[&str]| succeeds(folder.path(), args);
+    cpvo(&["sync"]);
+    cpvo(&["judge"]);
+    let set = ["window", "set", "team-ana", "7", "--strictness", "literal", "--reason", "as the board asked"];
+    let said = cpvo(&set);
+    let expected = "team-ana: policy 3, 7 days, hotfixes within 72 hours, literal; it was 14 days, hotfixes within 72 hours, targeted\n";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(fails(folder.path(), &set).contains("judged by that already"));
+    assert!(fails(folder.path(), &["window", "set", "team-ana", "7"]).contains("--reason"));
+    let unknown = fails(folder.path(), &["window", "set", "nobody", "7", "--reason", "x"]);
+    assert!(unknown.contains("there is no team \"nobody\""), "{unknown}");
+
+    let judged = super::cpvo(folder.path(), &["judge"]);
+    let complaint = String::from_utf8(judged.stderr).unwrap();
+    assert!(complaint.contains("another policy of team-ana (14 days"), "the file still says 14: {complaint}");
+    assert_eq!(told(&folder, 3), ["disqualified", "files", "", ""]);
+    let both = "SELECT policy_id, verified, disqualified FROM team_week_policy
+        WHERE team = 'team-ana' AND verified + disqualified > 0 ORDER BY week, policy_id";
+    assert_eq!(cpvo(&["sql", both, "--format", "csv"]), "policy_id,verified,disqualified\n2,2,1\n3,1,2\n");
+    let teams = fs::read_to_string(folder.path().join("teams.toml")).unwrap();
+    fs::write(folder.path().join("teams.toml"), teams.replace("window_days = 14", "window_days = 7"))
+        .unwrap();
+    assert!(super::cpvo(folder.path(), &["judge"]).stderr.is_empty(), "now both say the same");
+}
+
+#[test]
+fn a_window_is_suggested_from_the_teams_own_reverts() {
+    let (folder, repository) = clone();
+    let cpvo = |args: &[&str]| succeeds(folder.path(), args);
+    for change in 1..=10 {
+        repository.commit_at("2026-09-01T12:00:00Z", &format!("Add {change} (#{change})"));
+    }
+    for change in 1..=10 {
+        let day = if change == 10 { 12 } else { 2 };
+        let message = format!("Revert \"Add {change} (#{change})\" (#{})", 20 + change);
+        repository.commit_at(&format!("2026-09-{day:02}T12:00:00Z"), &message);
+    }
+    cpvo(&["sync"]);
+    cpvo(&["judge", "--at", "2026-09-01T12:00:00Z"]);
+    assert!(cpvo(&["window", "suggest", "team-ana"]).contains("no change of theirs was ever taken back"));
+    cpvo(&["judge"]);
+    insta::assert_snapshot!(cpvo(&["window", "suggest", "team-ana"]), @r"
+    team-ana: 10 changes were taken back, whatever the window
+      within  7 days    9 of 10 (90 %)
+      within 14 days   10 of 10 (100 %)
+      within 21 days   10 of 10 (100 %)
+      50 % had come after 24 hours
+      75 % had come after 24 hours
+      90 % had come after 24 hours
+    7 days is the shortest usual window that sees nine of ten, or the longest; it is 14 now: cpvo window set team-ana 7 --reason …
+    ");
 }
 
 #[test]

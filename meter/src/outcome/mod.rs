@@ -2,16 +2,25 @@
 //!
 //! A source hands over what landed; everything here is told from that alone, in the order of landing.
 
+mod area;
+mod lag;
 mod landing;
+mod mending;
 mod mention;
+mod objection;
+mod policy;
 mod survival;
 mod tally;
 mod ticket;
 mod verdict;
 
+pub use lag::{Lags, REVERTS_MIN};
 pub use landing::Landing;
-pub use mention::{Mention, Place, Rule, Target, Words, branch_words, words};
-pub use survival::{Change, Judged, Kind, Nature, Policy, Revert, State, judge};
+pub use mending::{Citation, Mending, Sign, Told};
+pub use mention::{Mention, Place, Rule, Target, Words, branch_words, tag_words, words};
+pub use objection::{Cause, Objection};
+pub use policy::{Policy, Strictness};
+pub use survival::{Change, Judged, Kind, Nature, Revert, State, judge};
 pub use tally::{Tally, cpvo, immature_from, matures_at};
 pub use ticket::{Reopen, Step, TicketEvent, reopens};
 pub use verdict::{BEFORE, Comparison, Mature, Period, QUARTER, Verdict, compare, costs};

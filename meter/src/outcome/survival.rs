@@ -1,8 +1,12 @@
 //! Which changes were taken back, which came again, and which of them are outcomes.
 
+use super::area::Touched;
+use super::mending::{Citation, Mending};
 use super::mention::{Mention, Place, Rule, Target};
-use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeSet, HashMap};
+use super::objection::{Cause, Finder, Objection};
+use super::policy::{Policy, Strictness};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Fewer bytes of a title that was cut off name nothing.
 const CUT_TITLE_MIN: usize = 25;
@@ -24,6 +28,9 @@ pub struct Change {
     pub mentions: Vec<Mention>,
     /// When tickets that it had closed were opened again.
     pub reopened_at: Vec<Timestamp>,
+    pub mending: Mending,
+    /// What an admin disputes of what speaks against it: the cause and the sha of the other change.
+    pub disputed: Vec<(Cause, String)>,
     /// Its subject, its branch or each of its commits says that it is a repair.
     pub is_repair: bool,
     /// Nobody's work: a dependency bot's, or a branch brought up to date.
@@ -92,57 +99,47 @@ impl State {
     }
 }
 
-/// How long a change must survive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    pub window_days: u32,
-    pub hotfix_hours: u32,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { window_days: 14, hotfix_hours: 72 }
-    }
-}
-
-impl Policy {
-    /// When a revert no longer counts.
-    pub fn window_ends(self, shipped_at: Timestamp) -> Timestamp {
-        later(shipped_at, i64::from(self.window_days) * 24)
-    }
-
-    /// When nothing more can disqualify.
-    pub fn decided_at(self, shipped_at: Timestamp) -> Timestamp {
-        later(shipped_at, self.hours())
-    }
-
-    /// What shipped by then is decided at `at`.
-    pub fn decided_by(self, at: Timestamp) -> Timestamp {
-        later(at, -self.hours())
-    }
-
-    fn hours(self) -> i64 {
-        (i64::from(self.window_days) * 24).max(self.hotfix_hours.into())
-    }
-}
-
-fn later(at: Timestamp, hours: i64) -> Timestamp {
-    at.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX)
-}
-
 /// What the changes of one repository do to each other.
 #[derive(Debug, Default)]
 pub struct Judged {
     pub natures: Vec<Nature>,
     /// By target, then by the change that did it.
     pub reverts: Vec<Revert>,
+    /// By target, then by the change that speaks against it.
+    objections: Vec<Objection>,
+    /// Those of confirmed hotfixes, by the change that is one.
+    mended: BTreeMap<usize, Vec<Objection>>,
 }
 
-/// Finds what each change takes back, in the order of landing: the nature of its target is known by then.
-pub fn judge(changes: &[Change]) -> Judged {
+/// Finds what each change takes back or mends, in the order of landing: the nature of its target is known by then.
+/// No policy to be asked about looks further back than `reach`.
+pub fn judge(changes: &[Change], reach: Policy) -> Judged {
     let mut known = Known::default();
+    let mut finder = Finder { changes, touched: Touched::default(), reach };
     let mut judged = Judged::default();
     for (by, change) in changes.iter().enumerate() {
+        let first = judged.reverts.len();
+        let nature = judged.take_back(changes, by, &known);
+        judged.natures.push(nature);
+        if !change.is_excluded {
+            let cited = known.cited(change);
+            judged.objections.extend(finder.objections(by, nature, &judged.reverts[first..], &cited));
+        }
+        known.add(by, change);
+        finder.touched.add(&change.files);
+    }
+    judged.reverts.sort_by_key(|revert| (revert.target, revert.by));
+    judged.objections.sort_by_key(|objection| (objection.target, objection.by));
+    for objection in judged.objections.iter().filter(|one| one.cause == Cause::Hotfix && !one.suspected) {
+        judged.mended.entry(objection.by).or_default().push(*objection);
+    }
+    judged
+}
+
+impl Judged {
+    /// Finds what a change takes back or brings again; returns what that makes of it.
+    fn take_back(&mut self, changes: &[Change], by: usize, known: &Known) -> Nature {
+        let change = &changes[by];
         let targets = if change.is_excluded { Vec::new() } else { known.targets(changes, by) };
         let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
         for (target, mention) in targets {
@@ -150,7 +147,7 @@ pub fn judge(changes: &[Change]) -> Judged {
             if in_passing && apart(change, &changes[target]) {
                 continue;
             }
-            let again = mention.again || judged.natures[target] == Nature::Revert;
+            let again = mention.again || self.natures[target] == Nature::Revert;
             let kind = if again { Kind::Reland } else { Kind::Revert };
             let is_repair = change.is_repair || is_whole(mention, change, &changes[target]);
             if again && is_repair {
@@ -159,16 +156,13 @@ pub fn judge(changes: &[Change]) -> Judged {
                 nature = Nature::Revert;
             }
             let partial = mention.partial || !changes[target].files.is_subset(&change.files);
-            judged.reverts.push(Revert { target, by, rule: mention.rule, kind, partial });
+            self.reverts.push(Revert { target, by, rule: mention.rule, kind, partial });
         }
         if change.is_repair && change.mentions.iter().any(|mention| mention.again) {
             nature = Nature::Reland;
         }
-        judged.natures.push(nature);
-        known.add(by, change);
+        nature
     }
-    judged.reverts.sort_by_key(|revert| (revert.target, revert.by));
-    judged
 }
 
 /// Whether the change is nothing but what it says here.
@@ -189,15 +183,14 @@ fn apart(one: &Change, other: &Change) -> bool {
 impl Judged {
     /// What became of a change by `at`.
     pub fn state(&self, changes: &[Change], index: usize, policy: Policy, at: Timestamp) -> State {
-        if !self.is_attempt(changes, index) {
+        if !self.is_attempt(changes, index, policy) {
             return State::Excluded;
         }
-        let by_then = |revert: &Revert| changes[revert.by].merged_at <= at;
         let change = &changes[index];
         let reopened = |reopened: &Timestamp| *reopened <= at && change.in_window(*reopened, policy);
-        if self.of(index).iter().any(|revert| by_then(revert) && self.disqualifies(changes, revert, policy))
-            || change.reopened_at.iter().any(reopened)
-        {
+        let by_then = |objection: &Objection| changes[objection.by].merged_at <= at;
+        let disqualifies = |one: &Objection| by_then(one) && self.disqualifies(changes, one, policy);
+        if self.objections(index).iter().any(disqualifies) || change.reopened_at.iter().any(reopened) {
             State::Disqualified
         } else if at >= policy.decided_at(change.shipped_at) {
             State::Verified
@@ -212,15 +205,27 @@ impl Judged {
     }
 
     /// Whether it is why its target is no outcome.
-    pub fn disqualifies(&self, changes: &[Change], revert: &Revert, policy: Policy) -> bool {
-        revert.kind == Kind::Revert
-            && self.is_attempt(changes, revert.target)
-            && Self::in_window(changes, revert, policy)
+    pub fn disqualifies(&self, changes: &[Change], objection: &Objection, policy: Policy) -> bool {
+        self.is_attempt(changes, objection.target, policy) && counts(changes, objection, policy)
     }
 
     /// Whether a change is an attempt at an outcome at all.
-    fn is_attempt(&self, changes: &[Change], index: usize) -> bool {
-        !changes[index].is_excluded && self.natures[index] != Nature::Revert
+    fn is_attempt(&self, changes: &[Change], index: usize, policy: Policy) -> bool {
+        !changes[index].is_excluded
+            && self.natures[index] != Nature::Revert
+            && !self.is_hotfix(changes, index, policy)
+    }
+
+    /// Whether a change is the confirmed hotfix of another.
+    pub fn is_hotfix(&self, changes: &[Change], index: usize, policy: Policy) -> bool {
+        self.mended.get(&index).is_some_and(|mended| mended.iter().any(|one| counts(changes, one, policy)))
+    }
+
+    /// All that speaks against a change.
+    pub fn objections(&self, index: usize) -> &[Objection] {
+        let from = self.objections.partition_point(|objection| objection.target < index);
+        let to = self.objections.partition_point(|objection| objection.target <= index);
+        &self.objections[from..to]
     }
 
     /// All that was done to a change.
@@ -229,6 +234,15 @@ impl Judged {
         let to = self.reverts.partition_point(|revert| revert.target <= index);
         &self.reverts[from..to]
     }
+}
+
+/// Whether an objection holds by a policy, and nobody disputes it.
+fn counts(changes: &[Change], objection: &Objection, policy: Policy) -> bool {
+    let by = &changes[objection.by].sha;
+    let disputed = &changes[objection.target].disputed;
+    (!objection.suspected || policy.strictness == Strictness::Literal)
+        && objection.in_window(changes, policy)
+        && !disputed.iter().any(|(cause, sha)| *cause == objection.cause && sha == by)
 }
 
 /// What landed so far, by the names a mention may use.
@@ -273,6 +287,17 @@ impl Known {
         targets
     }
 
+    /// What a change says it mends, each with whether that is certain.
+    fn cited(&self, change: &Change) -> BTreeMap<usize, bool> {
+        let mut cited = BTreeMap::new();
+        for Citation { target, certain } in &change.mending.cites {
+            if let Some(target) = self.find(target, change) {
+                *cited.entry(target).or_default() |= certain;
+            }
+        }
+        cited
+    }
+
     fn find(&self, target: &Target, change: &Change) -> Option<usize> {
         match target {
             Target::Number(number) if change.number == Some(*number) => None,
@@ -300,12 +325,17 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Landing, branch_words, words};
+    use super::super::{Landing, Told, branch_words, words};
     use super::*;
     use crate::text::Repo;
+    use jiff::SignedDuration;
 
     fn at(hours: i64) -> Timestamp {
-        later("2026-10-01T00:00:00Z".parse().unwrap(), hours)
+        "2026-10-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
+    }
+
+    fn judge(changes: &[Change]) -> Judged {
+        super::judge(changes, Policy::default())
     }
 
     /// Changes that landed, each with the hour it did; the n-th one's sha is made of n.
@@ -317,6 +347,9 @@ mod tests {
             let button = landing.branch.as_deref().and_then(branch_words);
             words.is_repair |= button.is_some();
             words.mentions.extend(button);
+            let branch = landing.branch.as_deref();
+            let mut mending = Mending::of(Told { title: &landing.title, branch, ..Told::default() });
+            mending.cite(message, &repo);
             Change {
                 sha: format!("{:040x}", 0xa00_0000 + index),
                 number: landing.number,
@@ -328,6 +361,8 @@ mod tests {
                 files: BTreeSet::from(["a.rs".to_owned()]),
                 mentions: words.mentions,
                 reopened_at: Vec::new(),
+                mending,
+                disputed: Vec::new(),
                 is_repair: words.is_repair,
                 is_excluded: false,
             }
@@ -429,10 +464,67 @@ mod tests {
         assert_eq!(state(days, days - 1), State::Pending);
         assert_eq!(state(days, days), State::Verified, "the window is half open");
         assert_eq!(state(-5, 0), State::Disqualified, "a clock was wrong: it landed later");
-        let short = Policy { window_days: 1, hotfix_hours: 72 };
+        let short = Policy { window_days: 1, ..Policy::default() };
         let changes = history(&[(0, "Add x (#1)")]);
         let of = |now| judge(&changes).state(&changes, 0, short, at(now));
         assert_eq!([of(71), of(72)], [State::Pending, State::Verified]);
+    }
+
+    /// What each change is by either strictness, long after all of them: `v`, `d`, or `x` for excluded.
+    #[track_caller]
+    fn check_states(changes: &[Change], targeted: &str, literal: &str) {
+        let judged = judge(changes);
+        for (strictness, expected) in [(Strictness::Targeted, targeted), (Strictness::Literal, literal)] {
+            let policy = Policy { strictness, ..Policy::default() };
+            let letter = |index| match judged.state(changes, index, policy, at(10_000)) {
+                State::Verified => 'v',
+                State::Disqualified => 'd',
+                State::Excluded => 'x',
+                State::Pending => 'p',
+            };
+            assert_eq!((0..changes.len()).map(letter).collect::<String>(), expected, "{strictness:?}");
+        }
+    }
+
+    #[test]
+    fn a_hotfix_in_time_and_of_the_same_area_disqualifies() {
+        let of = |hours, message| history(&[(0, "Add x (#1)"), (hours, message)]);
+        check_states(&of(71, "Hotfix: x (#2)"), "dx", "dx");
+        check_states(&of(72, "Hotfix: x (#2)"), "vv", "vv");
+        check_states(&of(1, "Merge pull request #2 from acme/hotfix/x\n\nMend x"), "dx", "dx");
+        let mut elsewhere = of(1, "Hotfix: x (#2)");
+        elsewhere[1].files = BTreeSet::from(["b.rs".to_owned()]);
+        check_states(&elsewhere, "vv", "vv");
+        let two =
+            [(0, "Add x (#1)"), (1, "Add y (#2)"), (2, "Fix regression from #1 (#3)\n\nFollow-up to #1.")];
+        let mut cited = history(&two);
+        cited[2].files = BTreeSet::from(["b.rs".to_owned()]);
+        check_states(&cited, "dvx", "dvx");
+        let planned = [(0, "Add x (#1)"), (1, "Add y (#2)\n\nA follow-up to #1.")];
+        check_states(&history(&planned), "vv", "dv");
+        assert_eq!(judge(&cited).objections(0).len(), 1, "however often it is cited");
+    }
+
+    #[test]
+    fn what_is_only_suspected_counts_by_the_literal_rule() {
+        let fixed = history(&[(0, "Add x (#1)"), (1, "Fix the sum (#2)")]);
+        check_states(&fixed, "vv", "dv");
+        let near = [(0, "Add x (#1)"), (1, "Add y (#2)"), (2, "Revert \"Add x\" (#3)")];
+        check_states(&history(&near), "dvx", "ddx");
+        let mut far = history(&near);
+        far[1].files = BTreeSet::from(["b.rs".to_owned()]);
+        check_states(&far, "dvx", "dvx");
+    }
+
+    #[test]
+    fn what_is_disputed_counts_no_more() {
+        let mut changes = history(&[(0, "Add x (#1)"), (1, "Hotfix: x (#2)"), (2, "Revert \"Add x\" (#3)")]);
+        check_states(&changes, "dxx", "dxx");
+        let of = |cause, by: usize| (cause, format!("{:040x}", 0xa00_0000 + by));
+        changes[0].disputed = vec![of(Cause::Revert, 2)];
+        check_states(&changes, "dxx", "dxx");
+        changes[0].disputed.push(of(Cause::Hotfix, 1));
+        check_states(&changes, "vvx", "vdx");
     }
 
     #[test]

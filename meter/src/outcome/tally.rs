@@ -1,6 +1,7 @@
 //! Counts of outcomes, when they may be told, and what one of them cost.
 
-use super::survival::{Policy, State};
+use super::policy::Policy;
+use super::survival::State;
 use crate::interval::Ppm;
 use crate::money::{NanoUsd, round_half_even};
 use crate::week::Week;

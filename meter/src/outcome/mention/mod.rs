@@ -8,6 +8,7 @@ use super::landing::{number, subject_and_body};
 use crate::text::Repo;
 use prose::prose;
 use reference::hex;
+pub(super) use reference::{named, reference};
 use repeated::{Repeated, repeated, without_own};
 
 /// How a target was named, strongest first.
@@ -17,6 +18,8 @@ pub enum Rule {
     Commit,
     /// By the branch a host made for it: `revert-12-…`.
     Branch,
+    /// By a tag of that form.
+    Tag,
     /// By a reference: `Reverts #12`.
     Reference,
     /// By the number behind the title it repeats: `Revert "title (#12)"`.
@@ -30,6 +33,7 @@ impl Rule {
         match self {
             Self::Commit => "commit",
             Self::Branch => "branch",
+            Self::Tag => "tag",
             Self::Reference => "reference",
             Self::Number => "number",
             Self::Title => "title",
@@ -97,6 +101,11 @@ pub fn words(message: &str, repo: &Repo) -> Words {
 /// Whether a title begins as that of a repair does.
 pub(super) fn takes_back(title: &str) -> bool {
     unlabelled(title).split_once(' ').is_some_and(|(word, _)| leads(word).is_some())
+}
+
+/// The request or commit that a tag of this name says was taken back.
+pub fn tag_words(tag: &str) -> Option<Mention> {
+    branch_words(tag).map(|mention| Mention { rule: Rule::Tag, ..mention })
 }
 
 /// The request or commit whose button made a branch of this name.

@@ -4,10 +4,10 @@ use super::{Rule, Target};
 use crate::outcome::landing::number;
 use crate::text::Repo;
 
-pub(super) type Found = Option<(Rule, Target)>;
+pub(in crate::outcome) type Found = Option<(Rule, Target)>;
 
 /// A word after `commit`: a bare id, however short, or its address.
-pub(super) fn named(token: &str, repo: &Repo) -> Option<Found> {
+pub(in crate::outcome) fn named(token: &str, repo: &Repo) -> Option<Found> {
     let bare = bare(token);
     match hex(bare) {
         Some(id) => Some(Some((Rule::Commit, Target::Commit(id)))),
@@ -20,7 +20,7 @@ fn bare(token: &str) -> &str {
 }
 
 /// A word that refers to something; `None` inside where that is of another repository.
-pub(super) fn reference(token: &str, request: bool, repo: &Repo) -> Option<Found> {
+pub(in crate::outcome) fn reference(token: &str, request: bool, repo: &Repo) -> Option<Found> {
     let bare = bare(token).trim_end_matches('/');
     if let Some((_, address)) = bare.split_once("://") {
         return Some(addressed(address, repo));
