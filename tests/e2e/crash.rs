@@ -113,6 +113,20 @@ fn what_a_collector_is_shown_was_on_the_disk_before() {
     }
 }
 
+#[test]
+fn what_only_an_event_tells_is_on_the_disk_before_the_sweep() {
+    let world = World::equipped();
+    let machine = Machine::new(&world, "durable, event");
+    let (program, told) = about_to(Job::Sweep, &machine);
+    let calls = strace::calls(&program, &told, &machine.folder);
+    let sweep = calls.iter().position(|call| call.contains("sweep.lock"));
+    let before = &calls[..sweep.expect("a sweep")];
+    let last =
+        |name| before.iter().rposition(|call| call.starts_with(name) && call.contains("ledger.db-wal"));
+    // else a power cut would have forgotten who pays, which no transcript tells
+    assert!(last("pwrite64").is_some() && last("fsync") > last("pwrite64"), "{before:#?}");
+}
+
 fn was_killed(_: Job, seen: &Seen, after: &str) {
     assert_eq!(seen.code, 137, "{after}: {seen:?}");
 }

@@ -56,9 +56,10 @@ impl Ledger {
         Ok(session.optional()?)
     }
 
-    /// Notes what a hook event tells; reports that already exist change where it tells something new.
+    /// Notes what a hook event tells, which no transcript repeats; reports that already exist change where it tells
+    /// something new.
     pub(crate) fn session_event(&mut self, event: &Event) -> Result<()> {
-        self.write(|db| {
+        self.write_durably(|db| {
             let mut changes = Changes::default();
             note(db, event, &mut changes)?;
             super::reports::touch(db, &changes)

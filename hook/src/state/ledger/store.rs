@@ -7,7 +7,7 @@ use super::{Event, Folder, Ledger, accounts, folders, meta_number, meta_set, own
 use crate::reader::reading::{Place, Reading, Share};
 use anyhow::Result;
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 /// What became of a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +18,15 @@ pub(crate) enum Stored {
 }
 
 impl Ledger {
-    /// Stores readings, folders and an event in one durable transaction. Owners met for the first time stay
-    /// open until [`Ledger::owner_settle`] ends the run.
+    /// Stores readings, folders and an event in one transaction, durably where there is an event: no transcript
+    /// repeats it. Owners met for the first time stay open until [`Ledger::owner_settle`] ends the run.
     pub(crate) fn store(
         &mut self,
         readings: &[(Option<Known>, Reading)],
         folders: &[(String, Folder)],
         event: Option<&Event>,
     ) -> Result<Vec<Stored>> {
-        self.write(|db| {
+        let work = |db: &Transaction| {
             let mut changes = Changes::default();
             let (run, mut slots) = (meta_number(db, "run")?, Slots::new(db)?);
             let store = |(known, reading): &(Option<Known>, Reading)| {
@@ -40,7 +40,8 @@ impl Ledger {
             }
             touch(db, &changes)?;
             Ok(stored)
-        })
+        };
+        if event.is_some() { self.write_durably(work) } else { self.write(work) }
     }
 
     /// Ends a run: responses that several sessions hold get the owner they keep for ever.
