@@ -9,7 +9,7 @@ use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_put, source_reread, source_synced,
 };
 use crate::store::db::Db;
-use crate::store::request::{request_landed, request_put};
+use crate::store::request::{request_landed, request_missed, request_put};
 use crate::store::service::{Progress, service_progress, service_put};
 use crate::store::ticket::{ticket_maturing, ticket_put};
 use anyhow::Result;
@@ -53,7 +53,7 @@ pub(crate) fn github(db: &mut Db, service: &Service, has_clone: bool, pace: Pace
         })
     };
     host.read(&mut store)?;
-    let maturing = ticket_maturing(db, GITHUB, began.saturating_sub(MATURE)?)?;
+    let maturing = ticket_maturing(db, repo, GITHUB, began.saturating_sub(MATURE)?)?;
     for ids in maturing.chunks(TICKETS) {
         let tickets = host.tickets(ids)?;
         imported.tickets += tickets.len() as u64;
@@ -99,7 +99,7 @@ impl Keeper<'_> {
             Page::Landed { branch, commits } => {
                 commits.iter().try_for_each(|commit| request_landed(db, repo, commit))?;
                 if self.has_clone {
-                    return Ok(());
+                    return self.regroup(db, &commits);
                 }
                 self.source_put(db, &branch, self.synced_at)?;
                 let landed: Vec<Landed> = commits.into_iter().map(LandedCommit::into_landed).collect();
@@ -108,6 +108,16 @@ impl Keeper<'_> {
             Page::Rewritten if self.has_clone => Ok(()),
             Page::Rewritten => change_forget(db, repo),
         }
+    }
+
+    /// Has the clone read anew where it told of a commit before the host said which request brought it.
+    fn regroup(&self, db: &mut Db, commits: &[LandedCommit]) -> Result<()> {
+        for landed in commits {
+            if request_missed(db, self.repo, &landed.commit.sha)? {
+                return source_reread(db, self.repo);
+            }
+        }
+        Ok(())
     }
 
     fn source_put(&self, db: &mut Db, branch: &str, synced_at: Option<Timestamp>) -> Result<()> {
@@ -131,6 +141,7 @@ mod tests {
     use super::*;
     use crate::judge::judge_repo;
     use crate::source::Source;
+    use crate::source::clone::LocalClone;
     use crate::store::fixture::{now, on_both, rows, teams};
     use crate::sync::sync;
     use ::tests::git::Repository;
@@ -433,6 +444,50 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_which_nothing_may_be_seen_is_not_the_last() {
+        let host = forty();
+        let service = service(&host, "");
+        let list =
+            json!({"pageInfo": {"hasNextPage": true, "endCursor": "PR_36"}, "nodes": vec![Value::Null; 5]});
+        let unseen = json!({"data": {"repository": {"nameWithOwner": "acme/pay", "pullRequests": list}}});
+        on_both(|db| {
+            host.host().fail([Some(Reply::Json(unseen.clone()))]);
+            assert_eq!(syncs(db, &service).requests, 35);
+            assert_eq!(syncs(db, &service).requests, 40, "the five are asked for again");
+        });
+    }
+
+    #[test]
+    fn a_repository_asks_for_its_own_tickets_and_leaves_out_what_is_gone() {
+        let hosts = [1, 2].map(|number| {
+            let host = StandIn::start("acme/pay");
+            squash(&host, number, "Add x", "2026-11-20T12:00:00Z");
+            let id = format!("I_{number}");
+            host.state().issues.push(issue(&id, &[("closed by PullRequest", "2026-11-20T12:00:01Z")]));
+            host.state().requests[0]["closingIssuesReferences"] = json!([id]);
+            host
+        });
+        let [pay, mut shop] = [0, 1].map(|place| service(&hosts[place], ""));
+        shop.repo = "github.com/acme/shop".parse().unwrap();
+        on_both(|db| {
+            let issues = hosts[1].state().issues.clone();
+            for service in [&pay, &shop] {
+                assert_eq!(syncs(db, service).tickets, 2, "with its request and once more by itself");
+            }
+            let asked = hosts[1].host().asked();
+            assert_eq!(asked.last().unwrap().body["variables"]["ids"], json!(["I_2"]));
+            let known = "SELECT ticket, event FROM ticket_event ORDER BY ticket";
+            let before = rows(db, known);
+            hosts[1].state().issues.clear();
+            hosts[1].state().requests[0]["updatedAt"] = json!("2026-11-20T11:00:00Z"); // read before
+            assert_eq!(syncs(db, &shop).tickets, 0);
+            assert_eq!(rows(db, known), before);
+            hosts[1].state().issues = issues;
+            hosts[1].state().requests[0]["updatedAt"] = json!("2026-11-20T12:00:00Z");
+        });
+    }
+
+    #[test]
     fn an_empty_a_renamed_and_a_branchless_repository() {
         let host = StandIn::start("acme/payments");
         let named = service(&host, "branch = 'release'");
@@ -541,9 +596,64 @@ mod tests {
     }
 
     #[test]
-    fn with_a_clone_a_request_is_still_one_change() {
+    fn another_branch_takes_the_place_of_the_one_before() {
         let host = landings();
         let service = service(&host, "");
+        on_both(|db| {
+            syncs(db, &service);
+            let main = host.state().clone();
+            let mut state = host.state();
+            state.branch = Some("trunk".to_owned());
+            state.commits.truncate(4);
+            state.commits.push(commit(&sha(5), &day(5), "Fix another typo", None));
+            drop(state);
+            assert_eq!(syncs(db, &service).changes, 4);
+            let titles = rows(db, "SELECT title FROM change ORDER BY landed");
+            assert_eq!(titles[1..], ["Add x", "Add y, second part", "Fix another typo"]);
+            assert_eq!(rows(db, "SELECT branch FROM source"), ["trunk"]);
+            *host.state() = main;
+        });
+    }
+
+    #[test]
+    fn a_commit_that_bears_a_time_of_long_ago_is_no_rewrite() {
+        let host = landings();
+        let service = service(&host, "");
+        on_both(|db| {
+            syncs(db, &service);
+            let mut state = host.state();
+            state.commits.push(commit(&sha(5), "2026-08-01T12:00:00Z", "Made long ago", None));
+            state.commits.push(commit(&sha(6), &day(6), "Fix another typo", None));
+            drop(state);
+            let imported = syncs(db, &service);
+            assert_eq!((imported.landed, imported.changes), (1, 5));
+            host.state().commits.truncate(5);
+        });
+    }
+
+    #[test]
+    fn the_past_is_not_read_beyond_a_page() {
+        let host = StandIn::start("acme/pay");
+        let long_ago = |number: u64| commit(&sha(1000 + number), "2026-08-01T12:00:00Z", "Old", None);
+        host.state().commits = (1..=350).map(long_ago).collect();
+        let service = service(&host, "");
+        on_both(|db| {
+            let before = host.queries().len();
+            host.state().commits.push(commit(&sha(1), &day(1), "Add x", None));
+            assert_eq!(syncs(db, &service).changes, 1);
+            assert_eq!(host.queries()[before..][2..], ["History 100"; 2]);
+            host.state().commits.pop();
+            host.state().commits.push(commit(&sha(2), &day(2), "Add y", None));
+            let before = host.queries().len();
+            assert_eq!(syncs(db, &service).changes, 1);
+            assert_eq!(host.queries()[before..][2..], ["History 100"; 4], "once more, as it was rewritten");
+            assert_eq!(rows(db, "SELECT title FROM change"), ["Add y"]);
+            host.state().commits.pop();
+        });
+    }
+
+    /// A clone of what the host has, with the rebased request in commits of its own.
+    fn cloned(host: &StandIn, service: &Service) -> (tempfile::TempDir, LocalClone) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(
             folder.path().join(".gitconfig"),
@@ -563,18 +673,47 @@ mod tests {
         }
         state.requests[1]["mergeCommit"]["oid"] = json!(parts[1]);
         drop(state);
-        let clone = crate::source::clone::LocalClone { repo: service.repo.clone(), path, branch: None };
-        let numbers = "SELECT COALESCE(number, 0), title, head_branch FROM change ORDER BY landed";
-        let expected = ["0|first|", "2|Add y, first part|feature/2", "0|Fix a typo|"];
+        (folder, LocalClone { repo: service.repo.clone(), path, branch: None })
+    }
+
+    const NUMBERS: &str = "SELECT COALESCE(number, 0), title, head_branch FROM change ORDER BY landed";
+    const GROUPED: [&str; 3] = ["0|first|", "2|Add y, first part|feature/2", "0|Fix a typo|"];
+
+    #[test]
+    fn with_a_clone_a_request_is_still_one_change() {
+        let host = landings();
+        let service = service(&host, "");
+        let (_folder, clone) = cloned(&host, &service);
         on_both(|db| {
             sync(db, &clone, now()).unwrap();
             assert_eq!(rows(db, "SELECT COUNT(*) FROM change"), ["4"], "a clone alone cannot know");
             for _ in 0..2 {
                 sync_with(db, &service, true).unwrap();
                 sync(db, &clone, now()).unwrap();
-                assert_eq!(rows(db, numbers), expected);
+                assert_eq!(rows(db, NUMBERS), GROUPED);
             }
             assert!(rows(db, "SELECT * FROM pull_request_file").is_empty(), "the clone knows the files");
+        });
+    }
+
+    #[test]
+    fn what_a_clone_tells_before_its_host_is_one_change_later() {
+        let host = landings();
+        let service = service(&host, "");
+        let (_folder, clone) = cloned(&host, &service);
+        let whole = host.state().clone();
+        on_both(|db| {
+            host.state().requests.truncate(1);
+            host.state().commits.truncate(1);
+            sync_with(db, &service, true).unwrap();
+            sync(db, &clone, now()).unwrap();
+            assert_eq!(change_count(db, &service.repo).unwrap(), 4);
+            *host.state() = whole.clone();
+            sync_with(db, &service, true).unwrap();
+            sync(db, &clone, now()).unwrap();
+            assert_eq!(rows(db, NUMBERS), GROUPED);
+            sync_with(db, &service, true).unwrap();
+            assert_ne!(rows(db, "SELECT cursor FROM source"), [""], "once is enough");
         });
     }
 

@@ -45,8 +45,8 @@ impl Fault {
         match self.kind.as_str() {
             "RATE_LIMITED" => Verdict::Wait,
             "MAX_NODE_LIMIT_EXCEEDED" | "RESOURCE_LIMITS_EXCEEDED" => Verdict::TooMuch,
-            // a part of the answer that the token may not see
-            "FORBIDDEN" if self.path.len() > 2 => Verdict::Lacking,
+            // one of a list that the token may not see, or that is gone
+            "FORBIDDEN" | "NOT_FOUND" if self.path.iter().any(Value::is_u64) => Verdict::Lacking,
             _ if self.message.starts_with("Something went wrong while executing your query") => {
                 Verdict::TooMuch
             }

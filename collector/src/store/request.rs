@@ -99,6 +99,17 @@ pub(super) fn request_of_commit(db: &mut Db, repo: &Repo, sha: &str) -> Result<O
     rows.first().map(|row| row.get(0)).transpose()
 }
 
+/// Whether a commit was stored before its host said which request brought it: it lies in another change.
+pub(crate) fn request_missed(db: &mut Db, repo: &Repo, sha: &str) -> Result<bool> {
+    let Some(number) = request_of_commit(db, repo, sha)? else { return Ok(false) };
+    let rows = db.query(
+        "SELECT c.sha FROM change_commit AS m JOIN change AS c ON c.repo = m.repo AND c.sha = m.change_sha
+         WHERE m.repo = $1 AND m.sha = $2 AND (c.number IS NULL OR c.number <> $3)",
+        &values![repo.as_str(), sha, number],
+    )?;
+    Ok(!rows.is_empty())
+}
+
 /// Completes the change that a request became: who made it where, in which commits and files.
 pub(super) fn request_complete(db: &mut Db, repo: &Repo, number: u64) -> Result<()> {
     let key = values![repo.as_str(), number];

@@ -11,7 +11,9 @@ pub struct State {
     /// The last one touched is the newest.
     pub requests: Vec<Value>,
     pub issues: Vec<Value>,
-    /// The history of `main`, the oldest first; each one's first parent is the one before it, unless it names one.
+    /// The tracked branch, where it is not `main`.
+    pub branch: Option<String>,
+    /// Its history, the oldest first; each one's first parent is the one before it, unless it names one.
     pub commits: Vec<Value>,
     /// What is left of the hour's points, and when the next hour begins.
     pub rate: Option<(u32, String)>,
@@ -125,12 +127,16 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 fn answer(asked: &Asked, state: &State) -> Reply {
     let variables = &asked.body["variables"];
+    let mut errors = Vec::new();
     let mut data = match asked.body["operationName"].as_str().unwrap_or_default() {
         "Requests" => json!({"repository": requests(variables, state)}),
         "Rest" => json!({"node": rest(variables, state)}),
         "Tickets" => {
             let ids = variables["ids"].as_array().cloned().unwrap_or_default();
-            json!({"nodes": ids.iter().map(|id| state.issue(id)).collect::<Vec<_>>()})
+            let nodes: Vec<Value> = ids.iter().map(|id| state.issue(id)).collect();
+            let gone = (0..nodes.len()).filter(|place| nodes[*place].is_null());
+            errors = gone.map(|place| not_found(place, &ids[place])).collect();
+            json!({ "nodes": nodes })
         }
         "Branch" => json!({"repository": branch(variables, state)}),
         "History" => json!({"repository": {"object": history(variables, state)}}),
@@ -140,7 +146,18 @@ fn answer(asked: &Asked, state: &State) -> Reply {
         Some((remaining, reset_at)) => json!({"remaining": remaining, "resetAt": reset_at}),
         None => json!({"remaining": 5000, "resetAt": "2026-11-25T13:00:00Z"}),
     };
-    Reply::Json(json!({ "data": data }))
+    let mut reply = json!({ "data": data });
+    if !errors.is_empty() {
+        reply["errors"] = json!(errors);
+    }
+    Reply::Json(reply)
+}
+
+fn not_found(place: usize, id: &Value) -> Value {
+    json!({
+        "type": "NOT_FOUND", "path": ["nodes", place],
+        "message": format!("Could not resolve to a node with the global id of '{}'.", id.as_str().unwrap_or_default()),
+    })
 }
 
 fn requests(variables: &Value, state: &State) -> Value {
@@ -208,12 +225,13 @@ fn rest(variables: &Value, state: &State) -> Value {
 }
 
 fn branch(variables: &Value, state: &State) -> Value {
-    let reference = state.commits.last().map(|tip| json!({"name": "main", "target": {"oid": tip["oid"]}}));
+    let name = state.branch.as_deref().unwrap_or("main");
+    let reference = state.commits.last().map(|tip| json!({"name": name, "target": {"oid": tip["oid"]}}));
     let mut repository = json!({"nameWithOwner": state.name_with_owner});
     if variables["default"] == true {
         repository["defaultBranchRef"] = json!(reference);
     } else {
-        repository["ref"] = json!(reference.filter(|_| variables["branch"] == "refs/heads/main"));
+        repository["ref"] = json!(reference.filter(|_| variables["branch"] == format!("refs/heads/{name}")));
     }
     repository
 }

@@ -140,7 +140,7 @@ impl<'a> GitHub<'a> {
                 Some(pass) => pass.newest,
                 None => newest.unwrap_or(self.cursor.since),
             };
-            let is_last = oldest.is_none_or(|oldest| oldest < self.cursor.since);
+            let is_last = oldest.is_some_and(|oldest| oldest < self.cursor.since);
             let since = self.cursor.since;
             let fresh = requests.into_iter().filter(|request| request.updated_at >= since);
             let fresh = fresh.map(|request| self.whole(request)).collect::<Result<_>>()?;
@@ -186,8 +186,12 @@ impl<'a> GitHub<'a> {
             return Ok(()); // nothing has landed yet
         };
         if branch != self.cursor.branch {
+            let is_first = self.cursor.branch.is_empty();
             self.cursor.landed = None;
             self.cursor.branch = branch;
+            if !is_first {
+                keep(Page::Rewritten, &self.cursor()?)?;
+            }
         }
         self.cursor.history = Some(HistoryPass { next: tip.clone(), tip });
         self.walk(keep)
@@ -213,13 +217,16 @@ impl<'a> GitHub<'a> {
         Ok(reference.and_then(|reference| Some((reference.name, reference.target?.oid))))
     }
 
-    /// Follows the first parents from the next commit of the pass to what is known, or to where the past begins.
+    /// Follows the first parents from the next commit of the pass to what is known, to the root, or through a
+    /// page of the past: single commits may bear a time of long ago.
     fn walk(&mut self, keep: Keep) -> Result<()> {
         let mut size = COMMITS;
         while let Some(pass) = self.cursor.history.take() {
             let Some(mut commits) = self.behind(&pass.next, &mut size)? else {
                 return Ok(()); // rewritten since an earlier sync stood here
             };
+            ensure!(commits.contains_key(&pass.next), "its history lacks the commit it was asked for");
+            let is_past = commits.values().all(|commit| commit.committed_date < self.cursor.start);
             let mut landed = Vec::new();
             let mut next = Some(pass.next);
             while let Some(commit) = next.as_ref().and_then(|sha| commits.remove(sha)) {
@@ -228,16 +235,13 @@ impl<'a> GitHub<'a> {
                     break;
                 }
                 next = commit.commit.parents.first().cloned();
-                if commit.commit.committed_at < self.cursor.start {
-                    next = None;
-                } else {
+                if commit.commit.committed_at >= self.cursor.start {
                     landed.push(commit);
                 }
             }
-            let is_rewritten = next.is_none() && self.cursor.landed.is_some();
-            let goes_on = next.filter(|sha| self.cursor.landed.as_ref() != Some(sha));
-            ensure!(goes_on.is_none() || !landed.is_empty(), "its history lacks the commit it was asked for");
-            if is_rewritten {
+            let is_known = next.is_some() && next == self.cursor.landed;
+            let goes_on = next.filter(|_| !is_known && !is_past);
+            if goes_on.is_none() && !is_known && self.cursor.landed.is_some() {
                 self.cursor.landed = None;
                 self.cursor.history = Some(HistoryPass { next: pass.tip.clone(), tip: pass.tip });
                 keep(Page::Rewritten, &self.cursor()?)?;

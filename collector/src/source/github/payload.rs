@@ -204,7 +204,7 @@ enum Event {
 #[serde(rename_all = "camelCase")]
 pub(super) struct HistoryCommit {
     oid: String,
-    committed_date: Timestamp,
+    pub committed_date: Timestamp,
     message: String,
     author: Option<GitActor>,
     parents: Connection<Oid>,
