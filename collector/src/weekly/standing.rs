@@ -128,6 +128,7 @@ mod tests {
     use crate::store::fixture::{now, on_both};
     use crate::store::week::week_extend;
     use meter::NanoUsd;
+    use std::ops::RangeInclusive;
 
     #[test]
     fn a_team_stands_on_its_mature_weeks_since_its_first_spend() {
@@ -142,13 +143,19 @@ mod tests {
             for number in 1..=50 {
                 let changes = values![week(number), i64::from(number)];
                 db.execute("INSERT INTO team_week_tally VALUES ('pay', $1, 1, $2, 1, 0)", &changes).unwrap();
-                if number <= 45 {
-                    let spend =
-                        "INSERT INTO team_week_sum VALUES ('pay', $1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 1)";
+            }
+            let spend = |db: &mut Db, numbers: RangeInclusive<u16>| {
+                let spend =
+                    "INSERT INTO team_week_sum VALUES ('pay', $1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 1)";
+                for number in numbers {
                     db.execute(spend, &values![week(number)]).unwrap();
                 }
-            }
+            };
+            spend(db, 1..=40);
             week_extend(db, weeks_back(now(), 50), weeks_back(now(), 1)).unwrap();
+            let short = standings(db, None, now()).unwrap();
+            assert_eq!(short[0].comparison.as_ref().err(), Some(&2), "before its first spend nothing counts");
+            spend(db, 41..=45);
             let all = standings(db, None, now()).unwrap();
             assert_eq!(all.len(), 1, "who neither spends nor ships stands nowhere");
             let one = &all[0];
