@@ -4,7 +4,7 @@ use crate::attribute::attribute;
 use crate::breakdown::breakdown;
 use crate::config::{Clock, Options};
 use crate::people::file::parse;
-use crate::store::change::source_list;
+use crate::store::change::{source_list, source_read};
 use crate::store::db::{Access, Db};
 use crate::store::dispute::{Dispute, dispute_list};
 use crate::store::ground::cordoned;
@@ -61,18 +61,21 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     Ok(stdout().lock().write_all(spend.as_bytes())?)
 }
 
-/// Judges every repository, tells `each` what became of its changes, and then which change each dollar built.
+/// Judges every repository as of `at`, or of when its sources were last read, tells `each` what became of its changes,
+/// and then which change each dollar built.
 pub(crate) fn judge_all(
     db: &mut Db,
     at: Timestamp,
     now: Timestamp,
     mut each: impl FnMut(&Repo, Told) -> Result<()>,
 ) -> Result<()> {
-    for repo in source_list(db)? {
-        let told = db.transaction(|db| judge_repo(db, &repo, at))?;
-        each(&repo, told)?;
+    let mut known = source_read(db)?;
+    for (repo, read_at) in &mut known {
+        *read_at = at.min(*read_at); // what came later is not known: it may take anything back
+        let told = db.transaction(|db| judge_repo(db, repo, *read_at))?;
+        each(repo, told)?;
     }
-    db.transaction(|db| judging_record(db, at, now))?;
+    db.transaction(|db| judging_record(db, &known, at, now))?;
     attribute(db, at)
 }
 
@@ -306,5 +309,72 @@ fn excluded_as(one: &Stored, nature: Nature) -> Option<&'static str> {
         Some("sync")
     } else {
         (nature == Nature::Revert).then_some("revert")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{now, on_both, rows, teams};
+
+    /// A change of the day in October 2026.
+    fn land(db: &mut Db, repo: &str, number: u64, day: u8, message: &str) {
+        let sql = format!(
+            "INSERT INTO change (repo, sha, landed, number, title, author, merged_at, shipped_at) VALUES
+                ('{repo}', 'a{number}', {number}, {number}, '{message}', '', '{at}', '{at}')",
+            at = format_args!("2026-10-{day:02}T12:00:00Z"),
+        );
+        db.execute(&sql, &[]).unwrap();
+        let commit =
+            format!("INSERT INTO change_commit VALUES ('{repo}', 'a{number}', 'a{number}', '{message}')");
+        db.execute(&commit, &[]).unwrap();
+    }
+
+    fn source(db: &mut Db, repo: &str, synced_at: &str) {
+        let sql = format!("INSERT INTO source VALUES ('{repo}', 'clone', 'main', 'x', '{synced_at}', NULL)");
+        db.execute(&sql, &[]).unwrap();
+    }
+
+    #[test]
+    fn weeks_wait_for_their_sources() {
+        let states = "SELECT repo, state FROM change ORDER BY repo";
+        let judgings = "SELECT team, computed_at, immature_from FROM judging
+            WHERE team <> 'unassigned' ORDER BY team";
+        let read = "2026-11-20T12:00:00Z";
+        on_both(|db| {
+            let team = |id: &str, repos: &str| format!("[[team]]\nid = \"{id}\"\nrepositories = [{repos}]\n");
+            let text = team("docs", "\"h.x/a/docs\"") + &team("pay", "\"h.x/a/pay\", \"h.x/a/web\"");
+            teams(db, &(text + &team("risk", "\"h.x/a/risk\"") + &team("new", "")), now());
+            for (number, repo) in (1..).zip(["h.x/a/docs", "h.x/a/pay", "h.x/a/risk", "h.x/a/web"]) {
+                source(db, repo, read);
+                land(db, repo, number, 1, "Add x");
+            }
+            db.execute("INSERT INTO service VALUES ('h.x/a/docs', 'github', '', NULL)", &[]).unwrap();
+            let stopped = "INSERT INTO service VALUES ('h.x/a/web', 'github', '', '2026-10-10T12:00:00Z')";
+            db.execute(stopped, &[]).unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            let expected = ["h.x/a/docs|", "h.x/a/pay|verified", "h.x/a/risk|verified", "h.x/a/web|pending"];
+            assert_eq!(rows(db, states), expected, "what was never read whole is not judged");
+            let expected = [
+                "docs|1970-01-01T00:00:00Z|2000-W01".to_owned(),
+                format!("new|{}|2026-W46", now()),
+                "pay|2026-10-10T12:00:00Z|2026-W39".to_owned(),
+                format!("risk|{read}|2026-W45"),
+            ];
+            assert_eq!(rows(db, judgings), expected);
+            let mature = "SELECT team, mature FROM team_week WHERE week = '2026-W40' AND team <> 'unassigned'
+                ORDER BY team";
+            assert_eq!(rows(db, mature), ["pay|0", "risk|1"]);
+
+            let early = "2026-10-05T12:00:00Z";
+            judge_all(db, early.parse().unwrap(), now(), |_, _| Ok(())).unwrap();
+            let expected = ["h.x/a/docs|", "h.x/a/pay|pending", "h.x/a/risk|pending", "h.x/a/web|pending"];
+            assert_eq!(rows(db, states), expected, "an earlier instant is taken");
+
+            db.execute(&format!("UPDATE service SET synced_at = '{read}'"), &[]).unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            assert_eq!(rows(db, "SELECT DISTINCT state FROM change"), ["verified"]);
+            assert_eq!(rows(db, mature), ["docs|1", "pay|1", "risk|1"]);
+        });
     }
 }

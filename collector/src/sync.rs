@@ -7,6 +7,7 @@ use crate::source::web::{Pace, REQUEST_MAX};
 use crate::source::{Landed, Source, clone};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
+    source_synced,
 };
 use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
@@ -131,10 +132,12 @@ impl fmt::Display for Synced {
 /// Reads a clone; returns how many commits landed on its branch.
 pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u64> {
     let cursor = source_cursor(db, &source.repo)?;
-    let known = cursor.as_ref().map(|(branch, commit)| (branch.as_str(), commit.as_str()));
+    let known = cursor.as_ref().map(|(branch, commit, _)| (branch.as_str(), commit.as_str()));
     let history = clone::open(source, known)?;
     let progress = progress(source, history.count()?);
     let mut anew = history.after.is_none();
+    let former =
+        cursor.as_ref().filter(|_| !anew).map_or(Timestamp::UNIX_EPOCH, |(_, _, synced_at)| *synced_at);
     let mut page: Vec<Landed> = Vec::with_capacity(PAGE);
     let mut store = |page: &mut Vec<Landed>| -> Result<()> {
         let commit = page.last().map_or(&history.tip, |newest| &newest.commit.sha);
@@ -143,7 +146,7 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
             if anew {
                 change_forget(db, &source.repo)?;
             }
-            source_put(db, &source.repo, &cursor, now)?;
+            source_put(db, &source.repo, &cursor, former)?;
             change_add(db, &source.repo, page, Order::AsRead)
         })?;
         anew = false;
@@ -155,9 +158,12 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
         page.push(landed);
         if page.len() < PAGE { Ok(()) } else { store(&mut page) }
     })?;
-    store(&mut page)?; // also where nothing landed: it was read at this instant
+    store(&mut page)?; // also where nothing landed
     let tags = history.tags()?;
-    db.transaction(|db| tag_replace(db, &source.repo, &tags))?;
+    db.transaction(|db| {
+        tag_replace(db, &source.repo, &tags)?;
+        source_synced(db, &source.repo, now)
+    })?;
     progress.finish_and_clear();
     Ok(progress.position())
 }
@@ -175,6 +181,7 @@ fn progress(source: &LocalClone, commits: u64) -> ProgressBar {
 mod tests {
     use super::*;
     use crate::judge::judge_repo;
+    use crate::store::change::source_read;
     use crate::store::fixture::{now, on_both, rows, teams};
     use ::tests::git::Repository;
     use std::fs;
@@ -595,6 +602,38 @@ members = [{ email = "ana@acme.example" }]
             for (at, landed) in [("2026-11-25T12:00:00Z", 1), ("2026-11-26T12:00:00Z", 0)] {
                 assert_eq!(sync(db, &source, at.parse().unwrap()).unwrap(), landed);
                 assert_eq!(rows(db, "SELECT synced_at FROM source"), [at]);
+            }
+        });
+    }
+
+    #[test]
+    fn a_clone_is_known_up_to_the_last_sync_that_read_all_of_it() {
+        on_both(|db| {
+            let (folder, repository, source) = repository();
+            let mut known = Timestamp::UNIX_EPOCH;
+            for at in ["2026-11-25T12:00:00Z", "2026-11-26T12:00:00Z"] {
+                let commit =
+                    "commit refs/heads/main\ncommitter A <a@acme.example> 1790942400 +0000\ndata 1\nx\n";
+                let (first, rest) =
+                    (commit.to_owned() + "from refs/heads/main^0\n", commit.repeat(PAGE + 100));
+                fs::write(folder.path().join("commits"), first + &rest).unwrap();
+                repository.git(&["-c", "alias.load=!git fast-import --quiet <../commits", "load"]);
+                write(&repository, "x.rs", at);
+                repository.commit_at(&day(3), "Add x");
+                write(&repository, "x.rs", "another text");
+                repository.commit_at(&day(3), "Mend x");
+                lose(&repository, "HEAD~1^{tree}");
+                let before = change_count(db, &source.repo).unwrap();
+                sync(db, &source, at.parse().unwrap()).unwrap_err();
+                assert!(change_count(db, &source.repo).unwrap() > before, "a page was stored");
+                let stands = |db: &mut Db| source_read(db).unwrap()[&source.repo];
+                assert_eq!(stands(db), known);
+                write(&repository, "x.rs", at);
+                repository.git(&["add", "x.rs"]);
+                repository.git(&["write-tree"]);
+                known = at.parse().unwrap();
+                sync(db, &source, known).unwrap();
+                assert_eq!(stands(db), known);
             }
         });
     }

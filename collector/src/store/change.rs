@@ -8,6 +8,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
 use meter::outcome::Landing;
+use std::collections::BTreeMap;
 
 /// Bytes of a message that are kept; no reference to another change comes later.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -19,11 +20,11 @@ pub(crate) struct Cursor<'a> {
     pub commit: &'a str,
 }
 
-/// Branch and newest commit of the last sync of a clone.
-pub(crate) fn source_cursor(db: &mut Db, repo: &Repo) -> Result<Option<(String, String)>> {
-    let sql = "SELECT branch, cursor FROM source WHERE repo = $1 AND kind = 'clone'";
+/// Branch and newest commit of the last sync of a clone, and when all of it was last read.
+pub(crate) fn source_cursor(db: &mut Db, repo: &Repo) -> Result<Option<(String, String, Timestamp)>> {
+    let sql = "SELECT branch, cursor, synced_at FROM source WHERE repo = $1 AND kind = 'clone'";
     let rows = db.query(sql, &values![repo.as_str()])?;
-    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?, row.parse(2)?))).transpose()
 }
 
 pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timestamp) -> Result<()> {
@@ -55,6 +56,23 @@ pub(crate) fn source_list(db: &mut Db) -> Result<Vec<Repo>> {
     let mut repos = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<Repo>>>()?;
     repos.sort();
     Ok(repos)
+}
+
+/// Up to when all that happened to each repository is known: where a clone and a host tell of it, by the one that
+/// was read longer ago. 1970 where one was never read whole.
+pub(crate) fn source_read(db: &mut Db) -> Result<BTreeMap<Repo, Timestamp>> {
+    let rows = db.query(
+        "SELECT repo, synced_at FROM source UNION ALL
+         SELECT s.repo, COALESCE(v.synced_at, '1970-01-01T00:00:00Z') FROM service AS v
+         JOIN source AS s ON s.repo = v.name",
+        &[],
+    )?;
+    let mut read: BTreeMap<Repo, Timestamp> = BTreeMap::new();
+    for row in rows {
+        let synced_at: Timestamp = row.parse(1)?;
+        read.entry(row.parse(0)?).and_modify(|at| *at = synced_at.min(*at)).or_insert(synced_at);
+    }
+    Ok(read)
 }
 
 /// Forgets what was read of a repository, whose history is to be read anew.

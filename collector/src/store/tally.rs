@@ -81,9 +81,16 @@ fn team_week_add(db: &mut Db, (team, week, policy_id): &Key, former: Tally, new:
     Ok(())
 }
 
-/// Notes that all repositories were judged as of `at`: from then on each team has its counts, of no change too.
-pub(crate) fn judging_record(db: &mut Db, at: Timestamp, now: Timestamp) -> Result<()> {
+/// Notes that each repository was judged as of the instant in `known`: from then on each team has its counts, of no
+/// change too, as of the earliest of its repositories; one that has none, as of `at`.
+pub(crate) fn judging_record(
+    db: &mut Db,
+    known: &BTreeMap<Repo, Timestamp>,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
     let policies = policy_list(db)?;
+    let repos = repos_of_teams(db)?;
     let mut teams = team_list(db)?;
     teams.push(UNASSIGNED.to_owned());
     teams.sort();
@@ -91,6 +98,8 @@ pub(crate) fn judging_record(db: &mut Db, at: Timestamp, now: Timestamp) -> Resu
     db.execute("DELETE FROM judging", &[])?;
     for team in teams {
         let all = policies.all(&team);
+        let of_team = repos.get(&team).into_iter().flatten().filter_map(|repo| known.get(repo));
+        let at = of_team.min().copied().unwrap_or(at);
         for held in all {
             let holds = all.last().is_some_and(|last| last.id == held.id);
             let immature_from = immature_from(at, held.policy).to_string();
@@ -105,6 +114,16 @@ pub(crate) fn judging_record(db: &mut Db, at: Timestamp, now: Timestamp) -> Resu
     let now = Week::of(now);
     let first = row.get::<Option<String>>(0)?.and_then(|week| week.parse().ok());
     week_extend(db, first.unwrap_or(now), now)
+}
+
+/// The repositories that teams own, and those that their changes landed in.
+fn repos_of_teams(db: &mut Db) -> Result<BTreeMap<String, Vec<Repo>>> {
+    let sql = "SELECT team, repo FROM change_tally UNION SELECT team, repo FROM team_repository";
+    let mut repos: BTreeMap<String, Vec<Repo>> = BTreeMap::new();
+    for row in db.query(sql, &[])? {
+        repos.entry(row.get(0)?).or_default().push(row.parse(1)?);
+    }
+    Ok(repos)
 }
 
 /// A team's counts go on under its new id. Where that had some already, neither tells the whole: there are none
@@ -173,10 +192,11 @@ mod tests {
 
     fn judge_all(db: &mut Db, at: Timestamp) {
         db.transaction(|db| {
-            for repo in source_list(db)? {
-                judge_repo(db, &repo, at)?;
+            let known = source_list(db)?.into_iter().map(|repo| (repo, at)).collect();
+            for repo in BTreeMap::keys(&known) {
+                judge_repo(db, repo, at)?;
             }
-            judging_record(db, at, now())
+            judging_record(db, &known, at, now())
         })
         .unwrap();
     }

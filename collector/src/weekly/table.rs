@@ -174,6 +174,7 @@ fn notes(weekly: &Weekly) -> String {
         "
 verified: of the changes decided, as judged {}; ~ of fewer than {VOLUME_MIN}.
 share and CPVO (spend per verified change): once nothing of the week can be lost.
+weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
 trend: of CPVO a week, over the last quarter, from {TREND_WEEKS_MIN} weeks on; → no clear direction.",
         judged.strftime("%Y-%m-%d %H:%M UTC")
     );
@@ -293,6 +294,7 @@ mod tests {
         unassigned: identities in no team of teams.toml: cpvo sql 'SELECT * FROM unassigned'
         verified: of the changes decided, as judged 2026-11-25 12:00 UTC; ~ of fewer than 20.
         share and CPVO (spend per verified change): once nothing of the week can be lost.
+        weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
         trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
         "#);
     }
