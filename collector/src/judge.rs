@@ -247,6 +247,8 @@ impl Marks {
         for (_, message) in commits {
             mending.cite(message, repo);
         }
+        mending.cite(&one.title, repo);
+        mending.cite(&format!("{}\n{}", one.request_title, one.body), repo);
         mending
     }
 }
@@ -375,6 +377,43 @@ mod tests {
             judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
             assert_eq!(rows(db, "SELECT DISTINCT state FROM change"), ["verified"]);
             assert_eq!(rows(db, mature), ["docs|1", "pay|1", "risk|1"]);
+        });
+    }
+
+    #[test]
+    fn a_request_says_what_it_mends() {
+        let states = "SELECT number, state, excluded_as FROM change ORDER BY number";
+        let hotfix = "2|excluded|hotfix";
+        on_both(|db| {
+            teams(db, "", now());
+            source(db, "h.x/a/pay", "2026-11-20T12:00:00Z");
+            land(db, "h.x/a/pay", 1, 1, "Add x");
+            land(db, "h.x/a/pay", 2, 2, "Mend the sum");
+            for (title, body, expected) in [
+                ("Mend the sum", "It was wrong.", ["1|verified|", "2|verified|"]),
+                ("Mend the sum", "fix regression from #1", ["1|disqualified|", hotfix]),
+                ("Follow-up to #1", "", ["1|disqualified|", hotfix]),
+                ("Mend the sum", "Follow-up to #1", ["1|verified|", "2|verified|"]),
+            ] {
+                db.execute("DELETE FROM pull_request", &[]).unwrap();
+                let request = format!(
+                    "INSERT INTO pull_request (repo, number, title, body, base_branch, head_branch, opened_at,
+                        merged_at, labels)
+                     VALUES ('h.x/a/pay', 2, '{title}', '{body}', 'main', 'sum', '2026-10-02T11:00:00Z',
+                        '2026-10-02T12:00:00Z', '')"
+                );
+                db.execute(&request, &[]).unwrap();
+                judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+                assert_eq!(rows(db, states), expected, "{title}: {body}");
+            }
+            db.execute("DELETE FROM pull_request", &[]).unwrap();
+            db.execute("UPDATE change SET title = 'Follow-up to #1' WHERE number = 2", &[]).unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            assert_eq!(
+                rows(db, states),
+                ["1|disqualified|", hotfix],
+                "the title of a merge stands in its body"
+            );
         });
     }
 }

@@ -17,7 +17,9 @@ pub(crate) struct Stored {
     pub author: String,
     pub merged_at: Timestamp,
     pub shipped_at: Timestamp,
-    /// What its request says below its title, where a host was asked.
+    /// The title of its request, where a host was asked; a commit of it may have landed under another.
+    pub request_title: String,
+    /// What its request says below that.
     pub body: String,
     pub judgement: Option<Judgement>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Judgement {
 pub(crate) fn change_list(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<Stored>> {
     let rows = db.query(
         "SELECT c.sha, c.number, c.title, c.head_branch, c.author, c.merged_at, c.shipped_at, c.team, c.policy_id,
-            c.state, c.excluded_as, COALESCE(p.body, '')
+            c.state, c.excluded_as, COALESCE(p.title, ''), COALESCE(p.body, '')
          FROM change AS c LEFT JOIN pull_request AS p
             ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
          WHERE c.repo = $1 AND c.merged_at <= $2 ORDER BY c.landed, c.number, c.sha",
@@ -59,7 +61,8 @@ fn read(row: &Row) -> Result<Stored> {
         author: row.get(4)?,
         merged_at: row.parse(5)?,
         shipped_at: row.parse(6)?,
-        body: row.get(11)?,
+        request_title: row.get(11)?,
+        body: row.get(12)?,
         judgement,
     })
 }
