@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Judge a team's changes by another window from now on; the former one is told beside it
+    /// Judge all changes of a team, past ones too, by another window; `team_week_policy` keeps the weeks by each
     Set(Set),
     /// Which window the team's own reverts ask for
     Suggest {
@@ -84,7 +84,7 @@ fn set(db: &mut Db, args: &Set, now: Clock) -> Result<String> {
         let team = &args.team;
         Ok(format!(
             "{team}: policy {id}, {policy}; it was {former}\n\
-             `cpvo judge` judges by both: the weeks of either are in team_week_policy\n"
+             the next `cpvo judge` judges the past by it too; the weeks by either are in team_week_policy\n"
         ))
     })
 }

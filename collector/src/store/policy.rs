@@ -24,7 +24,7 @@ pub(crate) fn policy_seed(db: &mut Db, team: &str, policy: Policy, now: Timestam
     Ok(())
 }
 
-/// A new policy of a team, which holds from now on; returns its id.
+/// A new policy of a team, by which its past is judged too; returns its id.
 pub(crate) fn policy_set(
     db: &mut Db,
     team: &str,
