@@ -5,6 +5,7 @@ use crate::vocabulary::PullRequestAction;
 use proptest::prelude::*;
 
 const REPO: &str = "github.com/acme/pay";
+const WEB: &str = "github.com/acme/web";
 const FORK: &str = "github.com/ben/pay";
 
 /// An instant by its hour since the first of October.
@@ -112,12 +113,42 @@ fn a_commit_in_several_changes_is_the_first_ones() {
     let open = request(&mut ground, 0, "stacked", 0, (Fate::Open, None));
     let late = request(&mut ground, 1, "y", 0, landed(40));
     let early = request(&mut ground, 2, "z", 0, landed(30));
-    for work in [open, late, early, late, open] {
+    let tied = request(&mut ground, 3, "w", 0, landed(30));
+    for work in [open, late, early, tied, late, open] {
         ground.add_commit("shared", work);
     }
     let mut session = by("ana", &[slot("x", 4)]);
     session.commits = vec![commit("x", "shared", 5)];
     check(&ground, &session, &["commit commit 2"]);
+}
+
+#[test]
+fn a_number_is_the_first_ones() {
+    let mut ground = ground(100);
+    request(&mut ground, 1, "x", 0, landed(30));
+    let other = request(&mut ground, 2, "y", 0, landed(30));
+    ground.add_number(REPO, 1, other);
+    let actions = vec![action(1, PullRequestAction::Reviewed, 6)];
+    check(&ground, &Session { actions, ..by("ana", &[slot("main", 5)]) }, &["review named 0"]);
+}
+
+#[test]
+fn what_was_done_in_another_repository_tells_nothing() {
+    let mut ground = ground(100);
+    ground.track(WEB, "main");
+    request(&mut ground, 1, "y", 0, landed(30));
+    let web = ground.add(ground.works[0].clone());
+    ground.add_number(WEB, 1, web);
+    ground.add_head(WEB, "x", web);
+    ground.add_commit("web", web);
+    let of_web = |branch| Slot { repo: WEB, ..slot(branch, 6) };
+    let (nothing, slots) = ("unattributed default_branch -", [slot("main", 5), of_web("x")]);
+    check(&ground, &by("ben", &slots), &[nothing, "branch head_branch 1"]);
+    let slots = [slot("main", 5), of_web("main")];
+    let actions = vec![Action { repo: WEB, ..action(1, PullRequestAction::Reviewed, 6) }];
+    check(&ground, &Session { actions, ..by("ana", &slots) }, &[nothing, "review named 1"]);
+    let commits = vec![Commit { repo: WEB, ..commit("main", "web", 7) }];
+    check(&ground, &Session { commits, ..by("ana", &slots) }, &[nothing, "commit commit 1"]);
 }
 
 #[test]
@@ -224,8 +255,9 @@ fn ci_and_cordon_go_before_all_others() {
     let (off, of_work) = ("cordon cordon -", "cordon cordon 1");
     check(&ground, &session, &["ci environment -", "ci environment 0", of_work, off]);
     session.actions = vec![action(0, PullRequestAction::CheckedOut, 5)];
-    session.slots = vec![slot("main", 5)];
-    check(&ground, &session, &["ci environment 0"]);
+    request(&mut ground, 2, "z", 0, landed(30));
+    session.slots = vec![slot("main", 5), slot("z", 5)];
+    check(&ground, &session, &["ci environment 0"; 2]);
     check(&ground, &by("ben", &[slot("main", 5), slot("spike/a", 6)]), &["cordon carried -", off]);
 }
 

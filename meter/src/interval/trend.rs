@@ -107,6 +107,14 @@ mod tests {
     }
 
     #[test]
+    fn a_week_that_lacks_cost_or_outcome_is_left_out() {
+        let gaps = weeks(&[90, 85, 0, 88, 80, 0, 76, 79, 70, 66]);
+        let mut half = gaps.clone();
+        (half[2].1, half[5].0) = (1, NanoUsd(1_000_000_000));
+        assert_eq!(trend(&half), trend(&gaps));
+    }
+
+    #[test]
     fn fewer_than_eight_weeks_have_none() {
         assert_eq!(trend(&weeks(&[9, 8, 7, 6, 5, 4, 3, 0, 0])), None);
     }

@@ -394,6 +394,11 @@ mod tests {
         check(&[(0, first), (1, &member)], &["1>0"]);
         let two = [(0, first), (1, "Add y (#2)"), (2, "Undo\n\nReverts #1 and #2")];
         check(&two, &["2>0", "2>1"]);
+        check(&[(0, first), (1, "Add y (#2)"), (2, "Undo\n\nReverts #2 and #1")], &["2>0", "2>1"]);
+        check(&[(0, first), (1, "Add y (#2)"), (2, "Revert \"Add x\"\n\nReverts #2")], &["2>1"]);
+        check(&[(0, first), (1, "Add y (#1)"), (2, "Undo\n\nReverts #1")], &["2>0"]);
+        let short = format!("Undo\n\nThis reverts commit {:034x}.", 0xa);
+        check(&[(0, first), (1, &short)], &["1>0"]);
         let title = "Merge pull request #1 from acme/x\n\nAdd x";
         check(&[(0, title), (1, "Revert \"Merge pull request #1 from acme/x\"")], &["1>0"]);
         check(&[(0, "Add x"), (1, "Add x"), (2, "Revert \"Add x\"")], &["2>1"]);
@@ -406,6 +411,9 @@ mod tests {
     fn nothing_is_found_where_nothing_landed_before() {
         check(&[(0, "Revert \"Add x (#1)\" (#2)"), (1, "Add x (#1)")], &[]);
         check(&[(0, "Add x (#1)\n\nReverts #1")], &[]);
+        check(&[(0, "Add x (#1)"), (1, "Add y (#1)\n\nReverts #1")], &[]);
+        let ambiguous = format!("Undo\n\nThis reverts commit {:034x}.", 0xa);
+        check(&[(0, "Add x (#1)"), (1, "Add y (#2)"), (2, &ambiguous)], &[]);
         let own = format!("Add x (#1)\n\nThis reverts commit {:040x}.", 0xb00_0000);
         check(&[(0, &own)], &[]);
         check(&[(0, "Add x (#1)"), (1, "Revert to the old way (#2)")], &[]);
@@ -500,6 +508,10 @@ mod tests {
         let mut cited = history(&two);
         cited[2].files = BTreeSet::from(["b.rs".to_owned()]);
         check_states(&cited, "dvx", "dvx");
+        let both = [(0, "Add x (#1)"), (1, "Add y (#2)"), (2, "Hotfix: fix regression from #1 (#3)")];
+        check_states(&history(&both), "dvx", "dvx");
+        check_states(&of(71, "Fix regression from #1 (#2)"), "dx", "dx");
+        check_states(&of(72, "Fix regression from #1 (#2)"), "vv", "vv");
         let planned = [(0, "Add x (#1)"), (1, "Add y (#2)\n\nA follow-up to #1.")];
         check_states(&history(&planned), "vv", "dv");
         assert_eq!(judge(&cited).objections(0).len(), 1, "however often it is cited");
@@ -509,6 +521,11 @@ mod tests {
     fn what_is_only_suspected_counts_by_the_literal_rule() {
         let fixed = history(&[(0, "Add x (#1)"), (1, "Fix the sum (#2)")]);
         check_states(&fixed, "vv", "dv");
+        let objections =
+            |hours| judge(&history(&[(0, "Add x (#1)"), (hours, "Fix the sum (#2)")])).objections.len();
+        assert_eq!([71, 72].map(objections), [1, 0]);
+        let reverted = history(&[(0, "Add x (#1)"), (1, "Revert \"Add x\" (#2)")]);
+        assert_eq!(judge(&reverted).objections(0).len(), 1, "what is certain is not suspected as well");
         let near = [(0, "Add x (#1)"), (1, "Add y (#2)"), (2, "Revert \"Add x\" (#3)")];
         check_states(&history(&near), "dvx", "ddx");
         let mut far = history(&near);
@@ -525,6 +542,10 @@ mod tests {
         check_states(&changes, "dxx", "dxx");
         changes[0].disputed.push(of(Cause::Hotfix, 1));
         check_states(&changes, "vvx", "vdx");
+        let (second, third) = ("Fix regression from #1 (#2)", "Fix regression from #1 (#3)");
+        let mut twice = history(&[(0, "Add x (#1)"), (1, second), (2, third)]);
+        twice[0].disputed = vec![of(Cause::Hotfix, 1)];
+        check_states(&twice, "dvx", "dvx");
     }
 
     #[test]
@@ -578,5 +599,8 @@ mod tests {
         let judged = judge(&changes);
         assert!(judged.reverts.is_empty());
         assert_eq!(judged.state(&changes, 1, Policy::default(), at(10_000)), State::Excluded);
+        let mut bumped = history(&[(0, "Add x (#1)"), (1, "Hotfix: bump x (#2)")]);
+        bumped[1].is_excluded = true;
+        check_states(&bumped, "vx", "vx");
     }
 }

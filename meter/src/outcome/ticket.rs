@@ -106,6 +106,8 @@ mod tests {
         check("10 done, 50 open, 60 done, 90 open", &[10, 60], &[(50, &[0], false), (90, &[1], false)]);
         check("10 done, 50 open", &[5, 10], &[(50, &[0, 1], false)]);
         check("10 done, 50 open", &[60], &[]);
+        let at_once = [(50, [0, 1].as_slice(), false), (90, &[2], false)];
+        check("10 done, 50 open, 60 done, 90 open", &[10, 50, 60], &at_once);
         check("1 hand, 5 open, 10 done, 50 open", &[3, 10], &[(50, &[1], false)]);
         check("10 done, 50 open, 90 open", &[10, 60], &[(50, &[0], false)]);
     }
