@@ -143,8 +143,7 @@ impl Judged {
         let targets = if change.is_excluded { Vec::new() } else { known.targets(changes, by) };
         let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
         for (target, mention) in targets {
-            let in_passing = matches!(mention.rule, Rule::Commit | Rule::Title) && !change.is_repair;
-            if in_passing && apart(change, &changes[target]) {
+            if !change.is_repair && apart(change, &changes[target]) {
                 continue;
             }
             let again = mention.again || self.natures[target] == Nature::Revert;
@@ -175,7 +174,7 @@ fn is_whole(mention: &Mention, change: &Change, target: &Change) -> bool {
 }
 
 /// Neither touches a file of the other: what one says it took back in passing, such as in the messages that a
-/// squash keeps, is not in what it landed.
+/// squash keeps or of a button that reverts, is not in what it landed.
 fn apart(one: &Change, other: &Change) -> bool {
     !one.files.is_empty() && !other.files.is_empty() && one.files.is_disjoint(&other.files)
 }
@@ -590,6 +589,34 @@ mod tests {
         assert!(judge(&changes).reverts.is_empty(), "another change of this name");
         changes[1].is_repair = true;
         assert_eq!(judge(&changes).reverts.len(), 1, "files were renamed in between");
+    }
+
+    #[test]
+    fn what_is_mentioned_by_number_in_passing_and_shares_no_file_was_not_taken_back() {
+        for message in [
+            "Stop reverting #1 at night (#2)",
+            "Test that nothing reverts #1 (#2)",
+            "Mend the job (#2)\n\nNo longer reverts #1; never reverts it.",
+            "Mend the job (#2)\n\nBefore this the job reverts #1 on every deploy, which is a bug",
+            "Before this the job reverts #1 on every deploy, which is a bug (#2)",
+            "Fix the button that reverts #1 in demo (#2)",
+        ] {
+            let mut changes = history(&[(0, "Add x (#1)"), (1, message)]);
+            changes[1].files = BTreeSet::from(["y.rs".to_owned()]);
+            let judged = judge(&changes);
+            assert!(judged.reverts.is_empty(), "{message}");
+            let states = [0, 1].map(|index| judged.state(&changes, index, Policy::default(), at(10_000)));
+            assert_eq!(states, [State::Verified; 2], "{message}");
+        }
+        for (message, files) in [
+            ("Revert #1 (#2)", "y.rs"),
+            ("Drop the flag, reverting #1 (#2)", "a.rs"),
+            ("Drop the flag, reverting #1 (#2)", ""),
+        ] {
+            let mut changes = history(&[(0, "Add x (#1)"), (1, message)]);
+            changes[1].files = files.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(judge(&changes).reverts.len(), 1, "{message} {files}");
+        }
     }
 
     #[test]

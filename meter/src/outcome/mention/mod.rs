@@ -67,7 +67,7 @@ pub struct Mention {
 /// Where a message says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// In its subject, or by the name of its branch: the change is nothing but that.
+    /// As the first thing of its subject, or by the name of its branch: the change is nothing but that.
     Subject,
     /// As the first thing of its body: the change is nothing but that unless it touches more.
     Opening,
@@ -88,12 +88,13 @@ pub fn words(message: &str, repo: &Repo) -> Words {
     let (subject, body) = subject_and_body(message);
     let mut mentions = Vec::new();
     prose(unlabelled(without_own(&subject)), repo, &mut mentions);
-    let repeated = repeated(&subject);
-    let is_repair = !mentions.is_empty() || repeated.as_ref().is_some_and(|repeated| repeated.is_form);
-    mentions.extend(repeated.iter().flat_map(Repeated::mentions));
-    for mention in &mut mentions {
+    for mention in mentions.iter_mut().filter(|mention| mention.place == Place::Opening) {
         mention.place = Place::Subject;
     }
+    let repeated = repeated(&subject);
+    let is_repair = mentions.iter().any(|mention| mention.place == Place::Subject)
+        || repeated.as_ref().is_some_and(|repeated| repeated.is_form);
+    mentions.extend(repeated.iter().flat_map(Repeated::mentions));
     prose(body, repo, &mut mentions);
     Words { mentions, is_repair }
 }

@@ -56,12 +56,17 @@ const OPENERS: [&str; 12] = [
     "manually",
 ];
 /// What turns a verb into something else than a statement of what this change does.
-const TURNS: [&str; 20] = [
+const TURNS: [&str; 25] = [
     "not", "never", "cannot", "without", "before", "after", "since", "until", "if", "when", "unless",
-    "avoid", "instead", "than", "should", "would", "could", "might", "may", "consider",
+    "avoid", "instead", "than", "should", "would", "could", "might", "may", "consider", "stop", "stops",
+    "nothing", "longer", "bug",
 ];
 
+/// Whether a word turns what follows; one that ends its clause does not.
 fn turns(word: &str) -> bool {
+    if word.ends_with([',', ';', ':', '.']) {
+        return false;
+    }
     let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
     TURNS.contains(&word.as_str()) || word.ends_with("n't")
 }

@@ -58,6 +58,7 @@ fn requests_are_referred_to() {
         &["reference #12", "reference #13", "reference #14"],
     );
     check("x\n\nA revert of #12", &["reference #12"]);
+    check("x\n\nIt brought a bug, reverting #12", &["reference #12"]);
     check("x\n\nReverts:\n- #12\n- #13 (the cache)\n\nand #14", &["reference #12", "reference #13"]);
     check("Revert #12 (#14)", &["reference #12"]);
     check("chore: revert PR #12", &["reference #12"]);
@@ -136,6 +137,11 @@ fn what_only_looks_like_it_says_nothing() {
         "x\n\nWe back out #12 when it fails",
         "x\n\nReverts the default to 1234567",
         "x\n\nreverting decade defaced",
+        "Stop reverting #12 at night (#14)",
+        "Test that nothing reverts #12 (#14)",
+        "x\n\nIt no longer reverts #12; it never reverts it.",
+        "No longer reverts #12; never reverts it.",
+        "x\n\nThere is a bug reverting #12",
     ] {
         check(nothing, &[]);
     }
@@ -159,6 +165,8 @@ fn a_repair_says_so_in_its_subject() {
         ("Revert `pay.toml` changes on Ctrl-C (#12)", false),
         ("Revert \"x\" to what it was (#12)", false),
         ("Add x\n\nReverts #12", false),
+        ("Fix the button that reverts #12 in demo (#14)", false),
+        ("Before this the job reverts #12 on every deploy, which is a bug (#14)", false),
     ] {
         assert_eq!(words(subject, &repo()).is_repair, is_repair, "{subject}");
     }
