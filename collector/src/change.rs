@@ -1,7 +1,7 @@
 //! `cpvo change`: one change from the sessions that built it, over branch, request and merge, to its survival.
 
 use crate::config::{Clock, Options};
-use crate::listing::{Cell, Listing, short};
+use crate::listing::{Cell, Listing, short, visible};
 use crate::store::db::{Access, Db};
 use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
 use crate::store::story::{Head, Made, Part, change_find, change_head, change_made, change_parts};
@@ -197,7 +197,7 @@ impl Story {
             Some(number) => format!("{}#{number}", self.repo),
             None => format!("{}@{}", self.repo, shortened(&self.sha)),
         };
-        let mut text = format!("{name}  {}\n\n", head.title);
+        let mut text = format!("{name}  {}\n\n", visible(&head.title));
         if self.parts.is_empty() {
             text += "spend     none is known to have built it\n";
         } else {
@@ -215,8 +215,8 @@ impl Story {
             text += "commits   made in these sessions, and part of it\n";
             text += &indented(&self.commits(shortened).table());
         }
-        let branch = head.branch.as_deref().unwrap_or("not known");
-        let _ = writeln!(text, "branch    {branch}, by {}", head.author);
+        let branch = visible(head.branch.as_deref().unwrap_or("not known"));
+        let _ = writeln!(text, "branch    {branch}, by {}", visible(&head.author));
         if let (Some(number), Some(opened_at)) = (head.number, &head.opened_at) {
             let _ = writeln!(text, "request   #{number}, opened {opened_at}");
         }

@@ -126,17 +126,27 @@ pub(crate) fn clipped(text: &str, chars: usize) -> String {
 }
 
 /// Text that cannot steer the terminal it is shown in.
-fn visible(text: &str) -> String {
-    let show = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+pub(crate) fn visible(text: &str) -> String {
+    escaped(text, steers)
+}
+
+/// A control, or a sign that turns the direction of what follows.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let show = |c: char| if is_escaped(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(show).collect()
 }
 
-/// A field that no spreadsheet takes for a formula.
+/// A field that no spreadsheet takes for a formula; what is blank in it stays, quoted.
 fn field(text: &str) -> String {
     // some also take the wide forms of the signs, and skip what is blank before them
     let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     let formula = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(signs);
     let text = format!("{}{}", if formula { "'" } else { "" }, text.replace('"', "\"\""));
+    let text = escaped(&text, |c| steers(c) && !c.is_whitespace());
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{text}\"") } else { text }
 }
 
@@ -209,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn what_turns_the_direction_is_shown() {
+        for sign in ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+            let shown = format!("a{}b", sign.escape_default());
+            assert_eq!([visible(&format!("a{sign}b")), field(&format!("a{sign}b"))], [&*shown, &*shown]);
+        }
+        assert_eq!(visible("مرحبا ü"), "مرحبا ü");
+    }
+
+    #[test]
     fn counts_shorten() {
         for (count, text) in [
             (0, "0"),
@@ -246,7 +265,7 @@ mod tests {
         let csv = listing().render(Format::Csv).unwrap();
         assert_eq!(
             csv,
-            "team,spend_usd\npayments,1234.000000001\n\"'=1+1, \"\"x\"\"\",-5\n\"\u{1b}[31mred\n\",\n"
+            "team,spend_usd\npayments,1234.000000001\n\"'=1+1, \"\"x\"\"\",-5\n\"\\u{1b}[31mred\n\",\n"
         );
         for formula in ["=cmd", "+1", "-1", "@x", "\tx", "\rx", "\nx", " =cmd", "＝cmd"] {
             assert!(field(formula).trim_start_matches('"').starts_with('\''), "{formula:?}");
