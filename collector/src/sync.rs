@@ -92,7 +92,8 @@ pub(crate) fn in_order(sources: &[Source]) -> impl Iterator<Item = &Source> {
 pub(crate) fn sync_source(db: &mut Db, source: &Source, sources: &[Source], pace: Pace) -> Result<Synced> {
     let imported = match source {
         Source::Clone(clone) => {
-            let landed = sync(db, clone, (pace.now)())?;
+            let landed = sync(db, clone, (pace.now)())
+                .with_context(|| format!("the clone of {} in {}", clone.repo, clone.path.display()))?;
             Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
         }
         Source::Github(service) => {

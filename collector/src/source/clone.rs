@@ -45,15 +45,12 @@ pub(crate) struct History {
 /// Opens the clone to read what came after `cursor`, the branch and commit of the last time.
 pub(crate) fn open(source: &LocalClone, cursor: Option<(&str, &str)>) -> Result<History> {
     let git = Git { path: source.path.clone() };
-    let history = || -> Result<History> {
-        guard(&git)?;
-        let (branch, tip) = tracked(&git, source.branch.as_deref())?;
-        let known = cursor.filter(|(of, _)| *of == branch).map(|(_, commit)| commit.to_owned());
-        // a branch that was rewritten is read anew
-        let after = known.filter(|commit| git.ask(&["merge-base", "--is-ancestor", commit, &tip]).is_ok());
-        Ok(History { git, branch, tip, after })
-    };
-    history().with_context(|| format!("the clone of {} in {}", source.repo, source.path.display()))
+    guard(&git)?;
+    let (branch, tip) = tracked(&git, source.branch.as_deref())?;
+    let known = cursor.filter(|(of, _)| *of == branch).map(|(_, commit)| commit.to_owned());
+    // a branch that was rewritten is read anew
+    let after = known.filter(|commit| git.ask(&["merge-base", "--is-ancestor", commit, &tip]).is_ok());
+    Ok(History { git, branch, tip, after })
 }
 
 fn guard(git: &Git) -> Result<()> {

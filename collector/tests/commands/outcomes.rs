@@ -219,7 +219,9 @@ fn a_source_that_fails_keeps_no_other_from_being_read() {
     .unwrap();
     let sha = repository.git(&["hash-object", "-t", "commit", "-w", "--literally", "commit"]);
     repository.git(&["update-ref", "refs/heads/main", &sha]);
-    assert!(fails(folder.path(), &["sync", "github.com/acme/pay"]).contains("has the impossible time"));
+    let complaint = fails(folder.path(), &["sync", "github.com/acme/pay"]);
+    assert!(complaint.starts_with("cpvo: the clone of github.com/acme/pay in pay: "), "{complaint}");
+    assert!(complaint.contains("has the impossible time"), "{complaint}");
 
     let _ =
         Repository::create(&folder.path().join("gone"), folder.path(), "https://github.com/acme/gone.git");
