@@ -3,7 +3,7 @@
 use crate::config::{Clock, Options};
 use crate::listing::{Cell, Fields};
 use crate::store::db::Access;
-use crate::weekly::{Standing, period_fields, share_text, standings, team_known};
+use crate::weekly::{Standing, period_fields, share_text, silence, standings, team_known};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::outcome::{BEFORE, Comparison, Period, QUARTER};
@@ -70,7 +70,7 @@ fn told(one: &Standing) -> String {
 
 /// Both numbers and how far they moved; without a verdict what is known so far.
 pub(crate) fn grounds(one: &Standing) -> Vec<String> {
-    let Ok(Comparison { last, before, cpvo, share, .. }) = &one.comparison else {
+    let Ok(comparison) = &one.comparison else {
         let takes = QUARTER + BEFORE;
         return vec![
             format!(
@@ -84,17 +84,33 @@ pub(crate) fn grounds(one: &Standing) -> Vec<String> {
             ),
         ];
     };
+    let Comparison { last, before, cpvo, share, .. } = comparison;
     let factor = |Ppm(factor): Ppm| Ppm(factor - 1_000_000).percent();
     let moved = |interval: &Option<Interval<Ppm>>, points: fn(Ppm) -> i64, unit: &str| match interval {
         Some(Interval { low, high }) => format!("{:+} to {:+} {unit} at 95 %", points(*low), points(*high)),
         None => "too little to compare".to_owned(),
     };
-    vec![
+    let mut grounds = vec![
         format!("last {QUARTER} mature weeks: {}; {}", cost(last), survived(last)),
         format!("the {BEFORE} before them: {}; {}", cost(before), survived(before)),
         format!("cost per verified outcome: {}", moved(cpvo, factor, "%")),
         format!("verified share: {}", moved(share, Ppm::percent, "points")),
-    ]
+    ];
+    grounds.extend(doubts(comparison));
+    grounds
+}
+
+/// Why no cost can be compared, though there are weeks enough.
+pub(crate) fn doubts(Comparison { last, before, .. }: &Comparison) -> impl Iterator<Item = String> {
+    let silent = before.unmeasured;
+    let silence_before = (silent > 0)
+        .then(|| format!("no session was reported in {silent} of the {BEFORE} weeks before them"));
+    let unpriced = match last.unpriced_rows + before.unpriced_rows {
+        0 => None,
+        1 => Some("1 row of usage has no price: cpvo prices".to_owned()),
+        rows => Some(format!("{rows} rows of usage have no price: cpvo prices")),
+    };
+    [silence(last), silence_before, unpriced].into_iter().flatten()
 }
 
 fn cost(period: &Period) -> String {
@@ -103,6 +119,9 @@ fn cost(period: &Period) -> String {
     match period.cpvo {
         Some(each) => {
             format!("{}{} an outcome", each.dollars(), period.cpvo_interval.map_or_else(String::new, reach))
+        }
+        None if period.tally.verified > 0 => {
+            format!("cost of an outcome unknown, {} spent", period.cost.dollars())
         }
         None => format!("no verified outcome, {} spent", period.cost.dollars()),
     }
@@ -152,5 +171,51 @@ impl TeamVerdict {
             share_added_low: low(share),
             share_added_high: high(share),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meter::outcome::{Mature, Tally, compare};
+
+    #[track_caller]
+    fn check(change: impl Fn(usize, &mut Mature), expected: &[&str]) {
+        let tally = Tally { verified: 9, disqualified: 1, pending: 0 };
+        let week = Mature { cost: NanoUsd(5), requests: 1, tally, ..Mature::default() };
+        let mut weeks = vec![week; BEFORE + QUARTER];
+        for (number, week) in weeks.iter_mut().enumerate() {
+            change(number, week);
+        }
+        assert_eq!(doubts(&compare(&weeks).unwrap()).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_keeps_a_verdict_away_is_said() {
+        let silent = |week: &mut Mature| (week.cost, week.requests) = (NanoUsd(0), 0);
+        let stopped = "no session was reported in 13 of the last 13 weeks: is cpvo-hook still there?";
+        let late = "no session was reported in 2 of the 26 weeks before them";
+        check(|_, _| (), &[]);
+        check(
+            |number, week| {
+                if number >= BEFORE {
+                    silent(week);
+                }
+            },
+            &[stopped],
+        );
+        check(
+            |number, week| {
+                if number < 2 {
+                    silent(week);
+                }
+            },
+            &[late],
+        );
+        check(
+            |number, week| week.unpriced_rows = u64::from(number == 38),
+            &["1 row of usage has no price: cpvo prices"],
+        );
+        check(|_, week| week.unpriced_rows = 2, &["78 rows of usage have no price: cpvo prices"]);
     }
 }

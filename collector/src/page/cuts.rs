@@ -4,9 +4,9 @@
 use super::{Key, Team, keys};
 use crate::chart::{Columns, Frame, Point, Series, Unit, points, stacked};
 use crate::store::team_week::{Outcomes, TeamWeek};
-use crate::weekly::share_text;
+use crate::weekly::{incomplete, share_text};
 use anyhow::Result;
-use meter::outcome::{Mature, Period, Tally, cpvo};
+use meter::outcome::{Mature, Period, Tally};
 use meter::{Interval, NanoUsd, Week, wilson};
 
 const WIDE: Frame = Frame { width: 560, height: 180 };
@@ -28,7 +28,7 @@ struct Total {
     /// `None` before the first judging.
     outcomes: Option<Tally>,
     /// Where the week is mature for each of its teams.
-    mature: Option<Mature>,
+    mature: Option<Period>,
 }
 
 /// The spend alone where nothing was judged yet.
@@ -80,10 +80,7 @@ impl Total {
         let rows = || teams.iter().filter_map(|team| team.weeks[week]);
         let judged: Vec<Outcomes> = rows().filter_map(|row| row.outcomes).collect();
         let mature: Option<Vec<Mature>> = rows().map(TeamWeek::mature).collect();
-        let mature = mature.filter(|all| !all.is_empty()).map(|all| {
-            let period = Period::of(&all);
-            Mature { cost: period.cost, tally: period.tally }
-        });
+        let mature = mature.filter(|all| !all.is_empty()).map(|all| Period::of(&all));
         let tally = judged.iter().map(|outcomes| outcomes.tally).sum();
         Self { outcomes: (!judged.is_empty()).then_some(tally), mature }
     }
@@ -106,24 +103,24 @@ fn outcomes(totals: &[Total]) -> [Series<'static>; 3] {
 fn by_week(
     totals: &[Total],
     names: &[String],
-    point: impl Fn(&str, Mature) -> Option<Point>,
+    point: impl Fn(&str, &Period) -> Option<Point>,
 ) -> Vec<Option<Point>> {
     let weeks = totals.iter().zip(names);
-    weeks.map(|(total, name)| total.mature.and_then(|mature| point(name, mature))).collect()
+    weeks.map(|(total, name)| total.mature.as_ref().and_then(|mature| point(name, mature))).collect()
 }
 
-fn share(week: &str, Mature { tally, .. }: Mature) -> Option<Point> {
+fn share(week: &str, Period { tally, .. }: &Period) -> Option<Point> {
     if tally.attempted() < SHARE_MIN {
         return None;
     }
     let Interval { low, high } = wilson(tally.verified, tally.attempted())?;
-    let title = format!("{week}: {} of {}, {}", tally.verified, tally.attempted(), share_text(tally));
+    let title = format!("{week}: {} of {}, {}", tally.verified, tally.attempted(), share_text(*tally));
     Some(Point { amount: tally.share()?.0, interval: Some((low.0, high.0)), title })
 }
 
-fn cost(week: &str, mature: Mature) -> Option<Point> {
-    let each = cpvo(mature.cost, NanoUsd(0), mature.tally.verified)?;
-    let title = format!("{week}: {}", each.dollars());
+fn cost(week: &str, mature: &Period) -> Option<Point> {
+    let each = mature.cpvo?;
+    let title = format!("{week}: {}{}", incomplete(mature.unpriced_rows), each.dollars());
     Some(Point { amount: each.0, interval: None, title })
 }
 

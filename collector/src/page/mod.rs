@@ -6,9 +6,10 @@ mod cuts;
 use crate::chart::Series;
 use crate::people::UNASSIGNED;
 use crate::store::team_week::TeamWeek;
-use crate::verdict::{grounds, headline};
+use crate::verdict::{doubts, grounds, headline};
 use crate::weekly::{
-    NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, share_text, trend_text,
+    NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, incomplete, share_text,
+    trend_text,
 };
 use anyhow::Result;
 use askama::Template;
@@ -162,23 +163,27 @@ fn in_short(one: &Standing) -> String {
     };
     let Ok(comparison) = &one.comparison else { return String::new() };
     let ((each, share), (each_before, share_before)) = (of(&comparison.last), of(&comparison.before));
-    format!("{each} an outcome, was {each_before}; {share} verified, was {share_before}")
+    let moved = format!("{each} an outcome, was {each_before}; {share} verified, was {share_before}");
+    doubts(comparison).fold(moved, |text, doubt| text + "; " + &doubt)
 }
 
 impl Stand {
     fn of(one: &Standing) -> Self {
-        let Period { cost, tally, cpvo, cpvo_interval, .. } = &one.period;
+        let Period { cost, tally, cpvo, cpvo_interval, unpriced_rows, .. } = &one.period;
         let reach =
             |Interval { low, high }: &Interval<NanoUsd>| format!("{}–{}", low.dollars(), high.dollars());
         let or_empty = |text: Option<String>| text.unwrap_or_default();
-        let none = || if cost.0 > 0 { "no verified outcome".to_owned() } else { String::new() };
+        let told = |each: NanoUsd| incomplete(*unpriced_rows).to_owned() + &each.dollars();
+        let none = || {
+            if cost.0 > 0 && tally.verified == 0 { "no verified outcome".to_owned() } else { String::new() }
+        };
         Self {
             team: one.judging.team.clone(),
             name: one.judging.name.clone(),
             cost: cost.dollars(),
             verified: format!("{} of {}", tally.verified, tally.attempted()),
             share: share_text(*tally),
-            cpvo: cpvo.map_or_else(none, NanoUsd::dollars),
+            cpvo: cpvo.map_or_else(none, told),
             interval: or_empty(cpvo_interval.as_ref().map(reach)),
             trend: or_empty(one.trend.as_ref().map(trend_text)),
             verdict: match &one.comparison {

@@ -46,7 +46,13 @@ impl TeamWeek {
     /// What a mature week cost and what came of it.
     pub(crate) fn mature(&self) -> Option<Mature> {
         let outcomes = self.outcomes.filter(|outcomes| outcomes.mature)?;
-        Some(Mature { cost: NanoUsd(self.spend().0 - self.cordon.0), tally: outcomes.tally })
+        Some(Mature {
+            cost: NanoUsd(self.spend().0 - self.cordon.0),
+            cordon: self.cordon,
+            requests: self.requests,
+            unpriced_rows: self.unpriced_rows,
+            tally: outcomes.tally,
+        })
     }
 
     fn read(row: &Row) -> Result<Self> {
@@ -101,14 +107,21 @@ pub(crate) fn mature_list(
     team: Option<&str>,
 ) -> Result<BTreeMap<String, Vec<(Week, Mature)>>> {
     let rows = db.query(
-        "SELECT team, week, spend_nanousd - cordon_nanousd, verified, disqualified, pending FROM team_week
-         WHERE mature = 1 AND week >= $1 AND (team = $2 OR $2 = '') ORDER BY week",
+        "SELECT team, week, spend_nanousd - cordon_nanousd, verified, disqualified, pending, cordon_nanousd,
+            requests, unpriced_rows
+         FROM team_week WHERE mature = 1 AND week >= $1 AND (team = $2 OR $2 = '') ORDER BY week",
         &values![first.to_string(), team.unwrap_or_default()],
     )?;
     let mut teams: BTreeMap<String, Vec<(Week, Mature)>> = BTreeMap::new();
     for row in rows {
         let tally = Tally { verified: row.get(3)?, disqualified: row.get(4)?, pending: row.get(5)? };
-        let mature = Mature { cost: NanoUsd(row.get(2)?), tally };
+        let mature = Mature {
+            cost: NanoUsd(row.get(2)?),
+            cordon: NanoUsd(row.get(6)?),
+            requests: row.get(7)?,
+            unpriced_rows: row.get(8)?,
+            tally,
+        };
         teams.entry(row.get(0)?).or_default().push((row.parse(1)?, mature));
     }
     Ok(teams)
@@ -125,6 +138,13 @@ pub(crate) struct Judging {
     pub first_spend: Option<Week>,
     /// Spend of the weeks that are not mature.
     pub undecided: NanoUsd,
+}
+
+impl Judging {
+    /// Whether it is a week since the team's first spend.
+    pub(crate) fn spends_in(&self, week: Week) -> bool {
+        self.first_spend.is_some_and(|first| first <= week)
+    }
 }
 
 pub(crate) fn judging_list(db: &mut Db, team: Option<&str>) -> Result<Vec<Judging>> {

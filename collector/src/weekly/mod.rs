@@ -10,14 +10,14 @@ use crate::store::db::{Access, Db};
 use crate::store::team_week::{TeamWeek, team_list, team_week_list};
 use anyhow::Result;
 use jiff::{Timestamp, Unit};
-use meter::outcome::{Tally, cpvo};
+use meter::outcome::Tally;
 use meter::{Interval, NanoUsd, Week, wilson};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::io::{Write, stdout};
 
-pub(crate) use standing::{Standing, period_fields, standings};
-pub(crate) use table::{NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, share_text, trend_text};
+pub(crate) use standing::{Standing, period_fields, silence, standings};
+pub(crate) use table::{NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, incomplete, share_text, trend_text};
 
 /// Weeks shown where nothing else is asked for.
 pub(crate) const WEEKS_DEFAULT: u16 = 12;
@@ -139,7 +139,7 @@ const UNITS: Units = Units {
     attempted: "changes decided: verified + disqualified; null before the first judging",
     pending: "changes not decided yet, in no share",
     verified_share: "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
-    cpvo_usd: "(spend_usd - cordon_usd) / verified of mature weeks; low and high: log-ratio interval over the weeks at 95 %",
+    cpvo_usd: "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
     mature: "1: no change of the week can be decided otherwise any more, as of computed_at",
 };
 
@@ -176,6 +176,12 @@ impl Weekly {
         self.weeks.iter().map(|row| row.unpriced_rows).sum()
     }
 
+    /// Whether a cost of an outcome is not of all that was spent.
+    pub(crate) fn has_cordon(&self) -> bool {
+        let mut mature = self.weeks.iter().filter_map(TeamWeek::mature);
+        mature.any(|mature| mature.cordon.0 != 0) || self.standings.iter().any(|one| one.period.cordon.0 != 0)
+    }
+
     pub(crate) fn has_unassigned(&self) -> bool {
         self.weeks.iter().any(|row| row.team == UNASSIGNED && row.requests > 0)
     }
@@ -192,7 +198,7 @@ fn fields(row: &TeamWeek) -> Fields {
     let tally = outcomes.map(|outcomes| outcomes.tally);
     let count = |of: fn(Tally) -> u64| tally.map_or(Cell::Null, |tally| Cell::number(of(tally)));
     let decided = mature.map(|mature| mature.tally);
-    let each = mature.and_then(|mature| cpvo(mature.cost, NanoUsd(0), mature.tally.verified));
+    let each = mature.and_then(|mature| mature.cpvo());
     let mut fields = vec![
         ("team", Cell::text(&row.team)),
         ("name", Cell::text(&row.name)),
@@ -258,7 +264,7 @@ mod tests {
             "attempted": "changes decided: verified + disqualified; null before the first judging",
             "pending": "changes not decided yet, in no share",
             "verified_share": "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
-            "cpvo_usd": "(spend_usd - cordon_usd) / verified of mature weeks; low and high: log-ratio interval over the weeks at 95 %",
+            "cpvo_usd": "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
             "mature": "1: no change of the week can be decided otherwise any more, as of computed_at"
           },
           "teams": [],

@@ -20,7 +20,7 @@ pub(crate) struct Standing {
     pub judging: Judging,
     /// The first and the last week of `period`.
     pub span: Option<(Week, Week)>,
-    /// The last mature weeks, up to four.
+    /// The last mature weeks since the first spend, up to four.
     pub period: Period,
     /// Of the cost per verified outcome over the last mature quarter.
     pub trend: Option<Trend>,
@@ -45,15 +45,14 @@ pub(crate) fn standings(db: &mut Db, team: Option<&str>, now: Timestamp) -> Resu
 
 impl Standing {
     pub(super) fn of(judging: Judging, weeks: &[(Week, Mature)]) -> Self {
-        let last = &weeks[weeks.len().saturating_sub(LAST)..];
-        let span = last.first().zip(last.last()).map(|(first, last)| (first.0, last.0));
         // before the first spend there is no bet
-        let bet = weeks.iter().filter(|(week, _)| judging.first_spend.is_some_and(|first| *week >= first));
-        let bet: Vec<Mature> = bet.map(|(_, mature)| *mature).collect();
-        let quarter = &bet[bet.len().saturating_sub(QUARTER)..];
+        let bet = weeks.iter().filter(|(week, _)| judging.spends_in(*week)).copied();
+        let (weeks, bet): (Vec<Week>, Vec<Mature>) = bet.unzip();
+        let of_last = |number: usize| bet.len().saturating_sub(number)..;
+        let quarter = &bet[of_last(QUARTER)];
         Self {
-            span,
-            period: Period::of(&last.iter().map(|(_, mature)| *mature).collect::<Vec<_>>()),
+            span: weeks[of_last(LAST)].first().copied().zip(weeks.last().copied()),
+            period: Period::of(&bet[of_last(LAST)]),
             trend: trend(&costs(quarter)),
             comparison: compare(&bet),
             judging,
@@ -79,7 +78,9 @@ pub(crate) fn period_fields(period: &Period) -> Fields {
     let (low, high) = period.cpvo_interval.map(|Interval { low, high }| (low, high)).unzip();
     let mut fields = vec![
         ("weeks", Cell::number(period.weeks)),
+        ("unmeasured_weeks", Cell::number(period.unmeasured)),
         ("cost_usd", Cell::number(period.cost)),
+        ("unpriced_rows", Cell::number(period.unpriced_rows)),
         ("attempted", Cell::number(tally.attempted())),
         ("verified", Cell::number(tally.verified)),
         ("disqualified", Cell::number(tally.disqualified)),
@@ -91,6 +92,16 @@ pub(crate) fn period_fields(period: &Period) -> Fields {
         ("cpvo_high_usd", Cell::optional(high)),
     ]);
     Fields(fields)
+}
+
+/// That the last weeks shipped without a session.
+pub(crate) fn silence(last: &Period) -> Option<String> {
+    let Period { weeks, unmeasured, .. } = last;
+    (*unmeasured > 0).then(|| {
+        format!(
+            "no session was reported in {unmeasured} of the last {weeks} weeks: is cpvo-hook still there?"
+        )
+    })
 }
 
 /// For programs: the last mature weeks of each team as one.
@@ -172,6 +183,14 @@ mod tests {
                 "45 weeks, 3 of them immature"
             );
             assert_eq!(standings(db, Some("idle"), now()).unwrap().len(), 0);
+            db.execute("DELETE FROM team_week_sum WHERE week < $1", &values![week(4)]).unwrap();
+            let began = &standings(db, None, now()).unwrap()[0].period;
+            let changes = (began.tally.verified, began.unmeasured);
+            assert_eq!(
+                (began.weeks, began.cost, changes),
+                (1, NanoUsd(4), (4, 0)),
+                "before it there is no bet"
+            );
         });
     }
 }

@@ -1,13 +1,15 @@
 //! The table for people: what its numbers are, and what to do about those that are missing.
 
-use super::standing::{LAST, Standing, way};
+use super::standing::{LAST, Standing, silence, way};
 use super::{UNASSIGNED, Weekly};
 use crate::listing::{Cell, Listing, short};
 use crate::store::team_week::TeamWeek;
-use meter::outcome::{Tally, cpvo};
+use meter::outcome::Tally;
 use meter::{Direction, Interval, NanoUsd, TREND_WEEKS_MIN, Trend, wilson};
 use std::fmt::Write as _;
 
+/// A cost that nobody knows.
+const UNKNOWN: &str = "–";
 /// Fewer changes have no percentage.
 const SHARE_MIN: u64 = 5;
 /// Fewer changes are a low volume.
@@ -52,7 +54,7 @@ fn weeks(weekly: &Weekly) -> Listing {
             vec![Cell::Text(if new { row.week.to_string() } else { String::new() }), Cell::text(&row.name)];
         cells.extend((!outcomes).then(|| Cell::number(row.requests)));
         cells.extend([Cell::Number(short(row.tokens.total())), Cell::Number(spend(row))]);
-        cells.extend(outcomes.then(|| outcome_cells(row)).into_iter().flatten());
+        cells.extend(outcomes.then(|| outcome_cells(row, &weekly.standings)).into_iter().flatten());
         cells
     };
     Listing::new(columns, weekly.weeks.iter().map(row).collect())
@@ -61,24 +63,41 @@ fn weeks(weekly: &Weekly) -> Listing {
 /// Dollars, marked where they are not only what was billed, or not all.
 fn spend(row: &TeamWeek) -> String {
     let estimated = if row.list_equivalent.0 == 0 { "" } else { "≈" };
-    let incomplete = if row.unpriced_rows == 0 { "" } else { "?" };
-    format!("{estimated}{incomplete}{}", row.spend().dollars())
+    format!("{estimated}{}{}", incomplete(row.unpriced_rows), row.spend().dollars())
 }
 
-fn outcome_cells(row: &TeamWeek) -> [Cell; 4] {
+/// The mark of dollars that lack what has no price.
+pub(crate) fn incomplete(unpriced_rows: u64) -> &'static str {
+    if unpriced_rows == 0 { "" } else { "?" }
+}
+
+/// Dollars without what is cordoned off, marked where that is anything.
+fn uncordoned(dollars: NanoUsd, cordon: NanoUsd, unpriced_rows: u64) -> String {
+    let cordoned = if cordon.0 == 0 { "" } else { "*" };
+    format!("{cordoned}{}{}", incomplete(unpriced_rows), dollars.dollars())
+}
+
+fn outcome_cells(row: &TeamWeek, standings: &[Standing]) -> [Cell; 4] {
     let Some(outcomes) = row.outcomes else { return [const { Cell::Null }; 4] };
     let tally = outcomes.tally;
     let decided = (tally.attempted() > 0).then_some(tally);
     let (share, each) = match row.mature() {
         None if tally.pending == 0 => ("not mature".to_owned(), None),
         None => (format!("{} pending", tally.pending), None),
-        Some(mature) => (share_text(tally), cpvo(mature.cost, NanoUsd(0), tally.verified)),
+        Some(mature) if mature.unmeasured() => {
+            let spends = |one: &Standing| one.judging.team == row.team && one.judging.spends_in(row.week);
+            (share_text(tally), standings.iter().any(spends).then(|| UNKNOWN.to_owned()))
+        }
+        Some(mature) => {
+            let told = |each| uncordoned(each, mature.cordon, mature.unpriced_rows);
+            (share_text(tally), mature.cpvo().map(told))
+        }
     };
     [
         Cell::optional(decided.map(k_of_n)),
         Cell::optional(decided.map(|tally| tally.disqualified)),
         Cell::Number(share),
-        Cell::optional(each.map(NanoUsd::dollars)),
+        Cell::optional(each),
     ]
 }
 
@@ -110,22 +129,29 @@ fn standings(standings: &[Standing]) -> String {
     let columns = ["team", "spend", "verified", "share", "CPVO", "at 95 %", "trend"];
     let row = |one: &&Standing| {
         let period = &one.period;
+        let told = |dollars| uncordoned(dollars, period.cordon, period.unpriced_rows);
+        let unknown = || (period.unmeasured > 0).then(|| UNKNOWN.to_owned());
         let reach = |Interval { low, high }: Interval<NanoUsd>| format!("{}–{}", bare(low), bare(high));
         vec![
             Cell::text(&one.judging.name),
-            Cell::Number(period.cost.dollars()),
+            Cell::Number(told(period.cost)),
             Cell::Number(k_of_n(period.tally)),
             Cell::Number(share_text(period.tally)),
-            Cell::optional(period.cpvo.map(NanoUsd::dollars)),
+            Cell::optional(period.cpvo.map(told).or_else(unknown)),
             Cell::optional(period.cpvo_interval.map(reach)),
             Cell::Text(one.trend.as_ref().map_or_else(String::new, trend_mark)),
         ]
     };
     let table = Listing::new(&columns, mature.iter().map(row).collect()).table();
     let mut text = format!("\nThe last {LAST} mature weeks of each team as one:\n\n{table}");
-    for one in mature.iter().filter(|one| one.period.cpvo.is_none()) {
-        let (name, cost) = (&one.judging.name, one.period.cost.dollars());
-        let _ = writeln!(text, "{name}: no verified outcome, {cost} spent");
+    for one in mature {
+        let (name, period) = (&one.judging.name, &one.period);
+        if let Some(silence) = silence(period) {
+            let _ = writeln!(text, "{name}: {silence}");
+        }
+        if period.tally.verified == 0 {
+            let _ = writeln!(text, "{name}: no verified outcome, {} spent", period.cost.dollars());
+        }
     }
     text
 }
@@ -154,7 +180,8 @@ pub(crate) fn trend_text(trend: &Trend) -> String {
 
 fn notes(weekly: &Weekly) -> String {
     let mut text = "\nISO weeks in UTC, dollars at list price.".to_owned();
-    let (list_equivalent, unpriced) = (weekly.list_equivalent(), weekly.unpriced_rows());
+    let told_as_one = weekly.standings.iter().map(|one| one.period.unpriced_rows).sum();
+    let (list_equivalent, unpriced) = (weekly.list_equivalent(), weekly.unpriced_rows().max(told_as_one));
     if list_equivalent.0 > 0 {
         let amount = list_equivalent.dollars();
         let _ = write!(text, "\n≈ {amount} is list-price equivalent: what a subscription paid for.");
@@ -169,11 +196,12 @@ fn notes(weekly: &Weekly) -> String {
     let judged =
         weekly.weeks.iter().filter_map(|row| row.outcomes).map(|outcomes| outcomes.computed_at).min();
     let Some(judged) = judged else { return text + "\noutcomes: " + NO_SOURCE + "\n" };
+    let but = if weekly.has_cordon() { "; * spend but what is cordoned off" } else { "" };
     let _ = writeln!(
         text,
         "
 verified: of the changes decided, as judged {}; ~ of fewer than {VOLUME_MIN}.
-share and CPVO (spend per verified change): once nothing of the week can be lost.
+share and CPVO (spend per verified change{but}): once nothing of the week can be lost.
 weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
 trend: of CPVO a week, over the last quarter, from {TREND_WEEKS_MIN} weeks on; → no clear direction.",
         judged.strftime("%Y-%m-%d %H:%M UTC")
@@ -248,7 +276,8 @@ mod tests {
     }
 
     fn mature(dollars: i64, verified: u64, disqualified: u64) -> Mature {
-        Mature { cost: NanoUsd(dollars * 1_000_000_000), tally: Tally { verified, disqualified, pending: 0 } }
+        let tally = Tally { verified, disqualified, pending: 0 };
+        Mature { cost: NanoUsd(dollars * 1_000_000_000), requests: 1, tally, ..Mature::default() }
     }
 
     #[test]
@@ -294,6 +323,48 @@ mod tests {
         unassigned: identities in no team of teams.toml: cpvo sql 'SELECT * FROM unassigned'
         verified: of the changes decided, as judged 2026-11-25 12:00 UTC; ~ of fewer than 20.
         share and CPVO (spend per verified change): once nothing of the week can be lost.
+        weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
+        trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
+        "#);
+    }
+
+    #[test]
+    fn a_cost_that_is_not_all_is_marked() {
+        let week = |week: &str, dollars, change: fn(&mut TeamWeek)| {
+            let mut row = judged("pay", week, dollars, true, [5, 1, 0]);
+            change(&mut row);
+            row
+        };
+        let silent = |row: &mut TeamWeek| row.requests = 0;
+        let mut weekly = weekly(vec![
+            week("2026-W33", 0, silent),
+            week("2026-W32", 90, |row| row.unpriced_rows = 4),
+            week("2026-W31", 90, |row| row.cordon = NanoUsd(40_000_000_000)),
+            week("2026-W30", 100, |_| ()),
+            week("2025-W52", 0, silent),
+        ]);
+        let mature: Vec<Mature> = weekly.weeks[..4].iter().rev().filter_map(TeamWeek::mature).collect();
+        weekly.standings = vec![standing("pay", &mature)];
+        insta::assert_snapshot!(report(&weekly), @r#"
+        week      team  tokens    spend  verified  lost          share     CPVO
+        ────────────────────────────────────────────────────────────────────────
+        2026-W33  pay     1.2M    $0.00       5/6     1  ~83 % (44–97)        –
+        2026-W32  pay     1.2M  ?$90.00       5/6     1  ~83 % (44–97)  ?$18.00
+        2026-W31  pay     1.2M   $90.00       5/6     1  ~83 % (44–97)  *$10.00
+        2026-W30  pay     1.2M  $100.00       5/6     1  ~83 % (44–97)   $20.00
+        2025-W52  pay     1.2M    $0.00       5/6     1  ~83 % (44–97)
+
+        The last 4 mature weeks of each team as one:
+
+        team      spend  verified         share      CPVO  at 95 %  trend
+        ──────────────────────────────────────────────────────────────────
+        pay   *?$240.00     20/24  83 % (64–93)  *?$16.00
+        pay: no session was reported in 1 of the last 4 weeks: is cpvo-hook still there?
+
+        ISO weeks in UTC, dollars at list price.
+        ? 4 rows have no price and are in no sum: cpvo sql 'SELECT model, COUNT(*) AS rows FROM usage WHERE cost_nanousd IS NULL GROUP BY model'
+        verified: of the changes decided, as judged 2026-11-25 12:00 UTC; ~ of fewer than 20.
+        share and CPVO (spend per verified change; * spend but what is cordoned off): once nothing of the week can be lost.
         weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
         trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
         "#);

@@ -13,17 +13,37 @@ pub const BEFORE: usize = 2 * QUARTER;
 pub struct Mature {
     /// Spend without what was cordoned off.
     pub cost: NanoUsd,
+    pub cordon: NanoUsd,
+    pub requests: u64,
+    /// Usage rows without a price, in no cost.
+    pub unpriced_rows: u64,
     pub tally: Tally,
+}
+
+impl Mature {
+    /// Changes were judged, yet no session was reported: nobody knows what they cost.
+    pub fn unmeasured(&self) -> bool {
+        self.requests == 0 && self.tally.attempted() > 0
+    }
+
+    /// Cost per verified outcome.
+    pub fn cpvo(&self) -> Option<NanoUsd> {
+        Period::of(&[*self]).cpvo
+    }
 }
 
 /// Several mature weeks as one: ratios of sums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Period {
     pub weeks: usize,
+    /// Of the weeks, those that shipped without a reported session; in no cost per outcome.
+    pub unmeasured: usize,
     pub cost: NanoUsd,
+    pub cordon: NanoUsd,
+    pub unpriced_rows: u64,
     pub tally: Tally,
     pub share: Option<Interval<Ppm>>,
-    /// Cost per verified outcome; `None` where nothing was verified.
+    /// Cost per verified outcome; `None` where nothing was verified at a known cost.
     pub cpvo: Option<NanoUsd>,
     /// `None` also from fewer than four weeks.
     pub cpvo_interval: Option<Interval<NanoUsd>>,
@@ -31,17 +51,35 @@ pub struct Period {
 
 impl Period {
     pub fn of(weeks: &[Mature]) -> Self {
-        let cost = NanoUsd(weeks.iter().fold(0, |sum, week| sum.saturating_add(week.cost.0)));
+        let sum = |of: fn(&Mature) -> NanoUsd| {
+            NanoUsd(weeks.iter().fold(0, |sum, week| sum.saturating_add(of(week).0)))
+        };
+        let cost = sum(|week| week.cost);
         let tally = weeks.iter().map(|week| week.tally).sum::<Tally>();
+        let measured = measured(weeks);
         Self {
             weeks: weeks.len(),
+            unmeasured: weeks.len() - measured.len(),
             cost,
+            cordon: sum(|week| week.cordon),
+            unpriced_rows: weeks.iter().map(|week| week.unpriced_rows).sum(),
             tally,
             share: wilson(tally.verified, tally.attempted()),
-            cpvo: cpvo(cost, NanoUsd(0), tally.verified),
-            cpvo_interval: cost_interval(&costs(weeks)),
+            cpvo: cpvo(cost, NanoUsd(0), measured.iter().map(|(_, verified)| verified).sum()),
+            cpvo_interval: cost_interval(&measured),
         }
     }
+
+    /// Whether all that was spent is known.
+    fn complete(&self) -> bool {
+        self.unmeasured == 0 && self.unpriced_rows == 0
+    }
+}
+
+/// The same of the weeks whose cost is known.
+fn measured(weeks: &[Mature]) -> Vec<(NanoUsd, u64)> {
+    let known: Vec<Mature> = weeks.iter().filter(|week| !week.unmeasured()).copied().collect();
+    costs(&known)
 }
 
 /// The cost and the verified outcomes of each week.
@@ -88,20 +126,21 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
-/// Compares the last of a team's mature weeks, which are given oldest first. `Err` says how many more it takes.
+/// Compares the last of a team's mature weeks since its first spend, which are given oldest first; where not all that
+/// was spent is known, without a direction. `Err` says how many more weeks it takes.
 pub fn compare(weeks: &[Mature]) -> Result<Comparison, usize> {
     let Some(first) = weeks.len().checked_sub(BEFORE + QUARTER) else {
         return Err(BEFORE + QUARTER - weeks.len());
     };
     let (before, last) = weeks[first..].split_at(BEFORE);
-    let of = |weeks: &[Mature]| (Period::of(weeks), costs(weeks));
+    let of = |weeks: &[Mature]| (Period::of(weeks), measured(weeks));
     let ((last, last_costs), (before, before_costs)) = (of(last), of(before));
     let cpvo = cost_change(&last_costs, &before_costs);
     let counts = |period: &Period| (period.tally.verified, period.tally.attempted());
     let share = share_change(counts(&last), counts(&before));
     let way = |interval: Option<Interval<Ppm>>, level| interval.map(|interval| interval.against(&Ppm(level)));
     let verdict = match (way(cpvo, 1_000_000), way(share, 0)) {
-        (Some(cpvo), Some(share)) => Verdict::of(cpvo, share),
+        (Some(cpvo), Some(share)) if last.complete() && before.complete() => Verdict::of(cpvo, share),
         _ => Verdict::NoClearDirection,
     };
     Ok(Comparison { last, before, cpvo, share, verdict })
@@ -133,7 +172,9 @@ mod tests {
     fn weeks(number: usize, dollars: i64, verified: u64, disqualified: u64) -> Vec<Mature> {
         let week = |index: i64| Mature {
             cost: NanoUsd((dollars + index % 2) * 1_000_000_000),
+            requests: 1,
             tally: Tally { verified, disqualified, pending: 0 },
+            ..Mature::default()
         };
         (0..).take(number).map(week).collect()
     }
@@ -158,6 +199,39 @@ mod tests {
         check((100, 10, 1), (150, 10, 1), Verdict::NoClearDirection);
         check((100, 10, 1), (100, 0, 0), Verdict::NoClearDirection);
         check((0, 10, 1), (100, 10, 1), Verdict::NoClearDirection);
+    }
+
+    #[test]
+    fn an_outcome_is_not_cheaper_because_its_cost_is_unknown() {
+        let paying = [weeks(BEFORE, 100, 10, 1), weeks(QUARTER, 50, 10, 1)].concat();
+        let verdict = |change: fn(&mut Mature), weeks: &[usize]| {
+            let mut all = paying.clone();
+            for week in weeks {
+                change(&mut all[*week]);
+            }
+            let found = compare(&all).unwrap();
+            (found.verdict, found.before.unmeasured, found.last.unmeasured)
+        };
+        let stopped = |week: &mut Mature| *week = Mature { tally: week.tally, ..Mature::default() };
+        assert_eq!(verdict(stopped, &[]), (Verdict::PayingOff, 0, 0));
+        assert_eq!(verdict(stopped, &[38]), (Verdict::NoClearDirection, 0, 1));
+        assert_eq!(verdict(stopped, &[0, 5]), (Verdict::NoClearDirection, 2, 0));
+        let last: Vec<usize> = (26..39).collect();
+        assert_eq!(verdict(stopped, &last), (Verdict::NoClearDirection, 0, 13));
+        assert_eq!(verdict(|week| *week = Mature::default(), &[38]), (Verdict::PayingOff, 0, 0), "a holiday");
+        for week in [0, 38] {
+            assert_eq!(verdict(|week| week.unpriced_rows = 1, &[week]), (Verdict::NoClearDirection, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_week_without_measure_is_in_no_cost_of_an_outcome() {
+        let known = weeks(6, 90, 3, 1);
+        let silent = Mature { tally: known[0].tally, ..Mature::default() };
+        let (alone, both) = (Period::of(&known), Period::of(&[known, vec![silent]].concat()));
+        assert_eq!((both.cpvo, both.cpvo_interval), (alone.cpvo, alone.cpvo_interval));
+        assert_eq!((both.tally.verified, both.unmeasured), (21, 1), "its changes are in the share");
+        assert_eq!((silent.cpvo(), Period::of(&[silent]).cpvo), (None, None));
     }
 
     #[test]
