@@ -4,10 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Has the program and all it starts believe that it is so many days later.
+/// Has the program and all it starts believe that it is so many hours later.
 #[track_caller]
-pub fn set(program: &mut Command, days: i64) -> &mut Command {
-    program.env("LD_PRELOAD", library()).env("FAKETIME", format!("{days:+}d")).env("NO_FAKE_STAT", "1")
+pub fn set(program: &mut Command, hours: i64) -> &mut Command {
+    program.env("LD_PRELOAD", library()).env("FAKETIME", format!("{hours:+}h")).env("NO_FAKE_STAT", "1")
 }
 
 /// libfaketime, in the folder of whatever platform this is.
