@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use tests::git::Repository;
+use tests::wait::until;
 
 const TEAMS: &str = r#"
 [[team]]
@@ -41,6 +42,8 @@ impl Company {
             Repository::create(&home.join(name), &home, &format!("https://{repo}.git"))
         });
         fs::write(home.join("cpvo.toml"), settings).unwrap();
+        let has_calm = || get(&collector.url(), "/v1/weeks?team=calm", &[]).starts_with("HTTP/1.1 200");
+        until("the teams to be read", || has_calm().then_some(()));
         let past = (0..6).fold(Week::of(now()), |week, _| week.previous());
         Self { collector, repositories, past }
     }
