@@ -1,0 +1,140 @@
+//! What a host tells of a repository, page by page into the database: requests, tickets and, where no clone is at hand,
+//! what landed.
+
+use crate::source::github::GitHub;
+use crate::source::service::Service;
+use crate::source::web::Pace;
+use crate::source::{Landed, LandedCommit, Page};
+use crate::store::change::{
+    Cursor, Order, change_add, change_count, change_forget, source_put, source_reread, source_synced,
+};
+use crate::store::db::Db;
+use crate::store::request::{request_landed, request_missed, request_put};
+use crate::store::service::{Progress, service_progress, service_put};
+use crate::store::ticket::{ticket_maturing, ticket_put};
+use anyhow::Result;
+use indicatif::ProgressBar;
+use jiff::{SignedDuration, Timestamp};
+use meter::Repo;
+use serde::Serialize;
+
+const GITHUB: &str = "github";
+/// Tickets that are asked for at a time.
+const TICKETS: usize = 100;
+/// No window is longer: what landed before can no longer fail.
+const MATURE: SignedDuration = SignedDuration::from_hours(91 * 24);
+
+/// What was read of a host.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Imported {
+    pub requests: u64,
+    pub landed: u64,
+    pub tickets: u64,
+    pub changes: i64,
+}
+
+/// Reads what is new; with a clone at hand the clone tells what landed, and the host only by which request.
+pub(crate) fn github(db: &mut Db, service: &Service, has_clone: bool, pace: Pace) -> Result<Imported> {
+    let repo = &service.repo;
+    let began = (pace.now)();
+    let known = service_progress(db, repo.as_str(), GITHUB)?;
+    let synced_at = known.as_ref().and_then(|known| known.synced_at);
+    let mut host = GitHub::open(service, known.as_ref().map(|known| known.cursor.as_str()), has_clone, pace)?;
+    let keeper = Keeper { repo, has_clone, synced_at };
+    let mut imported = Imported::default();
+    let spinner = ProgressBar::new_spinner(); // shows itself on a terminal only
+    let mut store = |page: Page, cursor: &str| {
+        imported.count(&page);
+        spinner.set_message(format!("{repo}: {} requests, {} commits", imported.requests, imported.landed));
+        spinner.tick();
+        db.transaction(|db| {
+            keeper.page_put(db, page)?;
+            service_put(db, repo.as_str(), GITHUB, &Progress { cursor: cursor.to_owned(), synced_at })
+        })
+    };
+    host.read(&mut store)?;
+    let maturing = ticket_maturing(db, repo, GITHUB, began.saturating_sub(MATURE)?)?;
+    for ids in maturing.chunks(TICKETS) {
+        let tickets = host.tickets(ids)?;
+        imported.tickets += tickets.len() as u64;
+        db.transaction(|db| tickets.iter().try_for_each(|ticket| ticket_put(db, GITHUB, ticket)))?;
+    }
+    db.transaction(|db| {
+        keeper.complete(db, began)?;
+        service_put(db, repo.as_str(), GITHUB, &Progress { cursor: host.cursor()?, synced_at: Some(began) })
+    })?;
+    spinner.finish_and_clear();
+    imported.changes = change_count(db, repo)?;
+    Ok(imported)
+}
+
+impl Imported {
+    fn count(&mut self, page: &Page) {
+        match page {
+            Page::Requests(requests) => {
+                self.requests += requests.len() as u64;
+                self.tickets += requests.iter().map(|request| request.tickets.len() as u64).sum::<u64>();
+            }
+            Page::Landed { commits, .. } => self.landed += commits.len() as u64,
+            Page::Rewritten => {}
+        }
+    }
+}
+
+/// Stores what a host tells of a repository.
+struct Keeper<'a> {
+    repo: &'a Repo,
+    has_clone: bool,
+    /// When all of it was last read.
+    synced_at: Option<Timestamp>,
+}
+
+impl Keeper<'_> {
+    fn page_put(&self, db: &mut Db, page: Page) -> Result<()> {
+        let Self { repo, .. } = *self;
+        match page {
+            Page::Requests(requests) => {
+                requests.iter().try_for_each(|request| request_put(db, repo, GITHUB, request))
+            }
+            Page::Landed { branch, commits } => {
+                commits.iter().try_for_each(|commit| request_landed(db, repo, commit))?;
+                if self.has_clone {
+                    return self.regroup(db, &commits);
+                }
+                self.source_put(db, &branch, self.synced_at)?;
+                let landed: Vec<Landed> = commits.into_iter().map(LandedCommit::into_landed).collect();
+                change_add(db, repo, &landed, Order::ByTime)
+            }
+            Page::Rewritten if self.has_clone => Ok(()),
+            Page::Rewritten => change_forget(db, repo),
+        }
+    }
+
+    /// Has the clone read anew where it told of a commit before the host said which request brought it.
+    fn regroup(&self, db: &mut Db, commits: &[LandedCommit]) -> Result<()> {
+        for landed in commits {
+            if request_missed(db, self.repo, &landed.commit.sha)? {
+                return source_reread(db, self.repo);
+            }
+        }
+        Ok(())
+    }
+
+    fn source_put(&self, db: &mut Db, branch: &str, synced_at: Option<Timestamp>) -> Result<()> {
+        let cursor = Cursor { kind: GITHUB, branch, commit: "" };
+        source_put(db, self.repo, &cursor, synced_at.unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    /// All of it was read by `began`.
+    fn complete(&self, db: &mut Db, began: Timestamp) -> Result<()> {
+        match (self.has_clone, self.synced_at) {
+            // what the clone told before the host was asked lacks the requests that only the host knows
+            (true, None) => source_reread(db, self.repo),
+            (true, Some(_)) => Ok(()),
+            (false, _) => source_synced(db, self.repo, began),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! `cpvo sync`: reads what is new from the sources of cpvo.toml, each by itself.
+
+use crate::config::{Clock, Options};
+use crate::import::{self, Imported};
+use crate::source::clone::LocalClone;
+use crate::source::web::{Pace, REQUEST_MAX};
+use crate::source::{Landed, Source, clone};
+use crate::store::change::{
+    Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
+    source_synced,
+};
+use crate::store::db::{Access, Db};
+use crate::store::mark::tag_replace;
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt;
+use std::io::{Write, stderr, stdout};
+use std::thread;
+
+/// Changes that are stored in one transaction; a sync that is cut off goes on behind the last of them.
+const PAGE: usize = 500;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Sources by the name cpvo.toml gives them, such as github.com/acme/pay [default: all]
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// What was read, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    ensure!(!config.sources.is_empty(), "cpvo.toml names no [[source]] to read changes from");
+    let known = |name: &&String| config.sources.iter().any(|source| source.name() == name.as_str());
+    if let Some(name) = args.sources.iter().find(|name| !known(name)) {
+        let mut all: Vec<&str> = config.sources.iter().map(Source::name).collect();
+        all.dedup();
+        bail!("cpvo.toml has no source {name:?}; there are: {}", all.join(", "));
+    }
+    let words = tracing_subscriber::fmt().with_writer(stderr).without_time().with_target(false);
+    words.with_ansi(false).init();
+    let mut db = crate::store::open(&config.db, Access::Write, now())?;
+    let wait = |time| {
+        thread::sleep(time);
+        Ok(())
+    };
+    let pace = Pace { now, answer_max: REQUEST_MAX, wait: &wait };
+    let asked =
+        |source: &&Source| args.sources.is_empty() || args.sources.iter().any(|name| name == source.name());
+    let (mut told, mut failed) = (Vec::new(), 0);
+    for source in in_order(&config.sources).filter(asked) {
+        match sync_source(&mut db, source, &config.sources, pace) {
+            Ok(synced) if args.json => told.push(synced),
+            Ok(synced) => say(&synced)?,
+            Err(error) => {
+                // one that fails keeps no other from being read
+                drop(writeln!(stderr(), "cpvo: {error:#}"));
+                failed += 1;
+            }
+        }
+    }
+    if args.json {
+        say(&serde_json::to_string_pretty(&told)?)?;
+    } else {
+        for repo in source_list(&mut db)? {
+            if args.sources.is_empty() && !config.sources.iter().any(|source| source.name() == repo.as_str())
+            {
+                say(&format!("{repo}: no longer in cpvo.toml; its changes stay as they were last read"))?;
+            }
+        }
+    }
+    let all = config.sources.iter().filter(asked).count();
+    ensure!(failed == 0, "{failed} of {all} sources could not be read");
+    Ok(())
+}
+
+fn say(line: &impl fmt::Display) -> Result<()> {
+    Ok(writeln!(stdout().lock(), "{line}")?)
+}
+
+/// Services before clones: a host knows by which request a commit came.
+pub(crate) fn in_order(sources: &[Source]) -> impl Iterator<Item = &Source> {
+    let is_clone = |source: &&Source| matches!(source, Source::Clone(_));
+    sources.iter().filter(move |source| !is_clone(source)).chain(sources.iter().filter(is_clone))
+}
+
+/// Reads what is new in one of `sources`.
+pub(crate) fn sync_source(db: &mut Db, source: &Source, sources: &[Source], pace: Pace) -> Result<Synced> {
+    let imported = match source {
+        Source::Clone(clone) => {
+            let landed = sync(db, clone, (pace.now)())
+                .with_context(|| format!("the clone of {} in {}", clone.repo, clone.path.display()))?;
+            Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
+        }
+        Source::Github(service) => {
+            let is_clone = |it: &Source| matches!(it, Source::Clone(clone) if clone.repo == service.repo);
+            import::github(db, service, sources.iter().any(is_clone), pace)
+                .with_context(|| format!("{} on {}", source.name(), source.kind()))?
+        }
+    };
+    Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported })
+}
+
+/// What was read of a source.
+#[derive(Debug, Serialize)]
+pub(crate) struct Synced {
+    source: String,
+    kind: &'static str,
+    #[serde(flatten)]
+    imported: Imported,
+}
+
+impl fmt::Display for Synced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, kind, imported: Imported { landed, requests, tickets, changes } } = self;
+        match *kind {
+            "clone" => write!(f, "{source}: {landed} commits landed since the last time")?,
+            kind => {
+                write!(
+                    f,
+                    "{source} ({kind}): {requests} requests, {landed} commits, {tickets} tickets read"
+                )?;
+            }
+        }
+        write!(f, ", {changes} changes in all")
+    }
+}
+
+/// Reads a clone; returns how many commits landed on its branch.
+pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u64> {
+    let cursor = source_cursor(db, &source.repo)?;
+    let known = cursor.as_ref().map(|(branch, commit, _)| (branch.as_str(), commit.as_str()));
+    let history = clone::open(source, known)?;
+    let progress = progress(source, history.count()?);
+    let mut anew = history.after.is_none();
+    let former =
+        cursor.as_ref().filter(|_| !anew).map_or(Timestamp::UNIX_EPOCH, |(_, _, synced_at)| *synced_at);
+    let mut page: Vec<Landed> = Vec::with_capacity(PAGE);
+    let mut store = |page: &mut Vec<Landed>| -> Result<()> {
+        let commit = page.last().map_or(&history.tip, |newest| &newest.commit.sha);
+        let cursor = Cursor { kind: "clone", branch: &history.branch, commit };
+        db.transaction(|db| {
+            if anew {
+                change_forget(db, &source.repo)?;
+            }
+            source_put(db, &source.repo, &cursor, former)?;
+            change_add(db, &source.repo, page, Order::AsRead)
+        })?;
+        anew = false;
+        page.clear();
+        Ok(())
+    };
+    history.read(|landed| {
+        progress.inc(1);
+        page.push(landed);
+        if page.len() < PAGE { Ok(()) } else { store(&mut page) }
+    })?;
+    store(&mut page)?; // also where nothing landed
+    let tags = history.tags()?;
+    db.transaction(|db| {
+        tag_replace(db, &source.repo, &tags)?;
+        source_synced(db, &source.repo, now)
+    })?;
+    progress.finish_and_clear();
+    Ok(progress.position())
+}
+
+/// Shows itself on a terminal only.
+fn progress(source: &LocalClone, commits: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len} commits");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(commits).with_style(style).with_message(source.repo.to_string());
+    bar.tick();
+    bar
+}
+
+#[cfg(test)]
+mod tests;
