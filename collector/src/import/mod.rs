@@ -1,10 +1,9 @@
 //! What a host tells of a repository, page by page into the database: requests, tickets and, where no clone is at hand,
 //! what landed.
 
-use crate::source::github::GitHub;
 use crate::source::service::Service;
 use crate::source::web::Pace;
-use crate::source::{Landed, LandedCommit, Page};
+use crate::source::{Host, Landed, LandedCommit, Page};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_put, source_reread, source_synced,
 };
@@ -18,7 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 use meter::Repo;
 use serde::Serialize;
 
-const GITHUB: &str = "github";
 /// Tickets that are asked for at a time.
 const TICKETS: usize = 100;
 /// No window is longer: what landed before can no longer fail.
@@ -34,13 +32,18 @@ pub(crate) struct Imported {
 }
 
 /// Reads what is new; with a clone at hand the clone tells what landed, and the host only by which request.
-pub(crate) fn github(db: &mut Db, service: &Service, has_clone: bool, pace: Pace) -> Result<Imported> {
+pub(crate) fn import<'a, H: Host<'a>>(
+    db: &mut Db,
+    service: &'a Service,
+    has_clone: bool,
+    pace: Pace<'a>,
+) -> Result<Imported> {
     let repo = &service.repo;
     let began = (pace.now)();
-    let known = service_progress(db, repo.as_str(), GITHUB)?;
+    let known = service_progress(db, repo.as_str(), H::KIND)?;
     let synced_at = known.as_ref().and_then(|known| known.synced_at);
-    let mut host = GitHub::open(service, known.as_ref().map(|known| known.cursor.as_str()), has_clone, pace)?;
-    let keeper = Keeper { repo, has_clone, synced_at };
+    let mut host = H::open(service, known.as_ref().map(|known| known.cursor.as_str()), has_clone, pace)?;
+    let keeper = Keeper { repo, kind: H::KIND, has_clone, synced_at };
     let mut imported = Imported::default();
     let spinner = ProgressBar::new_spinner(); // shows itself on a terminal only
     let mut store = |page: Page, cursor: &str| {
@@ -49,19 +52,19 @@ pub(crate) fn github(db: &mut Db, service: &Service, has_clone: bool, pace: Pace
         spinner.tick();
         db.transaction(|db| {
             keeper.page_put(db, page)?;
-            service_put(db, repo.as_str(), GITHUB, &Progress { cursor: cursor.to_owned(), synced_at })
+            service_put(db, repo.as_str(), H::KIND, &Progress { cursor: cursor.to_owned(), synced_at })
         })
     };
     host.read(&mut store)?;
-    let maturing = ticket_maturing(db, repo, GITHUB, began.saturating_sub(MATURE)?)?;
+    let maturing = ticket_maturing(db, repo, H::KIND, began.saturating_sub(MATURE)?)?;
     for ids in maturing.chunks(TICKETS) {
         let tickets = host.tickets(ids)?;
         imported.tickets += tickets.len() as u64;
-        db.transaction(|db| tickets.iter().try_for_each(|ticket| ticket_put(db, GITHUB, ticket)))?;
+        db.transaction(|db| tickets.iter().try_for_each(|ticket| ticket_put(db, H::KIND, ticket)))?;
     }
     db.transaction(|db| {
         keeper.complete(db, began)?;
-        service_put(db, repo.as_str(), GITHUB, &Progress { cursor: host.cursor()?, synced_at: Some(began) })
+        service_put(db, repo.as_str(), H::KIND, &Progress { cursor: host.cursor()?, synced_at: Some(began) })
     })?;
     spinner.finish_and_clear();
     imported.changes = change_count(db, repo)?;
@@ -84,6 +87,7 @@ impl Imported {
 /// Stores what a host tells of a repository.
 struct Keeper<'a> {
     repo: &'a Repo,
+    kind: &'static str,
     has_clone: bool,
     /// When all of it was last read.
     synced_at: Option<Timestamp>,
@@ -94,7 +98,7 @@ impl Keeper<'_> {
         let Self { repo, .. } = *self;
         match page {
             Page::Requests(requests) => {
-                requests.iter().try_for_each(|request| request_put(db, repo, GITHUB, request))
+                requests.iter().try_for_each(|request| request_put(db, repo, self.kind, request))
             }
             Page::Landed { branch, commits } => {
                 commits.iter().try_for_each(|commit| request_landed(db, repo, commit))?;
@@ -121,7 +125,7 @@ impl Keeper<'_> {
     }
 
     fn source_put(&self, db: &mut Db, branch: &str, synced_at: Option<Timestamp>) -> Result<()> {
-        let cursor = Cursor { kind: GITHUB, branch, commit: "" };
+        let cursor = Cursor { kind: self.kind, branch, commit: "" };
         source_put(db, self.repo, &cursor, synced_at.unwrap_or(Timestamp::UNIX_EPOCH))
     }
 

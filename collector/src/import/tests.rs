@@ -4,6 +4,7 @@ use super::*;
 use crate::judge::judge_repo;
 use crate::source::Source;
 use crate::source::clone::LocalClone;
+use crate::source::github::GitHub;
 use crate::store::fixture::{now, on_both, rows, teams};
 use crate::sync::sync;
 use ::tests::git::Repository;
@@ -32,7 +33,8 @@ fn sync_with(db: &mut Db, service: &Service, has_clone: bool) -> Result<(Importe
         waits.borrow_mut().push(time.as_secs());
         Ok(())
     };
-    let imported = github(db, service, has_clone, Pace { now, answer_max: ANSWER_MAX, wait: &wait })?;
+    let imported =
+        import::<GitHub>(db, service, has_clone, Pace { now, answer_max: ANSWER_MAX, wait: &wait })?;
     Ok((imported, waits.into_inner()))
 }
 
@@ -200,7 +202,7 @@ fn an_answer_that_does_not_come_is_too_much() {
         host.host().fail([Some(Reply::Silent)]);
         let before = host.queries().len();
         let pace = Pace { now, answer_max: Duration::from_secs(2), wait: &|_| Ok(()) };
-        assert_eq!(github(db, &service, false, pace).unwrap().requests, 40);
+        assert_eq!(import::<GitHub>(db, &service, false, pace).unwrap().requests, 40);
         assert_eq!(host.queries()[before..][..2], ["Requests 25", "Requests 12"]);
     });
 }

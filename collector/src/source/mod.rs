@@ -4,15 +4,18 @@ pub(crate) mod clone;
 mod git;
 pub(crate) mod github;
 mod graphql;
+mod history;
 pub(crate) mod service;
 pub(crate) mod web;
 
 use anyhow::{Context, Result};
 use clone::LocalClone;
-use jiff::Timestamp;
+use github::GitHub;
+use jiff::{SignedDuration, Timestamp};
 use meter::outcome::TicketEvent;
 use service::Service;
 use std::path::Path;
+use web::Pace;
 
 /// What cpvo.toml names to read from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -34,7 +37,7 @@ impl Source {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Clone(_) => "clone",
-            Self::Github(_) => "github",
+            Self::Github(_) => GitHub::KIND,
         }
     }
 
@@ -89,6 +92,24 @@ pub(crate) enum Page {
     /// What landed before is no longer on the branch: all of it is read anew.
     Rewritten,
 }
+
+/// A git host that is asked over the network.
+pub(crate) trait Host<'a>: Sized {
+    /// As cpvo.toml and the database call it.
+    const KIND: &'static str;
+
+    /// `cursor` is where the last sync stood; with a clone at hand, the clone tells which files were touched.
+    fn open(service: &'a Service, cursor: Option<&str>, has_clone: bool, pace: Pace<'a>) -> Result<Self>;
+    /// Reads what is new; each page is handed over with the cursor behind it.
+    fn read(&mut self, keep: Keep) -> Result<()>;
+    /// Where the next sync goes on.
+    fn cursor(&self) -> Result<String>;
+    /// Tickets as they are now.
+    fn tickets(&self, ids: &[String]) -> Result<Vec<Ticket>>;
+}
+
+/// Of what was read once more: a request may be touched while its page is on the way.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// Stores a page with the cursor behind it.
 pub(crate) type Keep<'a> = &'a mut dyn FnMut(Page, &str) -> Result<()>;

@@ -4,9 +4,14 @@ use super::web;
 use crate::config::Secret;
 use anyhow::{Context, Result, ensure};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use meter::Repo;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// How far back the first sync reads.
+const FIRST_SYNC: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +55,14 @@ impl Service {
     /// The host, and what the host calls the repository.
     pub(super) fn host_and_path(&self) -> Option<(&str, &str)> {
         self.repo.as_str().split_once('/').filter(|(host, _)| *host != "local")
+    }
+
+    /// What was touched last before is not read.
+    pub(super) fn start(&self, now: Timestamp) -> Result<Timestamp> {
+        match self.since {
+            Some(day) => Ok(day.to_zoned(TimeZone::UTC)?.timestamp()),
+            None => Ok(now.saturating_sub(FIRST_SYNC)?),
+        }
     }
 
     pub(super) fn token(&self) -> Result<Secret> {

@@ -1,8 +1,9 @@
 //! `cpvo sync`: reads what is new from the sources of cpvo.toml, each by itself.
 
 use crate::config::{Clock, Options};
-use crate::import::{self, Imported};
+use crate::import::{Imported, import};
 use crate::source::clone::LocalClone;
+use crate::source::github::GitHub;
 use crate::source::web::{Pace, REQUEST_MAX};
 use crate::source::{Landed, Source, clone};
 use crate::store::change::{
@@ -98,7 +99,7 @@ pub(crate) fn sync_source(db: &mut Db, source: &Source, sources: &[Source], pace
         }
         Source::Github(service) => {
             let is_clone = |it: &Source| matches!(it, Source::Clone(clone) if clone.repo == service.repo);
-            import::github(db, service, sources.iter().any(is_clone), pace)
+            import::<GitHub>(db, service, sources.iter().any(is_clone), pace)
                 .with_context(|| format!("{} on {}", source.name(), source.kind()))?
         }
     };

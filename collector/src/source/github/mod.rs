@@ -6,15 +6,15 @@
 mod payload;
 
 use super::graphql;
+use super::history::{History, Tip};
 use super::service::Service;
 use super::web::{Pace, Web};
-use super::{Keep, Page, Request, Ticket};
-use anyhow::{Context, Result, ensure};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
 use meter::Repo;
 use payload::{
-    Branch, Connection, History, HistoryCommit, Issue, PullRequest, Rated, Requests, Rest, RestOf, Tickets,
+    Branch, Commits, Connection, HistoryCommit, Issue, PullRequest, Rated, Requests, Rest, RestOf, Tickets,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,12 +23,8 @@ use std::collections::HashMap;
 
 const QUERIES: &str = include_str!("queries.graphql");
 const REQUESTS: u32 = 25;
-const COMMITS: u32 = 100;
 /// Below it the rest of the hour is left to others.
 const POINTS_MIN: u32 = 200;
-/// Of what was read once more: a request may be touched while its page is on the way.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
-const FIRST_SYNC: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// Where a sync goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +34,8 @@ struct Cursor {
     /// What was touched last before is known.
     since: Timestamp,
     requests: Option<RequestPass>,
-    branch: String,
-    /// The newest commit whose history is known.
-    landed: Option<String>,
-    history: Option<HistoryPass>,
+    #[serde(flatten)]
+    history: History,
 }
 
 /// A reading of the requests, newest first.
@@ -49,13 +43,6 @@ struct Cursor {
 struct RequestPass {
     newest: Timestamp,
     after: String,
-}
-
-/// A reading of the history, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct HistoryPass {
-    tip: String,
-    next: String,
 }
 
 pub(crate) struct GitHub<'a> {
@@ -70,13 +57,10 @@ pub(crate) struct GitHub<'a> {
     cursor: Cursor,
 }
 
-impl<'a> GitHub<'a> {
-    pub(crate) fn open(
-        service: &'a Service,
-        cursor: Option<&str>,
-        has_clone: bool,
-        pace: Pace<'a>,
-    ) -> Result<Self> {
+impl<'a> Host<'a> for GitHub<'a> {
+    const KIND: &'static str = "github";
+
+    fn open(service: &'a Service, cursor: Option<&str>, has_clone: bool, pace: Pace<'a>) -> Result<Self> {
         let (host, path) = service.host_and_path().context("repo must be host/owner/name")?;
         let (owner, name) = path.split_once('/').context("repo must be host/owner/name")?;
         let usual = match host {
@@ -84,21 +68,11 @@ impl<'a> GitHub<'a> {
             host => format!("https://{host}/api/graphql"),
         };
         let web = Web::new(service.url.as_ref().unwrap_or(&usual), service.token()?, pace)?;
-        let since = match service.since {
-            Some(day) => day.to_zoned(TimeZone::UTC)?.timestamp(),
-            None => (pace.now)().saturating_sub(FIRST_SYNC)?,
-        };
+        let since = service.start((pace.now)())?;
         // a cursor of another version is of no use: everything is read once more, and stored as it was
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == since);
-        let fresh = Cursor {
-            start: since,
-            since,
-            requests: None,
-            branch: String::new(),
-            landed: None,
-            history: None,
-        };
+        let fresh = Cursor { start: since, since, requests: None, history: History::default() };
         Ok(Self {
             web,
             host,
@@ -111,17 +85,22 @@ impl<'a> GitHub<'a> {
         })
     }
 
-    /// Reads what is new; each page is handed over with the cursor behind it.
-    pub(crate) fn read(&mut self, keep: Keep) -> Result<()> {
+    fn read(&mut self, keep: Keep) -> Result<()> {
         self.requests(keep)?;
         self.history(keep)
     }
 
-    /// Where the next sync goes on.
-    pub(crate) fn cursor(&self) -> Result<String> {
+    fn cursor(&self) -> Result<String> {
         Ok(serde_json::to_string(&self.cursor)?)
     }
 
+    fn tickets(&self, ids: &[String]) -> Result<Vec<Ticket>> {
+        let answer: Tickets = self.ask("Tickets", &mut 1, |_| json!({ "ids": ids }))?;
+        Ok(answer.nodes.into_iter().flatten().filter_map(Issue::into_ticket).collect())
+    }
+}
+
+impl GitHub<'_> {
     fn requests(&mut self, keep: Keep) -> Result<()> {
         let mut size = REQUESTS;
         loop {
@@ -179,26 +158,26 @@ impl<'a> GitHub<'a> {
     }
 
     fn history(&mut self, keep: Keep) -> Result<()> {
-        if self.cursor.history.is_some() {
-            self.walk(keep)?; // what an earlier sync began
-        }
-        let Some((branch, tip)) = self.tip()? else {
+        let Some(tip) = self.tip()? else {
             return Ok(()); // nothing has landed yet
         };
-        if branch != self.cursor.branch {
-            let is_first = self.cursor.branch.is_empty();
-            self.cursor.landed = None;
-            self.cursor.branch = branch;
-            if !is_first {
-                keep(Page::Rewritten, &self.cursor()?)?;
-            }
-        }
-        self.cursor.history = Some(HistoryPass { next: tip.clone(), tip });
-        self.walk(keep)
+        let mut cursor = self.cursor.clone();
+        let mut history = cursor.history.clone();
+        history.read(
+            tip,
+            cursor.start,
+            &|branch, sha, size| self.behind(branch, sha, size),
+            &mut |page, at| {
+                cursor.history = at.clone();
+                keep(page, &serde_json::to_string(&cursor)?)
+            },
+        )?;
+        self.cursor.history = history;
+        Ok(())
     }
 
     /// The tracked branch and its newest commit; `None` where the repository is empty.
-    fn tip(&self) -> Result<Option<(String, String)>> {
+    fn tip(&self) -> Result<Option<Tip>> {
         let asked = self.branch.map(|branch| format!("refs/heads/{branch}"));
         let answer: Branch = self.ask("Branch", &mut 1, |_| {
             json!({
@@ -214,65 +193,24 @@ impl<'a> GitHub<'a> {
             }
             None => repository.default_branch_ref,
         };
-        Ok(reference.and_then(|reference| Some((reference.name, reference.target?.oid))))
+        Ok(reference.and_then(|it| Some(Tip { branch: it.name, sha: it.target?.oid })))
     }
 
-    /// Follows the first parents from the next commit of the pass to what is known, to the root, or through a
-    /// page of the past: single commits may bear a time of long ago.
-    fn walk(&mut self, keep: Keep) -> Result<()> {
-        let mut size = COMMITS;
-        while let Some(pass) = self.cursor.history.take() {
-            let Some(mut commits) = self.behind(&pass.next, &mut size)? else {
-                return Ok(()); // rewritten since an earlier sync stood here
-            };
-            ensure!(commits.contains_key(&pass.next), "its history lacks the commit it was asked for");
-            let is_past = commits.values().all(|commit| commit.committed_date < self.cursor.start);
-            let mut landed = Vec::new();
-            let mut next = Some(pass.next);
-            while let Some(commit) = next.as_ref().and_then(|sha| commits.remove(sha)) {
-                let commit = commit.into_landed(&self.cursor.branch);
-                if self.cursor.landed.as_ref() == Some(&commit.commit.sha) {
-                    break;
-                }
-                next = commit.commit.parents.first().cloned();
-                if commit.commit.committed_at >= self.cursor.start {
-                    landed.push(commit);
-                }
-            }
-            let is_known = next.is_some() && next == self.cursor.landed;
-            let goes_on = next.filter(|_| !is_known && !is_past);
-            if goes_on.is_none() && !is_known && self.cursor.landed.is_some() {
-                self.cursor.landed = None;
-                self.cursor.history = Some(HistoryPass { next: pass.tip.clone(), tip: pass.tip });
-                keep(Page::Rewritten, &self.cursor()?)?;
-                continue;
-            }
-            match goes_on {
-                Some(next) => self.cursor.history = Some(HistoryPass { tip: pass.tip, next }),
-                None => self.cursor.landed = Some(pass.tip),
-            }
-            let branch = self.cursor.branch.clone();
-            keep(Page::Landed { branch, commits: landed }, &self.cursor()?)?;
-        }
-        Ok(())
-    }
-
-    /// A commit and those behind it, by their sha.
-    fn behind(&self, sha: &str, size: &mut u32) -> Result<Option<HashMap<String, HistoryCommit>>> {
-        let answer: History = self.ask(
+    fn behind(
+        &self,
+        branch: &str,
+        sha: &str,
+        size: &mut u32,
+    ) -> Result<Option<HashMap<String, LandedCommit>>> {
+        let answer: Commits = self.ask(
             "History",
             size,
             |first| json!({"owner": self.owner, "name": self.name, "oid": sha, "first": first}),
         )?;
         let object = answer.repository.with_context(|| self.unseen())?.object;
         let commits = object.map(|object| object.history.into_items());
-        Ok(commits.map(|commits| commits.map(|commit| (commit.sha().to_owned(), commit)).collect()))
-    }
-
-    /// Tickets as they are now.
-    pub(crate) fn tickets(&self, ids: &[String]) -> Result<Vec<Ticket>> {
-        let answer: Tickets = self.ask("Tickets", &mut 1, |_| json!({ "ids": ids }))?;
-        Ok(answer.nodes.into_iter().flatten().filter_map(Issue::into_ticket).collect())
+        let landed = |commit: HistoryCommit| commit.into_landed(branch);
+        Ok(commits.map(|all| all.map(landed).map(|it| (it.commit.sha.clone(), it)).collect()))
     }
 
     fn ask<T: DeserializeOwned + Rated>(

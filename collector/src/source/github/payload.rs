@@ -39,7 +39,7 @@ answers! {
     Rest { node: Option<RestOf> }
     Tickets { nodes: Vec<Option<Issue>> }
     Branch { repository: Option<OfBranch> }
-    History { repository: Option<OfHistory> }
+    Commits { repository: Option<OfHistory> }
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,7 +204,7 @@ enum Event {
 #[serde(rename_all = "camelCase")]
 pub(super) struct HistoryCommit {
     oid: String,
-    pub committed_date: Timestamp,
+    committed_date: Timestamp,
     message: String,
     author: Option<GitActor>,
     parents: Connection<Oid>,
@@ -295,10 +295,6 @@ impl HistoryCommit {
             message: self.message.trim_end().to_owned(),
         };
         LandedCommit { commit, number }
-    }
-
-    pub(super) fn sha(&self) -> &str {
-        &self.oid
     }
 }
 
