@@ -14,9 +14,9 @@ const WEEKS: u16 = 12;
 /// What people ask for, each the sum of some classes.
 const PARTS: [(&str, &[Class]); 6] = [
     ("built", &[Class::Commit, Class::Branch, Class::Carried]),
-    ("review, ci", &[Class::Review, Class::Ci]),
+    ("review+ci", &[Class::Review, Class::Ci]),
     ("in flight", &[Class::InFlight]),
-    ("never shipped", &[Class::Abandoned, Class::NeverPr]),
+    ("dropped", &[Class::Abandoned, Class::NeverPr]),
     ("unattributed", &[Class::Unattributed]),
     ("cordon", &[Class::Cordon]),
 ];
@@ -46,7 +46,7 @@ fn told(teams: &BTreeMap<String, Classes>) -> String {
         first.into_iter().chain(shares.map(Cell::Number)).collect()
     };
     let mut text = format!("\nWhere the spend of the last {WEEKS} weeks went:\n\n");
-    text += &Listing::new(&columns, teams.iter().map(row).collect()).table();
+    text += &Listing::new(&columns, teams.iter().map(row).collect()).fitted(0);
     for (team, classes) in teams {
         let total: i64 = classes.values().sum();
         let cordoned = sum(classes, &[Class::Cordon]);
@@ -91,11 +91,11 @@ mod tests {
 
         Where the spend of the last 12 weeks went:
 
-        team        spend   built  review, ci  in flight  never shipped  unattributed  cordon
-        ──────────────────────────────────────────────────────────────────────────────────────
-        payments  $687.00  87.3 %       7.2 %      0.0 %          4.3 %         0.0 %   0.0 %
-        risk        $3.00   0.0 %      66.6 %      0.0 %          0.0 %         0.0 %  33.3 %
-        search      $4.00   0.0 %      75.0 %      0.0 %          0.0 %         0.0 %  25.0 %
+        team        spend   built  review+ci  in flight  dropped  unattributed  cordon
+        ───────────────────────────────────────────────────────────────────────────────
+        payments  $687.00  87.3 %      7.2 %      0.0 %    4.3 %         0.0 %   0.0 %
+        risk        $3.00   0.0 %     66.6 %      0.0 %    0.0 %         0.0 %  33.3 %
+        search      $4.00   0.0 %     75.0 %      0.0 %    0.0 %         0.0 %  25.0 %
 
         warning: a cordon keeps 33.3 % of the spend of risk out of its cost of an outcome; see `cpvo cordon list`
         ");

@@ -5,6 +5,11 @@ use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+/// What is left of a text that is cut to fit into it.
+const CLIPPED_MIN: usize = 8;
+
 /// How a command prints what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -81,6 +86,23 @@ impl Listing {
             }
         }
         table.trim_fmt() + "\n"
+    }
+
+    /// The table, with the texts of one column cut where it would be wider than a terminal.
+    pub(crate) fn fitted(mut self, column: usize) -> String {
+        let width = |text: &str| text.chars().count();
+        let table = self.table();
+        let beyond = table.lines().map(width).max().unwrap_or(0).saturating_sub(WIDTH);
+        if beyond == 0 {
+            return table;
+        }
+        let cells = || self.rows.iter().filter_map(|row| row.get(column));
+        let widest = cells().map(|cell| width(&visible(cell.shown()))).max().unwrap_or(0);
+        let chars = widest.saturating_sub(beyond).max(CLIPPED_MIN);
+        for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+            *cell = Cell::Text(clipped(&visible(cell.shown()), chars));
+        }
+        self.table()
     }
 
     fn csv(&self) -> String {
@@ -225,6 +247,19 @@ mod tests {
             assert_eq!([visible(&format!("a{sign}b")), field(&format!("a{sign}b"))], [&*shown, &*shown]);
         }
         assert_eq!(visible("مرحبا ü"), "مرحبا ü");
+    }
+
+    #[test]
+    fn a_table_fits_a_terminal() {
+        let row = |name: &str| vec![Cell::number(5), Cell::text(name), Cell::text("y".repeat(60))];
+        let fitted = |names: &[&str]| {
+            Listing::new(&["n", "name", "y"], names.iter().copied().map(row).collect()).fitted(1)
+        };
+        let exact = format!("{}…  {}", "a".repeat(13), "y".repeat(60));
+        let table = fitted(&[&"a".repeat(90), "bo"]);
+        assert!(table.contains(&exact), "{table}");
+        assert!(table.lines().all(|line| line.chars().count() <= WIDTH), "{table}");
+        assert!(fitted(&["abcdefghijkl"]).contains("abcdefghijkl"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::config::{Clock, Options};
 use crate::listing::{Cell, Fields};
 use crate::store::db::Access;
-use crate::weekly::{Standing, period_fields, share_text, silence, standings, team_known};
+use crate::weekly::{Basis, Standing, period_fields, share_text, silence, team_known, weekly};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::outcome::{BEFORE, Comparison, Period, QUARTER};
@@ -34,7 +34,7 @@ pub(crate) fn run(Args { team, json }: Args, options: &Options, now: Clock) -> R
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let standings = db.snapshot(|db| {
         team_known(db, team.as_deref())??;
-        standings(db, team.as_deref(), now())
+        Ok(weekly(db, team.as_deref(), 1, Basis::People, now())?.standings)
     })?;
     let text = if json {
         let teams = standings.iter().map(TeamVerdict::of).collect();
@@ -182,7 +182,7 @@ mod tests {
     #[track_caller]
     fn check(change: impl Fn(usize, &mut Mature), expected: &[&str]) {
         let tally = Tally { verified: 9, disqualified: 1, pending: 0 };
-        let week = Mature { cost: NanoUsd(5), requests: 1, tally, ..Mature::default() };
+        let week = Mature { cost: NanoUsd(5), reported: true, tally, ..Mature::default() };
         let mut weeks = vec![week; BEFORE + QUARTER];
         for (number, week) in weeks.iter_mut().enumerate() {
             change(number, week);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_keeps_a_verdict_away_is_said() {
-        let silent = |week: &mut Mature| (week.cost, week.requests) = (NanoUsd(0), 0);
+        let silent = |week: &mut Mature| (week.cost, week.reported) = (NanoUsd(0), false);
         let stopped = "no session was reported in 13 of the last 13 weeks: is cpvo-hook still there?";
         let late = "no session was reported in 2 of the 26 weeks before them";
         check(|_, _| (), &[]);

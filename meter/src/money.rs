@@ -41,17 +41,28 @@ impl NanoUsd {
     /// Cents rounded half to even, with thousands separated: `$1,234.50`. For people only.
     pub fn dollars(self) -> String {
         let cents = round_half_even(i128::from(self.0), NANO_PER_CENT);
-        let (whole, cent) = (cents.abs() / 100, cents.abs() % 100);
-        let digits = whole.to_string();
-        let mut grouped = String::new();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index) % 3 == 0 {
-                grouped.push(',');
-            }
-            grouped.push(digit);
-        }
-        format!("{}${grouped}.{cent:02}", if cents < 0 { "-" } else { "" })
+        let (whole, cent) = (cents.unsigned_abs() / 100, cents.unsigned_abs() % 100);
+        format!("{}${}.{cent:02}", if cents < 0 { "-" } else { "" }, grouped(whole))
     }
+
+    /// Dollars rounded half to even: `$1,234`. For people who look for the size of it.
+    pub fn whole_dollars(self) -> String {
+        let dollars = round_half_even(i128::from(self.0), 100 * NANO_PER_CENT);
+        format!("{}${}", if dollars < 0 { "-" } else { "" }, grouped(dollars.unsigned_abs()))
+    }
+}
+
+/// With thousands separated.
+fn grouped(whole: u128) -> String {
+    let digits = whole.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// `amount` / `unit`, of which the latter is positive.
@@ -94,6 +105,9 @@ mod tests {
         assert_eq!(NanoUsd(15_000_000).dollars(), "$0.02");
         assert_eq!(NanoUsd(-15_000_000).dollars(), "-$0.02");
         assert_eq!(NanoUsd(999_995_000_000).dollars(), "$1,000.00");
+        assert_eq!(NanoUsd(1_234_500_000_000).whole_dollars(), "$1,234");
+        assert_eq!(NanoUsd(-1_235_500_000_000).whole_dollars(), "-$1,236");
+        assert_eq!(NanoUsd(-400_000_000).whole_dollars(), "$0");
         assert_eq!(NanoUsd(25).to_string(), "0.000000025");
         assert_eq!(NanoUsd(-1_000_000_001).to_string(), "-1.000000001");
     }

@@ -8,8 +8,8 @@ use crate::people::UNASSIGNED;
 use crate::store::team_week::TeamWeek;
 use crate::verdict::{doubts, grounds, headline};
 use crate::weekly::{
-    NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, incomplete, share_text,
-    trend_text,
+    Basis, NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, incomplete,
+    share_text, trend_text,
 };
 use anyhow::Result;
 use askama::Template;
@@ -28,6 +28,7 @@ const VERDICTS: usize = 6;
 #[template(path = "page.html")]
 struct Page<'a> {
     computed_at: String,
+    by_work: bool,
     /// How many weeks the page offers, and how many were asked for.
     spans: [u16; 3],
     asked: u16,
@@ -117,6 +118,7 @@ pub(crate) fn page(weekly: &Weekly, asked: u16, team: Option<&str>) -> Result<St
     let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
     let page = Page {
         computed_at: weekly.computed_at.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        by_work: weekly.basis == Basis::Work,
         spans: [WEEKS_DEFAULT, 26, 52],
         asked,
         team,

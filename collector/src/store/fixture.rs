@@ -89,6 +89,7 @@ pub(crate) fn team_week(team: &str, week: &str, billed: i64) -> TeamWeek {
         list_equivalent: NanoUsd(0),
         cordon: NanoUsd(0),
         unpriced_rows: 0,
+        loan: None,
         outcomes: None,
     }
 }

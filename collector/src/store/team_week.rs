@@ -24,8 +24,26 @@ pub(crate) struct TeamWeek {
     pub cordon: NanoUsd,
     /// Usage rows without a price, in no sum.
     pub unpriced_rows: u64,
+    /// `None` where spend is that of the team's people, whatever it built.
+    pub loan: Option<Loan>,
     /// `None` before the team's first judging.
     pub outcomes: Option<Outcomes>,
+}
+
+/// Spend of a week on changes of another team than that of who spent it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Loan {
+    /// What the team's people spent on changes of others.
+    pub lent: NanoUsd,
+    /// What the people of others spent on the team's changes.
+    pub borrowed: NanoUsd,
+}
+
+impl Loan {
+    /// What it adds to the spend of the team.
+    pub(crate) fn added(self) -> i64 {
+        self.borrowed.0 - self.lent.0
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +58,13 @@ pub(crate) struct Outcomes {
 
 impl TeamWeek {
     pub(crate) fn spend(&self) -> NanoUsd {
-        NanoUsd(self.billed.0.saturating_add(self.list_equivalent.0))
+        let added = self.loan.unwrap_or_default().added();
+        NanoUsd(self.billed.0.saturating_add(self.list_equivalent.0).saturating_add(added))
+    }
+
+    /// Whether anybody reported a session that spent for the team.
+    fn reported(&self) -> bool {
+        self.requests > 0 || self.loan.is_some_and(|loan| loan.borrowed.0 > 0)
     }
 
     /// What a mature week cost and what came of it.
@@ -49,7 +73,7 @@ impl TeamWeek {
         Some(Mature {
             cost: NanoUsd(self.spend().0 - self.cordon.0),
             cordon: self.cordon,
-            requests: self.requests,
+            reported: self.reported(),
             unpriced_rows: self.unpriced_rows,
             tally: outcomes.tally,
         })
@@ -73,6 +97,7 @@ impl TeamWeek {
             list_equivalent: NanoUsd(row.get(11)?),
             cordon: NanoUsd(row.get(12)?),
             unpriced_rows: row.get(13)?,
+            loan: None,
             outcomes: Outcomes::read(row)?,
         })
     }
@@ -100,31 +125,18 @@ pub(crate) fn team_week_list(db: &mut Db, first: Week, team: Option<&str>) -> Re
     rows.iter().map(TeamWeek::read).collect()
 }
 
-/// The mature weeks from `first` on by team, oldest first; of one team or of all.
-pub(crate) fn mature_list(
-    db: &mut Db,
-    first: Week,
-    team: Option<&str>,
-) -> Result<BTreeMap<String, Vec<(Week, Mature)>>> {
+/// What each team lent and borrowed in a week, where it was anything.
+pub(crate) fn loan_list(db: &mut Db, team: Option<&str>) -> Result<BTreeMap<(String, Week), Loan>> {
     let rows = db.query(
-        "SELECT team, week, spend_nanousd - cordon_nanousd, verified, disqualified, pending, cordon_nanousd,
-            requests, unpriced_rows
-         FROM team_week WHERE mature = 1 AND week >= $1 AND (team = $2 OR $2 = '') ORDER BY week",
-        &values![first.to_string(), team.unwrap_or_default()],
+        "SELECT team, week, lent_nanousd, borrowed_nanousd FROM team_week_work
+         WHERE (lent_nanousd <> 0 OR borrowed_nanousd <> 0) AND (team = $1 OR $1 = '')",
+        &values![team.unwrap_or_default()],
     )?;
-    let mut teams: BTreeMap<String, Vec<(Week, Mature)>> = BTreeMap::new();
-    for row in rows {
-        let tally = Tally { verified: row.get(3)?, disqualified: row.get(4)?, pending: row.get(5)? };
-        let mature = Mature {
-            cost: NanoUsd(row.get(2)?),
-            cordon: NanoUsd(row.get(6)?),
-            requests: row.get(7)?,
-            unpriced_rows: row.get(8)?,
-            tally,
-        };
-        teams.entry(row.get(0)?).or_default().push((row.parse(1)?, mature));
-    }
-    Ok(teams)
+    let read = |row: &Row| {
+        let loan = Loan { lent: NanoUsd(row.get(2)?), borrowed: NanoUsd(row.get(3)?) };
+        Ok(((row.get(0)?, row.parse(1)?), loan))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// How a team is judged today, and for when it was.
@@ -134,6 +146,8 @@ pub(crate) struct Judging {
     pub policy_id: i64,
     pub policy: Policy,
     pub computed_at: Timestamp,
+    /// The first week in which a change may still be undecided.
+    pub immature_from: Week,
     /// The first week the team spent anything in.
     pub first_spend: Option<Week>,
     /// Spend of the weeks that are not mature.
@@ -153,7 +167,7 @@ pub(crate) fn judging_list(db: &mut Db, team: Option<&str>) -> Result<Vec<Judgin
             (SELECT MIN(s.week) FROM team_week_sum AS s WHERE s.team = j.team),
             COALESCE((
                 SELECT CAST(SUM(s.billed_nanousd + s.list_equivalent_nanousd) AS BIGINT) FROM team_week_sum AS s
-                WHERE s.team = j.team AND s.week >= j.immature_from), 0), p.strictness
+                WHERE s.team = j.team AND s.week >= j.immature_from), 0), p.strictness, j.immature_from
          FROM judging AS j JOIN policy AS p ON p.policy_id = j.policy_id LEFT JOIN team AS t ON t.team = j.team
          WHERE j.holds = 1 AND (j.team = $1 OR $1 = '')",
         &values![team.unwrap_or_default()],
@@ -171,6 +185,7 @@ pub(crate) fn judging_list(db: &mut Db, team: Option<&str>) -> Result<Vec<Judgin
             computed_at: row.parse(5)?,
             first_spend: row.get::<Option<String>>(6)?.map(|week| week.parse()).transpose()?,
             undecided: NanoUsd(row.get(7)?),
+            immature_from: row.parse(9)?,
         })
     };
     rows.iter().map(read).collect()

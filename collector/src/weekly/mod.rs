@@ -2,12 +2,13 @@
 
 mod standing;
 mod table;
+mod work;
 
 use crate::config::{Clock, Options};
 use crate::listing::{Cell, Fields, Format, Listing};
 use crate::people::UNASSIGNED;
 use crate::store::db::{Access, Db};
-use crate::store::team_week::{TeamWeek, team_list, team_week_list};
+use crate::store::team_week::{Loan, TeamWeek, judging_list, loan_list, team_list, team_week_list};
 use anyhow::Result;
 use jiff::{Timestamp, Unit};
 use meter::outcome::Tally;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::io::{Write, stdout};
 
-pub(crate) use standing::{Standing, period_fields, silence, standings};
+pub(crate) use standing::{Standing, period_fields, silence};
 pub(crate) use table::{NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, incomplete, share_text, trend_text};
 
 /// Weeks shown where nothing else is asked for.
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     /// How many weeks back from now
     #[arg(long, default_value_t = WEEKS_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(WEEKS_MAX)))]
     weeks: u16,
-    /// Whose spend it is: that of the team its people are in
+    /// Whose spend it is
     #[arg(long, value_enum, default_value = "people")]
     basis: Basis,
     #[arg(long, value_enum, default_value = "table")]
@@ -43,9 +44,11 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Basis {
-    /// Its people spent it
+    /// That of the team whose people spent it
     #[default]
     People,
+    /// That of the team whose change it built, else of the team whose people spent it
+    Work,
 }
 
 /// The answer and when it was true: newest week first, in it the largest spend first.
@@ -98,11 +101,18 @@ pub(crate) fn weekly(
     basis: Basis,
     now: Timestamp,
 ) -> Result<Weekly> {
-    let mut rows = team_week_list(db, weeks_back(now, weeks), team)?;
+    let first = weeks_back(now, weeks);
+    let known_from = first.min(weeks_back(now, u16::try_from(standing::WEEKS)?));
+    let mut rows = team_week_list(db, known_from, team)?;
+    let mut judgings = judging_list(db, team)?;
+    if basis == Basis::Work {
+        work::move_spend(&mut rows, &mut judgings, loan_list(db, team)?, known_from..=Week::of(now));
+    }
+    let standings = standing::standings(judgings, &rows);
+    rows.retain(|row| row.week >= first);
     rows.sort_by_cached_key(|row| {
         (Reverse(row.week), row.team == UNASSIGNED, Reverse(row.spend()), row.team.clone())
     });
-    let standings = standings(db, team, now)?;
     Ok(Weekly { computed_at: now.round(Unit::Second)?, basis, weeks: rows, standings })
 }
 
@@ -118,6 +128,8 @@ struct Units {
     tokens: &'static str,
     billed_usd: &'static str,
     list_equivalent_usd: &'static str,
+    lent_usd: &'static str,
+    borrowed_usd: &'static str,
     spend_usd: &'static str,
     cordon_usd: &'static str,
     unpriced_rows: &'static str,
@@ -133,7 +145,9 @@ const UNITS: Units = Units {
     tokens: "tokens: input + output + cache_read + cache_write_5m + cache_write_1h",
     billed_usd: "US dollars at list price",
     list_equivalent_usd: "US dollars, list-price equivalent of what a subscription pays",
-    spend_usd: "billed_usd + list_equivalent_usd",
+    lent_usd: "on the basis of work: what the team's people spent on building changes of other teams",
+    borrowed_usd: "on the basis of work: what people of other teams spent on building the team's changes",
+    spend_usd: "billed_usd + list_equivalent_usd; on the basis of work - lent_usd + borrowed_usd",
     cordon_usd: "of spend_usd, what no outcome is to pay for",
     unpriced_rows: "usage rows whose model has no price, in no sum of dollars",
     attempted: "changes decided: verified + disqualified; null before the first judging",
@@ -199,6 +213,7 @@ fn fields(row: &TeamWeek) -> Fields {
     let count = |of: fn(Tally) -> u64| tally.map_or(Cell::Null, |tally| Cell::number(of(tally)));
     let decided = mature.map(|mature| mature.tally);
     let each = mature.and_then(|mature| mature.cpvo());
+    let loan = |of: fn(Loan) -> NanoUsd| Cell::optional(row.loan.map(of));
     let mut fields = vec![
         ("team", Cell::text(&row.team)),
         ("name", Cell::text(&row.name)),
@@ -213,6 +228,8 @@ fn fields(row: &TeamWeek) -> Fields {
         ("tokens", Cell::number(tokens.total())),
         ("billed_usd", Cell::number(row.billed)),
         ("list_equivalent_usd", Cell::number(row.list_equivalent)),
+        ("lent_usd", loan(|loan| loan.lent)),
+        ("borrowed_usd", loan(|loan| loan.borrowed)),
         ("spend_usd", Cell::number(row.spend())),
         ("cordon_usd", Cell::number(row.cordon)),
         ("unpriced_rows", Cell::number(row.unpriced_rows)),
@@ -258,7 +275,9 @@ mod tests {
             "tokens": "tokens: input + output + cache_read + cache_write_5m + cache_write_1h",
             "billed_usd": "US dollars at list price",
             "list_equivalent_usd": "US dollars, list-price equivalent of what a subscription pays",
-            "spend_usd": "billed_usd + list_equivalent_usd",
+            "lent_usd": "on the basis of work: what the team's people spent on building changes of other teams",
+            "borrowed_usd": "on the basis of work: what people of other teams spent on building the team's changes",
+            "spend_usd": "billed_usd + list_equivalent_usd; on the basis of work - lent_usd + borrowed_usd",
             "cordon_usd": "of spend_usd, what no outcome is to pay for",
             "unpriced_rows": "usage rows whose model has no price, in no sum of dollars",
             "attempted": "changes decided: verified + disqualified; null before the first judging",
@@ -283,6 +302,8 @@ mod tests {
               "tokens": 1234567,
               "billed_usd": 1234.560000001,
               "list_equivalent_usd": 0.000000000,
+              "lent_usd": null,
+              "borrowed_usd": null,
               "spend_usd": 1234.560000001,
               "cordon_usd": 0.000000000,
               "unpriced_rows": 0,
@@ -303,7 +324,7 @@ mod tests {
         "#);
         let csv = weekly(vec![team_week("=cmd", "2026-W47", 1)]).listing().render(Format::Csv).unwrap();
         assert!(csv.ends_with(
-            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,0.000000001,0.000000000,0,,,,,,,,,0,,\n"
+            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,,,0.000000001,0.000000000,0,,,,,,,,,0,,\n"
         ));
     }
 }

@@ -1,20 +1,18 @@
 //! Where a team stands: its last mature weeks as one, which way they go, and whether the bet pays off.
 
-use super::{share_fields, weeks_back};
+use super::share_fields;
 use crate::listing::{Cell, Fields, Listing};
 use crate::people::UNASSIGNED;
-use crate::store::db::Db;
-use crate::store::team_week::{Judging, judging_list, mature_list};
-use anyhow::Result;
-use jiff::Timestamp;
+use crate::store::team_week::{Judging, TeamWeek};
 use meter::outcome::{BEFORE, Comparison, Mature, Period, QUARTER, compare, costs};
 use meter::{Direction, Interval, Trend, Week, trend};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Mature weeks that are told as one.
 pub(crate) const LAST: usize = 4;
 /// What a verdict takes, and the longest a week can take to mature.
-const WEEKS: usize = BEFORE + QUARTER + 14;
+pub(super) const WEEKS: usize = BEFORE + QUARTER + 14;
 
 pub(crate) struct Standing {
     pub judging: Judging,
@@ -28,19 +26,22 @@ pub(crate) struct Standing {
     pub comparison: Result<Comparison, usize>,
 }
 
-/// Of one team or of all that have a mature week or spend that waits for one; the largest cost first.
-pub(crate) fn standings(db: &mut Db, team: Option<&str>, now: Timestamp) -> Result<Vec<Standing>> {
-    let mut mature = mature_list(db, weeks_back(now, u16::try_from(WEEKS)?), team)?;
-    let judged = judging_list(db, team)?.into_iter();
+/// Of all teams that have a mature week or spend that waits for one; the largest cost first.
+pub(super) fn standings(judgings: Vec<Judging>, rows: &[TeamWeek]) -> Vec<Standing> {
+    let mut mature: BTreeMap<&str, Vec<(Week, Mature)>> = BTreeMap::new();
+    for row in rows {
+        mature.entry(&row.team).or_default().extend(row.mature().map(|mature| (row.week, mature)));
+    }
     let stand = |judging: Judging| {
-        let weeks = mature.remove(&judging.team).unwrap_or_default();
+        let mut weeks = mature.remove(judging.team.as_str()).unwrap_or_default();
+        weeks.sort_unstable_by_key(|(week, _)| *week);
         (!weeks.is_empty() || judging.undecided.0 > 0).then(|| Standing::of(judging, &weeks))
     };
-    let mut standings: Vec<Standing> = judged.filter_map(stand).collect();
+    let mut standings: Vec<Standing> = judgings.into_iter().filter_map(stand).collect();
     standings.sort_by_cached_key(|one| {
         (one.judging.team == UNASSIGNED, Reverse(one.period.cost), one.judging.team.clone())
     });
-    Ok(standings)
+    standings
 }
 
 impl Standing {
@@ -135,11 +136,16 @@ pub(crate) fn way(direction: Direction) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::db::values;
+    use crate::store::db::{Db, values};
     use crate::store::fixture::{now, on_both};
     use crate::store::week::week_extend;
+    use crate::weekly::{Basis, weekly, weeks_back};
     use meter::NanoUsd;
     use std::ops::RangeInclusive;
+
+    fn standings(db: &mut Db, team: Option<&str>) -> Vec<Standing> {
+        weekly(db, team, 1, Basis::People, now()).unwrap().standings
+    }
 
     #[test]
     fn a_team_stands_on_its_mature_weeks_since_its_first_spend() {
@@ -164,10 +170,10 @@ mod tests {
             };
             spend(db, 1..=40);
             week_extend(db, weeks_back(now(), 50), weeks_back(now(), 1)).unwrap();
-            let short = standings(db, None, now()).unwrap();
+            let short = standings(db, None);
             assert_eq!(short[0].comparison.as_ref().err(), Some(&2), "before its first spend nothing counts");
             spend(db, 41..=45);
-            let all = standings(db, None, now()).unwrap();
+            let all = standings(db, None);
             assert_eq!(all.len(), 1, "who neither spends nor ships stands nowhere");
             let one = &all[0];
             assert_eq!((one.judging.name.as_str(), one.judging.undecided), ("Payments", NanoUsd(15)));
@@ -182,9 +188,9 @@ mod tests {
                 (17..43).sum::<u64>(),
                 "45 weeks, 3 of them immature"
             );
-            assert_eq!(standings(db, Some("idle"), now()).unwrap().len(), 0);
+            assert_eq!(standings(db, Some("idle")).len(), 0);
             db.execute("DELETE FROM team_week_sum WHERE week < $1", &values![week(4)]).unwrap();
-            let began = &standings(db, None, now()).unwrap()[0].period;
+            let began = &standings(db, None)[0].period;
             let changes = (began.tally.verified, began.unmeasured);
             assert_eq!(
                 (began.weeks, began.cost, changes),

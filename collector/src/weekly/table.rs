@@ -1,15 +1,18 @@
 //! The table for people: what its numbers are, and what to do about those that are missing.
 
 use super::standing::{LAST, Standing, silence, way};
-use super::{UNASSIGNED, Weekly};
+use super::{Basis, UNASSIGNED, Weekly};
 use crate::listing::{Cell, Listing, short};
-use crate::store::team_week::TeamWeek;
+use crate::store::team_week::{Loan, TeamWeek};
 use meter::outcome::Tally;
 use meter::{Direction, Interval, NanoUsd, TREND_WEEKS_MIN, Trend, wilson};
 use std::fmt::Write as _;
 
+/// The column of the team.
+const TEAM: usize = 1;
 /// A cost that nobody knows.
 const UNKNOWN: &str = "–";
+const HUNDREDS: NanoUsd = NanoUsd(100_000_000_000);
 /// Fewer changes have no percentage.
 const SHARE_MIN: u64 = 5;
 /// Fewer changes are a low volume.
@@ -32,7 +35,7 @@ or `cpvo-hook sweep` on a machine that has sessions already.
 "
         .to_owned();
     }
-    let mut text = weeks(weekly).table();
+    let mut text = weeks(weekly).fitted(TEAM);
     if weekly.has_outcomes() {
         text += &standings(&weekly.standings);
     }
@@ -41,23 +44,36 @@ or `cpvo-hook sweep` on a machine that has sessions already.
 
 /// A line for each team and week; outcomes once there are some.
 fn weeks(weekly: &Weekly) -> Listing {
-    let outcomes = weekly.has_outcomes();
-    let columns: &[&str] = if outcomes {
-        &["week", "team", "tokens", "spend", "verified", "lost", "share", "CPVO"]
-    } else {
-        &["week", "team", "requests", "tokens", "spend"]
+    let columns: &[&str] = match (weekly.has_outcomes(), weekly.basis) {
+        (false, _) => &["week", "team", "requests", "tokens", "spend"],
+        (true, Basis::People) => &["week", "team", "tokens", "spend", "verified", "share", "CPVO"],
+        (true, Basis::Work) => &["week", "team", "spend", "lent", "borrowed", "verified", "CPVO"],
     };
     let mut week = None;
     let row = |row: &TeamWeek| {
         let new = week.replace(row.week) != Some(row.week);
-        let mut cells =
-            vec![Cell::Text(if new { row.week.to_string() } else { String::new() }), Cell::text(&row.name)];
-        cells.extend((!outcomes).then(|| Cell::number(row.requests)));
-        cells.extend([Cell::Number(short(row.tokens.total())), Cell::Number(spend(row))]);
-        cells.extend(outcomes.then(|| outcome_cells(row, &weekly.standings)).into_iter().flatten());
+        let week = Cell::Text(if new { row.week.to_string() } else { String::new() });
+        let mut cells = vec![week, Cell::text(&row.name)];
+        let (tokens, spend) = (Cell::Number(short(row.tokens.total())), Cell::Number(spend(row)));
+        if !weekly.has_outcomes() {
+            cells.extend([Cell::number(row.requests), tokens, spend]);
+            return cells;
+        }
+        let [verified, share, each] = outcome_cells(row, &weekly.standings);
+        cells.extend(match row.loan {
+            None => [tokens, spend, verified, share, each],
+            Some(Loan { lent, borrowed }) => {
+                let last = if row.mature().is_some() { each } else { share };
+                [spend, moved(lent), moved(borrowed), verified, last]
+            }
+        });
         cells
     };
     Listing::new(columns, weekly.weeks.iter().map(row).collect())
+}
+
+fn moved(spend: NanoUsd) -> Cell {
+    Cell::optional((spend.0 > 0).then(|| spend.dollars()))
 }
 
 /// Dollars, marked where they are not only what was billed, or not all.
@@ -77,8 +93,9 @@ fn uncordoned(dollars: NanoUsd, cordon: NanoUsd, unpriced_rows: u64) -> String {
     format!("{cordoned}{}{}", incomplete(unpriced_rows), dollars.dollars())
 }
 
-fn outcome_cells(row: &TeamWeek, standings: &[Standing]) -> [Cell; 4] {
-    let Some(outcomes) = row.outcomes else { return [const { Cell::Null }; 4] };
+/// Verified of decided, the share, and what each cost.
+fn outcome_cells(row: &TeamWeek, standings: &[Standing]) -> [Cell; 3] {
+    let Some(outcomes) = row.outcomes else { return [const { Cell::Null }; 3] };
     let tally = outcomes.tally;
     let decided = (tally.attempted() > 0).then_some(tally);
     let (share, each) = match row.mature() {
@@ -93,12 +110,7 @@ fn outcome_cells(row: &TeamWeek, standings: &[Standing]) -> [Cell; 4] {
             (share_text(tally), mature.cpvo().map(told))
         }
     };
-    [
-        Cell::optional(decided.map(k_of_n)),
-        Cell::optional(decided.map(|tally| tally.disqualified)),
-        Cell::Number(share),
-        Cell::optional(each),
-    ]
+    [Cell::optional(decided.map(k_of_n)), Cell::Number(share), Cell::optional(each)]
 }
 
 fn k_of_n(tally: Tally) -> String {
@@ -131,7 +143,6 @@ fn standings(standings: &[Standing]) -> String {
         let period = &one.period;
         let told = |dollars| uncordoned(dollars, period.cordon, period.unpriced_rows);
         let unknown = || (period.unmeasured > 0).then(|| UNKNOWN.to_owned());
-        let reach = |Interval { low, high }: Interval<NanoUsd>| format!("{}–{}", bare(low), bare(high));
         vec![
             Cell::text(&one.judging.name),
             Cell::Number(told(period.cost)),
@@ -142,7 +153,7 @@ fn standings(standings: &[Standing]) -> String {
             Cell::Text(one.trend.as_ref().map_or_else(String::new, trend_mark)),
         ]
     };
-    let table = Listing::new(&columns, mature.iter().map(row).collect()).table();
+    let table = Listing::new(&columns, mature.iter().map(row).collect()).fitted(0);
     let mut text = format!("\nThe last {LAST} mature weeks of each team as one:\n\n{table}");
     for one in mature {
         let (name, period) = (&one.judging.name, &one.period);
@@ -156,8 +167,10 @@ fn standings(standings: &[Standing]) -> String {
     text
 }
 
-fn bare(cost: NanoUsd) -> String {
-    cost.dollars().replacen('$', "", 1)
+/// Both ends without the sign; of hundreds of dollars nobody reads the cents.
+fn reach(Interval { low, high }: Interval<NanoUsd>) -> String {
+    let dollars = if high < HUNDREDS { NanoUsd::dollars } else { NanoUsd::whole_dollars };
+    format!("{}–{}", dollars(low), dollars(high)).replace('$', "")
 }
 
 /// An arrow and how fast.
@@ -180,6 +193,10 @@ pub(crate) fn trend_text(trend: &Trend) -> String {
 
 fn notes(weekly: &Weekly) -> String {
     let mut text = "\nISO weeks in UTC, dollars at list price.".to_owned();
+    if weekly.basis == Basis::Work {
+        text +=
+            "\nspend: of the team whose change it built; lent to changes of others, borrowed for its own.";
+    }
     let told_as_one = weekly.standings.iter().map(|one| one.period.unpriced_rows).sum();
     let (list_equivalent, unpriced) = (weekly.list_equivalent(), weekly.unpriced_rows().max(told_as_one));
     if list_equivalent.0 > 0 {
@@ -265,6 +282,7 @@ mod tests {
             policy_id: 2,
             policy: Policy::default(),
             computed_at: now(),
+            immature_from: "2026-W45".parse().unwrap(),
             first_spend: "2026-W01".parse().ok(),
             undecided: NanoUsd(0),
         };
@@ -277,7 +295,7 @@ mod tests {
 
     fn mature(dollars: i64, verified: u64, disqualified: u64) -> Mature {
         let tally = Tally { verified, disqualified, pending: 0 };
-        Mature { cost: NanoUsd(dollars * 1_000_000_000), requests: 1, tally, ..Mature::default() }
+        Mature { cost: NanoUsd(dollars * 1_000_000_000), reported: true, tally, ..Mature::default() }
     }
 
     #[test]
@@ -300,14 +318,14 @@ mod tests {
             standing("young", &[]),
         ];
         insta::assert_snapshot!(report(&weekly), @r#"
-        week      team        tokens      spend  verified  lost          share     CPVO
-        ────────────────────────────────────────────────────────────────────────────────
-        2026-W47  payments      1.2M  $1,050.00       0/2     2      5 pending
-                  platform      1.2M      $9.00                     not mature
-        2026-W44  payments      1.2M  $1,050.00     28/40    12   70 % (55–82)   $37.50
-                  platform      1.2M     $12.00       3/4     1         3 of 4    $4.00
+        week      team        tokens      spend  verified          share     CPVO
+        ──────────────────────────────────────────────────────────────────────────
+        2026-W47  payments      1.2M  $1,050.00       0/2      5 pending
+                  platform      1.2M      $9.00               not mature
+        2026-W44  payments      1.2M  $1,050.00     28/40   70 % (55–82)   $37.50
+                  platform      1.2M     $12.00       3/4         3 of 4    $4.00
                   unassigned    1.2M      $7.00
-        2026-W43  payments      1.2M  $1,050.00       5/7     2  ~71 % (36–92)  $210.00
+        2026-W43  payments      1.2M  $1,050.00       5/7  ~71 % (36–92)  $210.00
 
         The last 4 mature weeks of each team as one:
 
@@ -329,6 +347,35 @@ mod tests {
     }
 
     #[test]
+    fn on_the_basis_of_work_loans_stand_beside_spend() {
+        let row = |team: &str, mature, [lent, borrowed]: [i64; 2], counts| {
+            let loan =
+                Loan { lent: NanoUsd(lent * 1_000_000_000), borrowed: NanoUsd(borrowed * 1_000_000_000) };
+            TeamWeek { loan: Some(loan), ..judged(team, "2026-W44", 1050, mature, counts) }
+        };
+        let mut weekly = weekly(vec![
+            row("payments", true, [0, 150], [24, 12, 0]),
+            row("platform with a long name that does not fit into a terminal", false, [150, 0], [3, 1, 2]),
+            row("search", true, [0, 0], [0, 0, 0]),
+        ]);
+        weekly.basis = Basis::Work;
+        insta::assert_snapshot!(report(&weekly), @r"
+        week      team                    spend     lent  borrowed  verified       CPVO
+        ────────────────────────────────────────────────────────────────────────────────
+        2026-W44  payments            $1,200.00            $150.00     24/36     $50.00
+                  platform with a l…    $900.00  $150.00                 3/4  2 pending
+                  search              $1,050.00
+
+        ISO weeks in UTC, dollars at list price.
+        spend: of the team whose change it built; lent to changes of others, borrowed for its own.
+        verified: of the changes decided, as judged 2026-11-25 12:00 UTC; ~ of fewer than 20.
+        share and CPVO (spend per verified change): once nothing of the week can be lost.
+        weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
+        trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
+        ");
+    }
+
+    #[test]
     fn a_cost_that_is_not_all_is_marked() {
         let week = |week: &str, dollars, change: fn(&mut TeamWeek)| {
             let mut row = judged("pay", week, dollars, true, [5, 1, 0]);
@@ -346,13 +393,13 @@ mod tests {
         let mature: Vec<Mature> = weekly.weeks[..4].iter().rev().filter_map(TeamWeek::mature).collect();
         weekly.standings = vec![standing("pay", &mature)];
         insta::assert_snapshot!(report(&weekly), @r#"
-        week      team  tokens    spend  verified  lost          share     CPVO
-        ────────────────────────────────────────────────────────────────────────
-        2026-W33  pay     1.2M    $0.00       5/6     1  ~83 % (44–97)        –
-        2026-W32  pay     1.2M  ?$90.00       5/6     1  ~83 % (44–97)  ?$18.00
-        2026-W31  pay     1.2M   $90.00       5/6     1  ~83 % (44–97)  *$10.00
-        2026-W30  pay     1.2M  $100.00       5/6     1  ~83 % (44–97)   $20.00
-        2025-W52  pay     1.2M    $0.00       5/6     1  ~83 % (44–97)
+        week      team  tokens    spend  verified          share     CPVO
+        ──────────────────────────────────────────────────────────────────
+        2026-W33  pay     1.2M    $0.00       5/6  ~83 % (44–97)        –
+        2026-W32  pay     1.2M  ?$90.00       5/6  ~83 % (44–97)  ?$18.00
+        2026-W31  pay     1.2M   $90.00       5/6  ~83 % (44–97)  *$10.00
+        2026-W30  pay     1.2M  $100.00       5/6  ~83 % (44–97)   $20.00
+        2025-W52  pay     1.2M    $0.00       5/6  ~83 % (44–97)
 
         The last 4 mature weeks of each team as one:
 

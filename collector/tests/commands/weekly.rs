@@ -166,7 +166,7 @@ fn the_worked_example() {
 
     let table = company.cpvo(&["weekly"]).split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
-        "28/40 70 % (55–82) $150.00 124.59–180.59",
+        "28/40 70 % (55–82) $150.00 125–181",
         "30/30 100 % (89–100) $140.00",
         "~80 % (49–94) $131.25",
         "1 pending",
@@ -187,6 +187,11 @@ fn every_form_says_the_same() {
     let answer = get(&company.collector.url(), "/v1/weeks?weeks=30&basis=people", &[]);
     let served: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!([&served["weeks"], &served["teams"]], [&json["weeks"], &json["teams"]]);
+    let work = company.weekly(&["--weeks", "30", "--basis", "work"]);
+    let answer = get(&company.collector.url(), "/v1/weeks?weeks=30&basis=work", &[]);
+    let served: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!([&served["weeks"], &served["basis"]], [&work["weeks"], &json!("work")]);
+    check(&work["weeks"][0], &json!({"lent_usd": 0.0, "borrowed_usd": 0.0}));
     let csv = company.cpvo(&["weekly", "--weeks", "30", "--format", "csv"]);
     let lines = json["weeks"].as_array().unwrap().iter().map(|row| row.as_object().unwrap().len());
     assert_eq!(

@@ -14,7 +14,8 @@ pub struct Mature {
     /// Spend without what was cordoned off.
     pub cost: NanoUsd,
     pub cordon: NanoUsd,
-    pub requests: u64,
+    /// Sessions were.
+    pub reported: bool,
     /// Usage rows without a price, in no cost.
     pub unpriced_rows: u64,
     pub tally: Tally,
@@ -23,7 +24,7 @@ pub struct Mature {
 impl Mature {
     /// Changes were judged, yet no session was reported: nobody knows what they cost.
     pub fn unmeasured(&self) -> bool {
-        self.requests == 0 && self.tally.attempted() > 0
+        !self.reported && self.tally.attempted() > 0
     }
 
     /// Cost per verified outcome.
@@ -172,7 +173,7 @@ mod tests {
     fn weeks(number: usize, dollars: i64, verified: u64, disqualified: u64) -> Vec<Mature> {
         let week = |index: i64| Mature {
             cost: NanoUsd((dollars + index % 2) * 1_000_000_000),
-            requests: 1,
+            reported: true,
             tally: Tally { verified, disqualified, pending: 0 },
             ..Mature::default()
         };
