@@ -7,8 +7,18 @@ use meter::{
     Agent, Band, Branch, Geo, Hour, Model, NanoUsd, PriceBook, Provider, Row, RowKey, Speed, Tokens, Workflow,
 };
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// What kinds of line a transcript has, and when they were written: enough to see what came too late.
+fn outline(transcript: &str) -> String {
+    let line = |line: &str| match serde_json::from_str::<Value>(line) {
+        Ok(line) => format!("{} {} {}", line["type"], line["subtype"], line["timestamp"]),
+        Err(error) => error.to_string(),
+    };
+    transcript.lines().map(line).collect::<Vec<_>>().join("\n")
+}
 
 /// Everything spend is told apart by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -116,7 +126,9 @@ impl World {
     /// What both programs say of themselves, for the message of a failed test.
     pub fn diagnosis(&self) -> String {
         let status = self.hook(&self.repo.path, &["status"]);
-        format!("status\n{}{}collector\n{}", status.stdout, status.stderr, self.collector().log())
+        let lines = self.transcripts().into_iter().map(|text| outline(&text)).collect::<Vec<_>>().join("\n");
+        let collector = self.collector().log();
+        format!("status\n{}{}transcripts\n{lines}\ncollector\n{collector}", status.stdout, status.stderr)
     }
 
     /// Waits until the database holds just these responses.

@@ -213,6 +213,13 @@ impl World {
         folders.find_map(|folder| fs::read_to_string(folder.path().join(format!("{session}.jsonl"))).ok())
     }
 
+    /// The text of every session's own transcript.
+    pub fn transcripts(&self) -> Vec<String> {
+        let folders = fs::read_dir(self.home.join(".claude/projects")).into_iter().flatten().flatten();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+        files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
+    }
+
     /// Waits until a session's transcript holds each text as often: the client writes a moment after it shows.
     #[track_caller]
     pub fn await_transcript(&self, session: &str, texts: &[(&str, usize)]) {
