@@ -235,11 +235,17 @@ mod tests {
                 let mut prompt = frame.clone();
                 prompt["type"] = json!("user");
                 prompt["message"] = json!({"role": "user", "content": "x".repeat(pad)});
+                let mut request = frame.clone();
+                request["type"] = json!("api-request");
+                request["id"] = json!(format!("ask_{response}"));
                 let mut answer = frame;
                 answer["type"] = json!("assistant");
+                answer["requestRef"] = request["id"].clone();
                 answer["message"] = json!({"id": format!("msg_{file}_{response}"), "model": "claude-opus-5-5",
                     "stop_reason": "end_turn", "usage": {"input_tokens": 10, "output_tokens": 1 + response}});
-                writeln!(lines, "{prompt}\n{answer}").unwrap();
+                // the client writes these in either order
+                let [first, second] = if response % 2 == 0 { [answer, request] } else { [request, answer] };
+                writeln!(lines, "{prompt}\n{first}\n{second}").unwrap();
             }
             fs::write(projects.join(format!("{session}.jsonl")), lines).unwrap();
         }

@@ -95,8 +95,10 @@ pub(crate) struct Reading {
     pub sessions: BTreeMap<SessionId, Seen>,
     /// Requests without a response so far.
     pub asked: BTreeMap<String, Place>,
-    /// Requests of earlier readings that a response answers.
+    /// Requests that a response answers and no line before it asked: those of earlier readings, and late ones.
     pub answered: BTreeSet<String>,
+    /// By the last response: its request may be written after it, where the next reading begins.
+    pub last_answered: Option<String>,
     pub pull_requests: Vec<NamedPullRequest>,
     pub commit_hints: BTreeSet<NamedCommit>,
     pub cost_state: Option<(Timestamp, CostState)>,
@@ -129,6 +131,7 @@ impl Reading {
             sessions: BTreeMap::new(),
             asked: BTreeMap::new(),
             answered: BTreeSet::new(),
+            last_answered: None,
             pull_requests: Vec::new(),
             commit_hints: BTreeSet::new(),
             cost_state: None,
@@ -209,6 +212,8 @@ impl Reading {
             }
             Kind::ApiError => share.shape.api_errors += 1,
             Kind::Compaction => share.shape.compactions += 1,
+            // the client may write a request after its response
+            Kind::Request { id } if self.answered.contains(&id) => {}
             Kind::Request { id } => {
                 self.asked.insert(id, place);
             }
@@ -266,11 +271,11 @@ impl Reading {
     }
 
     fn answer(&mut self, request: Option<String>) {
-        if let Some(id) = request
-            && self.asked.remove(&id).is_none()
-        {
-            self.answered.insert(id);
+        let Some(id) = request else { return };
+        if self.asked.remove(&id).is_none() {
+            self.answered.insert(id.clone());
         }
+        self.last_answered = Some(id);
     }
 
     /// Counts a line of the file's own session where and when the last time and folder put it, and says so.

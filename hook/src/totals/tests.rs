@@ -305,11 +305,23 @@ fn quality_says_what_is_known_of_the_numbers() {
     let mut impossible = said('a', "msg_4", 1, 1);
     impossible["message"]["usage"]["input_tokens"] = json!(-1);
     let request = |name: &str| json!({"type": "api-request", "sessionId": id('a'), "id": name});
-    let lines =
-        vec![cut, request("r1"), request("r2"), answered, unmetered, synthetic, impossible, json!([1])];
-    let totals = check(&[main_file('a', lines)], &[('a', &[10, 1])]);
+    // r3 is written after its response
+    let late = with(said('a', "msg_5", 1, 1), "requestRef", json!("r3"));
+    let lines = vec![
+        cut,
+        request("r1"),
+        request("r2"),
+        answered,
+        late,
+        request("r3"),
+        unmetered,
+        synthetic,
+        impossible,
+        json!([1]),
+    ];
+    let totals = check(&[main_file('a', lines)], &[('a', &[10, 1, 1])]);
     let expected = Quality {
-        lines: 8,
+        lines: 10,
         malformed: 2,
         synthetic: 1,
         interrupted: 1,

@@ -199,7 +199,12 @@ impl Home {
         let session = self.files[file].session;
         let (id, request) = self.names(session, answer);
         let bill = self.bills.len();
-        let asked = if self.dice.once_in(2) { Some(self.ask(file)) } else { None };
+        let asked = self.dice.once_in(2).then(|| format!("ask_{:x}", self.serial()));
+        // a busy client writes the request after the response
+        let late = self.dice.once_in(4);
+        if let Some(id) = asked.as_ref().filter(|_| !late) {
+            self.request(file, id);
+        }
         let mut at = None;
         for line in 1..=answer.lines {
             let last = line == answer.lines;
@@ -223,6 +228,9 @@ impl Home {
             self.say(file, said, Some(bill));
             if output == answer.tokens.output {
                 at.get_or_insert(self.sessions[session].at);
+            }
+            if let Some(id) = asked.as_ref().filter(|_| late && line == 1) {
+                self.request(file, id);
             }
             if !last && self.dice.once_in(2) {
                 self.tool_result(file);
@@ -271,10 +279,14 @@ impl Home {
     /// An attempt to ask the model.
     pub(super) fn ask(&mut self, file: usize) -> String {
         let id = format!("ask_{:x}", self.serial());
+        self.request(file, &id);
+        id
+    }
+
+    fn request(&mut self, file: usize, id: &str) {
         let mut line = self.frame(file, "api-request");
         line["id"] = json!(id);
         self.note(file, &line);
-        id
     }
 
     /// What came back from a tool, with a sum of its own that is part of nothing.

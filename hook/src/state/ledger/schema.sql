@@ -122,7 +122,8 @@ SELECT session, repo, week, min(started) AS started, max(ended) AS ended, max(tu
 FROM share JOIN file ON file.id = share.file
 GROUP BY session, repo, week, name;
 
--- Requests that no response has answered yet.
+-- Requests that no response has answered yet, and of each file, with session '', the one its last response answered:
+-- the client may write it after that.
 CREATE TABLE request (
     file    INTEGER NOT NULL,
     id      TEXT NOT NULL,

@@ -156,6 +156,9 @@ fn requests(db: &Connection, file: i64, reading: &Reading, changes: &mut Changes
         insert.execute(params![file, id, place.session.as_str(), place.repo, place.week.to_string()])?;
         changes.place(place);
     }
+    if reading.last_answered.is_some() {
+        db.prepare_cached("DELETE FROM request WHERE file = ?1 AND session = ''")?.execute([file])?;
+    }
     let mut delete =
         db.prepare_cached("DELETE FROM request WHERE file = ?1 AND id = ?2 RETURNING session, repo, week")?;
     // a file read from its beginning has no earlier ones
@@ -164,6 +167,9 @@ fn requests(db: &Connection, file: i64, reading: &Reading, changes: &mut Changes
         while let Some(row) = rows.next()? {
             changes.place(&place(row)?);
         }
+    }
+    if let Some(id) = &reading.last_answered {
+        insert.execute(params![file, id, "", "", ""])?;
     }
     Ok(())
 }
