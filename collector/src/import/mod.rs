@@ -3,7 +3,7 @@
 
 use crate::source::service::Service;
 use crate::source::web::Pace;
-use crate::source::{Host, Landed, LandedCommit, Page};
+use crate::source::{Host, Landed, LandedCommit, Page, Request};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_put, source_reread, source_synced,
 };
@@ -98,12 +98,13 @@ impl Keeper<'_> {
         let Self { repo, .. } = *self;
         match page {
             Page::Requests(requests) => {
-                requests.iter().try_for_each(|request| request_put(db, repo, self.kind, request))
+                requests.iter().try_for_each(|request| request_put(db, repo, self.kind, request))?;
+                self.regroup(db, requests.iter().flat_map(Request::landed))
             }
             Page::Landed { branch, commits } => {
                 commits.iter().try_for_each(|commit| request_landed(db, repo, commit))?;
                 if self.has_clone {
-                    return self.regroup(db, &commits);
+                    return self.regroup(db, commits.iter().map(|landed| landed.commit.sha.as_str()));
                 }
                 self.source_put(db, &branch, self.synced_at)?;
                 let landed: Vec<Landed> = commits.into_iter().map(LandedCommit::into_landed).collect();
@@ -115,9 +116,9 @@ impl Keeper<'_> {
     }
 
     /// Has the clone read anew where it told of a commit before the host said which request brought it.
-    fn regroup(&self, db: &mut Db, commits: &[LandedCommit]) -> Result<()> {
-        for landed in commits {
-            if request_missed(db, self.repo, &landed.commit.sha)? {
+    fn regroup<'a>(&self, db: &mut Db, mut landed: impl Iterator<Item = &'a str>) -> Result<()> {
+        while let Some(sha) = landed.next().filter(|_| self.has_clone) {
+            if request_missed(db, self.repo, sha)? {
                 return source_reread(db, self.repo);
             }
         }

@@ -1,7 +1,7 @@
 //! GraphQL over a [`Web`]: one document with named queries, faults told apart from answers, less asked for at a time
 //! where it was too much.
 
-use super::web::{Reply, Web};
+use super::web::{Reply, Tries, Web, shown};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -9,8 +9,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How often the smallest page is asked for.
-const TRIES: u32 = 3;
 const LIMIT_WAIT: Duration = Duration::from_mins(1);
 const LIMIT_WAITS_MAX: u32 = 5;
 
@@ -62,13 +60,15 @@ pub(super) fn ask<T: DeserializeOwned>(
     variables: impl Fn(u32) -> Value,
     size: &mut u32,
 ) -> Result<T> {
-    let (mut tries, mut waits) = (0, 0);
+    let (mut tries, mut waits) = (Tries::default(), 0);
     loop {
         let body = json!({"query": document, "operationName": name, "variables": variables(*size)});
         let why = match web.post("", &body.to_string())? {
             Reply::TooMuch(why) => why,
-            Reply::Answer(text) => {
-                let envelope: Envelope = serde_json::from_str(&text).context("its answer is no GraphQL")?;
+            Reply::Missing(why) => bail!("it answers 404: {why}"),
+            Reply::Answer(answer) => {
+                let envelope: Envelope =
+                    serde_json::from_str(&answer.text).context("its answer is no GraphQL")?;
                 let worst = envelope.errors.iter().find(|fault| !matches!(fault.verdict(), Verdict::Lacking));
                 match worst.map(|fault| (fault.verdict(), fault.message.clone())) {
                     None => return read(name, &envelope),
@@ -82,11 +82,7 @@ pub(super) fn ask<T: DeserializeOwned>(
                 }
             }
         };
-        tries = if *size > 1 { 0 } else { tries + 1 };
-        if tries == TRIES {
-            bail!("even the smallest page is too much for it: {}", shown(&why));
-        }
-        *size = (*size / 2).max(1);
+        tries.halve(size, &why)?;
     }
 }
 
@@ -96,8 +92,4 @@ fn read<T: DeserializeOwned>(name: &str, envelope: &Envelope) -> Result<T> {
     }
     let data = envelope.data.context("its answer holds no data")?;
     serde_json::from_str(data.get()).with_context(|| format!("its answer to {name} has another form"))
-}
-
-fn shown(message: &str) -> String {
-    message.chars().filter(|c| !c.is_control()).take(300).collect()
 }

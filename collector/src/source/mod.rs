@@ -3,6 +3,7 @@
 pub(crate) mod clone;
 mod git;
 pub(crate) mod github;
+pub(crate) mod gitlab;
 mod graphql;
 mod history;
 pub(crate) mod service;
@@ -11,6 +12,7 @@ pub(crate) mod web;
 use anyhow::{Context, Result};
 use clone::LocalClone;
 use github::GitHub;
+use gitlab::GitLab;
 use jiff::{SignedDuration, Timestamp};
 use meter::outcome::TicketEvent;
 use service::Service;
@@ -23,6 +25,7 @@ use web::Pace;
 pub(crate) enum Source {
     Clone(LocalClone),
     Github(Service),
+    Gitlab(Service),
 }
 
 impl Source {
@@ -30,7 +33,7 @@ impl Source {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Clone(clone) => clone.repo.as_str(),
-            Self::Github(service) => service.repo.as_str(),
+            Self::Github(service) | Self::Gitlab(service) => service.repo.as_str(),
         }
     }
 
@@ -38,6 +41,7 @@ impl Source {
         match self {
             Self::Clone(_) => "clone",
             Self::Github(_) => GitHub::KIND,
+            Self::Gitlab(_) => GitLab::KIND,
         }
     }
 
@@ -46,6 +50,7 @@ impl Source {
         match self {
             Self::Clone(clone) => clone.settle(folder),
             Self::Github(service) => service.settle(folder, "GITHUB_TOKEN", variable),
+            Self::Gitlab(service) => service.settle(folder, "GITLAB_TOKEN", variable),
         }
     }
 }
@@ -138,11 +143,21 @@ pub(crate) struct Request {
     pub closed_at: Option<Timestamp>,
     pub merge_sha: Option<String>,
     pub labels: Vec<String>,
+    /// Its commits are on the base branch as they were pushed.
+    pub fast_forward: bool,
     /// As they were pushed, oldest first.
     pub commits: Vec<RequestCommit>,
     pub files: Vec<String>,
     /// That it closes when it lands.
     pub tickets: Vec<Ticket>,
+}
+
+impl Request {
+    /// The commits that landed it, as far as they are known.
+    pub(crate) fn landed(&self) -> impl Iterator<Item = &str> {
+        let pushed = self.commits.iter().filter(|_| self.fast_forward).map(|commit| commit.sha.as_str());
+        self.merge_sha.as_deref().filter(|_| self.merged_at.is_some()).into_iter().chain(pushed)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

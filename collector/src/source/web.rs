@@ -5,6 +5,7 @@ use crate::config::{Clock, Secret};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustls_native_certs::load_native_certs;
 use serde::Deserialize;
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ const REASON_CHARS_MAX: usize = 300;
 const WAITS_MAX: u32 = 4;
 const WAIT_MAX: Duration = Duration::from_mins(65);
 const WAIT_USUAL: Duration = Duration::from_mins(1);
+/// How often the smallest page is asked for.
+const TRIES_MAX: u32 = 3;
 
 /// How a sync takes its time.
 #[derive(Clone, Copy)]
@@ -37,14 +40,44 @@ pub(crate) struct Web<'a> {
     agent: Agent,
     base: String,
     token: Secret,
+    /// The second at which more may be asked, where nothing is left until then.
+    spent_until: Cell<Option<u64>>,
     pub pace: Pace<'a>,
 }
 
 #[derive(Debug)]
-pub(crate) enum Reply {
-    Answer(String),
+pub(super) enum Reply {
+    Answer(Answer),
+    /// It is not there, or the token may not see it.
+    Missing(String),
     /// It took too long, or the service gave up on it: ask for less.
     TooMuch(String),
+}
+
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub text: String,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// How often the smallest page was asked for in vain.
+#[derive(Default)]
+pub(super) struct Tries(u32);
+
+impl Tries {
+    /// Asks for half as much; an error where that helped no more.
+    pub(super) fn halve(&mut self, size: &mut u32, why: &str) -> Result<()> {
+        self.0 = if *size > 1 { 0 } else { self.0 + 1 };
+        ensure!(self.0 < TRIES_MAX, "even the smallest page is too much for it: {}", shown(why));
+        *size = (*size / 2).max(1);
+        Ok(())
+    }
 }
 
 /// The address of a service, without a slash at its end.
@@ -78,22 +111,37 @@ impl<'a> Web<'a> {
         let config = if is_loopback { config.proxy(None) } else { config };
         let config = if uri.scheme_str() == Some("https") { config.tls_config(tls()?) } else { config };
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { agent: config.build().new_agent(), base, token, pace })
+        Ok(Self { agent: config.build().new_agent(), base, token, spent_until: Cell::new(None), pace })
     }
 
     /// Sends JSON to `route` below the address.
     pub(super) fn post(&self, route: &str, body: &str) -> Result<Reply> {
-        let request = || {
-            let request = self.agent.post(format!("{}{route}", self.base));
-            let request = request.header("authorization", format!("Bearer {}", self.token.0));
+        self.patiently(route, |url| {
+            let request = self.agent.post(url).header("authorization", self.bearer());
             request.header("content-type", "application/json").send(body)
-        };
-        self.patiently(request)
+        })
     }
 
-    fn patiently(&self, request: impl Fn() -> Result<Response<Body>, ureq::Error>) -> Result<Reply> {
+    /// Asks for `route` below the address, also where that has moved to another one there.
+    pub(super) fn get(&self, route: &str) -> Result<Reply> {
+        self.patiently(route, |url| self.agent.get(url).header("authorization", self.bearer()).call())
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token.0)
+    }
+
+    fn patiently(
+        &self,
+        route: &str,
+        request: impl Fn(&str) -> Result<Response<Body>, ureq::Error>,
+    ) -> Result<Reply> {
+        let mut url = format!("{}{route}", self.base);
         for _ in 0..=WAITS_MAX {
-            let answered = request().and_then(|mut response| {
+            if let Some(second) = self.spent_until.take() {
+                self.wait(self.until(second))?;
+            }
+            let answered = request(&url).and_then(|mut response| {
                 let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true);
                 let text = text.read_to_string()?;
                 Ok((response.status().as_u16(), response.headers().clone(), text))
@@ -106,10 +154,14 @@ impl<'a> Web<'a> {
                 Err(error) => return Err(self.unsaid(&error.to_string())),
             };
             match (status, self.asked_to_wait(status, &headers)) {
-                (200..=299, _) => return Ok(Reply::Answer(text)),
+                (200..=299, _) => {
+                    self.spent_until.set(reset(&headers).filter(|_| is_spent(&headers)));
+                    return Ok(Reply::Answer(Answer { text, headers }));
+                }
                 (_, Some(wait)) => self.wait(wait)?,
+                (404, None) => return Ok(Reply::Missing(self.unsaid(&said(&text)).to_string())),
                 (408 | 500 | 502..=504, None) => return Ok(Reply::TooMuch(format!("it answers {status}"))),
-                (300..=399, None) => bail!("it answers from {}: name that place instead", location(&headers)),
+                (300..=399, None) => url = self.moved(&headers)?,
                 (401, None) => {
                     return Err(self.unsaid(&format!("it does not take the token: {}", said(&text))));
                 }
@@ -119,22 +171,29 @@ impl<'a> Web<'a> {
         bail!("it asks to wait again and again; what was read is kept, the next sync goes on")
     }
 
+    /// Where a redirect leads, if that is below the address the token is for.
+    fn moved(&self, headers: &HeaderMap) -> Result<String> {
+        let to = headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_below = to.strip_prefix(&self.base).is_some_and(|route| route.starts_with('/'));
+        ensure!(is_below, "it answers from {}: name that place instead", location(to));
+        Ok(to.to_owned())
+    }
+
     /// How long a refusal is to be waited out: what it says, where it is about the rate of requests.
     fn asked_to_wait(&self, status: u16, headers: &HeaderMap) -> Option<Duration> {
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-        let until = |second: u64| {
-            let now = u64::try_from((self.pace.now)().as_second()).unwrap_or(0);
-            Duration::from_secs(second.saturating_sub(now) + 1)
-        };
-        let after = number("retry-after").map(Duration::from_secs);
-        let spent = number("x-ratelimit-remaining") == Some(0) || number("ratelimit-remaining") == Some(0);
-        let reset = number("x-ratelimit-reset").or_else(|| number("ratelimit-reset")).map(until);
+        let after = number(headers, "retry-after").map(Duration::from_secs);
+        let reset = reset(headers).map(|second| self.until(second));
         match status {
             429 => after.or(reset).or(Some(WAIT_USUAL)),
-            403 => after.or(if spent { reset } else { None }),
+            403 => after.or(if is_spent(headers) { reset } else { None }),
             503 => after,
             _ => None,
         }
+    }
+
+    fn until(&self, second: u64) -> Duration {
+        let now = u64::try_from((self.pace.now)().as_second()).unwrap_or(0);
+        Duration::from_secs(second.saturating_sub(now) + 1)
     }
 
     /// Waits, within reason.
@@ -164,18 +223,38 @@ fn tls() -> Result<TlsConfig> {
         .build())
 }
 
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Whether no request is left.
+fn is_spent(headers: &HeaderMap) -> bool {
+    ["x-ratelimit-remaining", "ratelimit-remaining"].iter().any(|name| number(headers, name) == Some(0))
+}
+
+/// The second at which requests are left again.
+fn reset(headers: &HeaderMap) -> Option<u64> {
+    number(headers, "x-ratelimit-reset").or_else(|| number(headers, "ratelimit-reset"))
+}
+
 /// The host that a redirect leads to, and no more of it: a query may hold a secret.
-fn location(headers: &HeaderMap) -> String {
-    let to = headers.get("location").and_then(|value| value.to_str().ok()?.parse::<Uri>().ok());
-    to.map_or_else(|| "elsewhere".to_owned(), |to| format!("{}{}", to.host().unwrap_or_default(), to.path()))
+fn location(to: &str) -> String {
+    match to.parse::<Uri>() {
+        Ok(to) if to.host().is_some() => format!("{}{}", to.host().unwrap_or_default(), to.path()),
+        _ => "elsewhere".to_owned(),
+    }
 }
 
 /// What a refusal says, as far as it can be shown.
 fn said(body: &str) -> String {
     #[derive(Deserialize)]
     struct Refusal {
+        #[serde(alias = "error_description")]
         message: String,
     }
-    let text = serde_json::from_str::<Refusal>(body).map_or_else(|_| body.to_owned(), |it| it.message);
+    shown(&serde_json::from_str::<Refusal>(body).map_or_else(|_| body.to_owned(), |it| it.message))
+}
+
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
 }

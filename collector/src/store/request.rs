@@ -18,9 +18,17 @@ pub(crate) fn request_put(db: &mut Db, repo: &Repo, service: &str, request: &Req
         let message = if says { kept(&commit.message) } else { "" };
         db.execute(
             "INSERT INTO pull_request_commit (repo, number, sha, landed, place, author, message)
-             VALUES ($1, $2, $3, 0, $4, $5, $6)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (repo, number, sha) DO UPDATE SET place = excluded.place, author = excluded.author",
-            &values![repo.as_str(), request.number, &commit.sha, place, &commit.author, message],
+            &values![
+                repo.as_str(),
+                request.number,
+                &commit.sha,
+                request.fast_forward,
+                place,
+                &commit.author,
+                message
+            ],
         )?;
     }
     db.execute("DELETE FROM pull_request_file WHERE repo = $1 AND number = $2", &key)?;

@@ -4,8 +4,10 @@ use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
 use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;
+use crate::source::gitlab::GitLab;
+use crate::source::service::Service;
 use crate::source::web::{Pace, REQUEST_MAX};
-use crate::source::{Landed, Source, clone};
+use crate::source::{Host, Landed, Source, clone};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
     source_synced,
@@ -90,20 +92,33 @@ pub(crate) fn in_order(sources: &[Source]) -> impl Iterator<Item = &Source> {
 }
 
 /// Reads what is new in one of `sources`.
-pub(crate) fn sync_source(db: &mut Db, source: &Source, sources: &[Source], pace: Pace) -> Result<Synced> {
+pub(crate) fn sync_source<'a>(
+    db: &mut Db,
+    source: &'a Source,
+    sources: &[Source],
+    pace: Pace<'a>,
+) -> Result<Synced> {
     let imported = match source {
         Source::Clone(clone) => {
             let landed = sync(db, clone, (pace.now)())
                 .with_context(|| format!("the clone of {} in {}", clone.repo, clone.path.display()))?;
             Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
         }
-        Source::Github(service) => {
-            let is_clone = |it: &Source| matches!(it, Source::Clone(clone) if clone.repo == service.repo);
-            import::<GitHub>(db, service, sources.iter().any(is_clone), pace)
-                .with_context(|| format!("{} on {}", source.name(), source.kind()))?
-        }
+        Source::Github(service) => import_of::<GitHub>(db, service, sources, pace)?,
+        Source::Gitlab(service) => import_of::<GitLab>(db, service, sources, pace)?,
     };
     Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported })
+}
+
+fn import_of<'a, H: Host<'a>>(
+    db: &mut Db,
+    service: &'a Service,
+    sources: &[Source],
+    pace: Pace<'a>,
+) -> Result<Imported> {
+    let is_clone = |it: &Source| matches!(it, Source::Clone(clone) if clone.repo == service.repo);
+    import::<H>(db, service, sources.iter().any(is_clone), pace)
+        .with_context(|| format!("{} on {}", service.repo, H::KIND))
 }
 
 /// What was read of a source.

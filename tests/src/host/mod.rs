@@ -1,6 +1,7 @@
 //! A git host or tracker of the tests' own: real sockets, answers of the shape the real one gives, faults on order.
 
 pub mod github;
+pub mod gitlab;
 
 use crate::fake_api::Request;
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub struct Asked {
     pub method: String,
     pub path: String,
     pub query: String,
+    /// As who asks calls it.
+    pub host: String,
     /// The header that holds the token.
     pub authorization: String,
     pub body: Value,
@@ -83,6 +86,7 @@ fn serve(stream: TcpStream, log: &Mutex<Log>, answer: &dyn Fn(&Asked) -> Reply) 
     while let Some(request) = Request::read(&mut from)? {
         let asked = Asked {
             authorization: request.header("authorization").unwrap_or_default().to_owned(),
+            host: request.header("host").unwrap_or_default().to_owned(),
             body: serde_json::from_slice(&request.body).unwrap_or_default(),
             method: request.method,
             path: request.path,

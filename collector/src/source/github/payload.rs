@@ -235,6 +235,7 @@ impl PullRequest {
             closed_at: self.closed_at,
             merge_sha: self.merge_commit.map(|commit| commit.oid),
             labels: self.labels.into_iter().flat_map(Connection::into_items).map(|it| it.name).collect(),
+            fast_forward: false, // what a rebase lands are other commits
             commits: Vec::new(),
             files: Vec::new(),
             tickets: Vec::new(),
