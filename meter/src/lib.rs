@@ -20,6 +20,7 @@ mod interval;
 mod limits;
 mod money;
 pub mod outcome;
+mod percentile;
 mod pricing;
 mod report;
 mod text;
@@ -34,6 +35,7 @@ pub use interval::{
     Direction, Interval, Ppm, TREND_WEEKS_MIN, Trend, cost_change, cost_interval, share_change, trend, wilson,
 };
 pub use money::{NanoUsd, PicoUsd};
+pub use percentile::percentile;
 pub use pricing::{Price, PriceBook, PriceKind, Priced, Rates, canonical_model};
 pub use report::{
     Branch, COMMITS_MAX, Client, Commit, Developer, Model, PARSER_MAX, PULL_REQUESTS_MAX, PullRequest,

@@ -28,7 +28,7 @@ const GUARDS: [(HeaderName, &str); 5] = [
 pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Error> {
     let choice = weeks::choice(asked)?;
     let (span, team) = (choice.weeks, choice.team.clone());
-    let weekly = weeks::load(&app, choice).await?;
+    let weekly = weeks::load(&app, choice, |weekly, _, _| Ok(weekly)).await?;
     // ten years of many teams take a while, in which this thread would answer nobody
     let drawn = tokio::task::spawn_blocking(move || page(&weekly, span, team.as_deref())).await;
     let html = drawn.context("drawing was cut short").and_then(|html| html).map_err(Error::Internal)?;

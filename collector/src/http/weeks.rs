@@ -2,6 +2,7 @@
 
 use super::App;
 use super::error::Error;
+use crate::store::db::Db;
 use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -28,7 +29,8 @@ fn weeks_default() -> u16 {
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<impl IntoResponse, Error> {
-    let json = load(&app, choice(asked)?).await?.json().map_err(Error::Internal)?;
+    let weekly = load(&app, choice(asked)?, Weekly::with_costs).await?;
+    let json = weekly.json().map_err(Error::Internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], json))
 }
 
@@ -40,12 +42,17 @@ pub(super) fn choice(asked: Asked) -> Result<Choice, Error> {
     }
 }
 
-pub(super) async fn load(app: &App, Choice { team, weeks, basis }: Choice) -> Result<Weekly, Error> {
+/// What is chosen, with more where that is asked for.
+pub(super) async fn load(
+    app: &App,
+    Choice { team, weeks, basis }: Choice,
+    more: fn(Weekly, &mut Db, Option<&str>) -> anyhow::Result<Weekly>,
+) -> Result<Weekly, Error> {
     let now = (app.now)();
     let answer = app.store.read(move |db| {
         let team = team.as_deref();
         Ok(match team_known(db, team)? {
-            Ok(()) => Ok(weekly(db, team, weeks, basis, now)?),
+            Ok(()) => Ok(more(weekly(db, team, weeks, basis, now)?, db, team)?),
             Err(unknown) => Err(unknown),
         })
     });

@@ -105,7 +105,7 @@ pub(crate) fn judged(team: &str, week: &str, dollars: i64, mature: bool, counts:
 /// The answer with these weeks alone.
 pub(crate) fn weekly(weeks: Vec<TeamWeek>) -> Weekly {
     let computed_at = "2026-11-22T07:00:00Z".parse().unwrap();
-    Weekly { computed_at, basis: Basis::People, weeks, standings: Vec::new() }
+    Weekly { computed_at, basis: Basis::People, weeks, standings: Vec::new(), costs: Vec::new() }
 }
 
 /// All rows of a query, fields joined by `|`.

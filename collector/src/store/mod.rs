@@ -11,6 +11,7 @@ pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod cordon;
 pub(crate) mod db;
+pub(crate) mod delivered;
 pub(crate) mod dispute;
 pub(crate) mod evidence;
 #[cfg(test)]

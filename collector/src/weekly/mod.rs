@@ -1,5 +1,6 @@
 //! `cpvo weekly`: what each team spent and what came of it, week by week. The page and `/v1/weeks` show the same.
 
+mod costs;
 mod standing;
 mod table;
 mod work;
@@ -8,6 +9,7 @@ use crate::config::{Clock, Options};
 use crate::listing::{Cell, Fields, Format, Listing};
 use crate::people::UNASSIGNED;
 use crate::store::db::{Access, Db};
+use crate::store::delivered::delivered_list;
 use crate::store::team_week::{Loan, TeamWeek, judging_list, loan_list, team_list, team_week_list};
 use anyhow::Result;
 use jiff::{Timestamp, Unit};
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::io::{Write, stdout};
 
+pub(crate) use costs::Costs;
 pub(crate) use standing::{Standing, period_fields, silence};
 pub(crate) use table::{NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, incomplete, share_text, trend_text};
 
@@ -57,6 +60,8 @@ pub(crate) struct Weekly {
     pub basis: Basis,
     pub weeks: Vec<TeamWeek>,
     pub standings: Vec<Standing>,
+    /// Empty where nobody asked.
+    pub costs: Vec<Costs>,
 }
 
 /// There is no such team.
@@ -73,7 +78,7 @@ pub(crate) fn run(Args { team, weeks, basis, format }: Args, options: &Options, 
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let weekly = db.snapshot(|db| {
         team_known(db, team.as_deref())??;
-        weekly(db, team.as_deref(), weeks, basis, now())
+        weekly(db, team.as_deref(), weeks, basis, now())?.with_costs(db, team.as_deref())
     })?;
     let text = match format {
         Format::Table => table::report(&weekly),
@@ -108,12 +113,12 @@ pub(crate) fn weekly(
     if basis == Basis::Work {
         work::move_spend(&mut rows, &mut judgings, loan_list(db, team)?, known_from..=Week::of(now));
     }
-    let standings = standing::standings(judgings, &rows);
+    let standings = standing::standings(judgings, &rows, Week::of(now));
     rows.retain(|row| row.week >= first);
     rows.sort_by_cached_key(|row| {
         (Reverse(row.week), row.team == UNASSIGNED, Reverse(row.spend()), row.team.clone())
     });
-    Ok(Weekly { computed_at: now.round(Unit::Second)?, basis, weeks: rows, standings })
+    Ok(Weekly { computed_at: now.round(Unit::Second)?, basis, weeks: rows, standings, costs: Vec::new() })
 }
 
 /// The first of so many weeks that end with the one `now` is in.
@@ -138,6 +143,8 @@ struct Units {
     verified_share: &'static str,
     cpvo_usd: &'static str,
     mature: &'static str,
+    cadence: &'static str,
+    costs: &'static str,
 }
 
 const UNITS: Units = Units {
@@ -155,6 +162,8 @@ const UNITS: Units = Units {
     verified_share: "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
     cpvo_usd: "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
     mature: "1: no change of the week can be decided otherwise any more, as of computed_at",
+    cadence: "changes that ship in a usual week of the last 8: rare < 1, weekly 1 to 4, daily 5 to 24, continuous 25 or more; hold teams of one cadence against each other only",
+    costs: "verified outcomes that shipped in these weeks, each with all its spend; percentiles (nearest rank) of those with_spend; top_tenth_share: what of their cost the dearest tenth took",
 };
 
 #[derive(Serialize)]
@@ -163,16 +172,25 @@ struct Answer {
     basis: Basis,
     units: Units,
     teams: Listing,
+    costs: Listing,
     weeks: Listing,
 }
 
 impl Weekly {
+    /// With what the outcomes cost one by one, which takes longer than all the rest.
+    pub(crate) fn with_costs(self, db: &mut Db, team: Option<&str>) -> Result<Self> {
+        let Some(first) = self.weeks.iter().map(|row| row.week).min() else { return Ok(self) };
+        let costs = costs::costs(&self.standings, &delivered_list(db, first.start(), team)?);
+        Ok(Self { costs, ..self })
+    }
+
     pub(crate) fn json(&self) -> Result<String> {
         let answer = Answer {
             computed_at: self.computed_at,
             basis: self.basis,
             units: UNITS,
             teams: standing::listing(&self.standings),
+            costs: costs::listing(&self.costs),
             weeks: self.listing(),
         };
         Ok(serde_json::to_string_pretty(&answer)?)
@@ -284,9 +302,12 @@ mod tests {
             "pending": "changes not decided yet, in no share",
             "verified_share": "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
             "cpvo_usd": "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
-            "mature": "1: no change of the week can be decided otherwise any more, as of computed_at"
+            "mature": "1: no change of the week can be decided otherwise any more, as of computed_at",
+            "cadence": "changes that ship in a usual week of the last 8: rare < 1, weekly 1 to 4, daily 5 to 24, continuous 25 or more; hold teams of one cadence against each other only",
+            "costs": "verified outcomes that shipped in these weeks, each with all its spend; percentiles (nearest rank) of those with_spend; top_tenth_share: what of their cost the dearest tenth took"
           },
           "teams": [],
+          "costs": [],
           "weeks": [
             {
               "team": "payments",

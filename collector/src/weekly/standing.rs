@@ -4,7 +4,7 @@ use super::share_fields;
 use crate::listing::{Cell, Fields, Listing};
 use crate::people::UNASSIGNED;
 use crate::store::team_week::{Judging, TeamWeek};
-use meter::outcome::{BEFORE, Comparison, Mature, Period, QUARTER, compare, costs};
+use meter::outcome::{BEFORE, CADENCE_WEEKS, Cadence, Comparison, Mature, Period, QUARTER, compare, costs};
 use meter::{Direction, Interval, Trend, Week, trend};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ pub(super) const WEEKS: usize = BEFORE + QUARTER + 14;
 
 pub(crate) struct Standing {
     pub judging: Judging,
+    pub cadence: Option<Cadence>,
     /// The first and the last week of `period`.
     pub span: Option<(Week, Week)>,
     /// The last mature weeks since the first spend, up to four.
@@ -27,21 +28,31 @@ pub(crate) struct Standing {
 }
 
 /// Of all teams that have a mature week or spend that waits for one; the largest cost first.
-pub(super) fn standings(judgings: Vec<Judging>, rows: &[TeamWeek]) -> Vec<Standing> {
-    let mut mature: BTreeMap<&str, Vec<(Week, Mature)>> = BTreeMap::new();
+pub(super) fn standings(judgings: Vec<Judging>, rows: &[TeamWeek], now: Week) -> Vec<Standing> {
+    let mut of_team: BTreeMap<&str, Vec<&TeamWeek>> = BTreeMap::new();
     for row in rows {
-        mature.entry(&row.team).or_default().extend(row.mature().map(|mature| (row.week, mature)));
+        of_team.entry(&row.team).or_default().push(row);
     }
     let stand = |judging: Judging| {
-        let mut weeks = mature.remove(judging.team.as_str()).unwrap_or_default();
-        weeks.sort_unstable_by_key(|(week, _)| *week);
-        (!weeks.is_empty() || judging.undecided.0 > 0).then(|| Standing::of(judging, &weeks))
+        let mut rows = of_team.remove(judging.team.as_str()).unwrap_or_default();
+        rows.sort_unstable_by_key(|row| row.week);
+        let mature = |row: &&TeamWeek| row.mature().map(|mature| (row.week, mature));
+        let weeks: Vec<(Week, Mature)> = rows.iter().filter_map(mature).collect();
+        let cadence = cadence(rows.iter().filter(|row| row.week < now));
+        (!weeks.is_empty() || judging.undecided.0 > 0)
+            .then(|| Standing { cadence, ..Standing::of(judging, &weeks) })
     };
     let mut standings: Vec<Standing> = judgings.into_iter().filter_map(stand).collect();
     standings.sort_by_cached_key(|one| {
         (one.judging.team == UNASSIGNED, Reverse(one.period.cost), one.judging.team.clone())
     });
     standings
+}
+
+/// Of the last weeks, given oldest first: what shipped in them, decided or not.
+fn cadence<'a>(weeks: impl DoubleEndedIterator<Item = &'a &'a TeamWeek>) -> Option<Cadence> {
+    let shipped = weeks.rev().filter_map(|row| row.outcomes).map(|outcomes| outcomes.tally);
+    Cadence::of(shipped.take(CADENCE_WEEKS).map(|tally| tally.attempted() + tally.pending))
 }
 
 impl Standing {
@@ -56,6 +67,7 @@ impl Standing {
             period: Period::of(&bet[of_last(LAST)]),
             trend: trend(&costs(quarter)),
             comparison: compare(&bet),
+            cadence: None,
             judging,
         }
     }
@@ -177,6 +189,7 @@ mod tests {
             assert_eq!(all.len(), 1, "who neither spends nor ships stands nowhere");
             let one = &all[0];
             assert_eq!((one.judging.name.as_str(), one.judging.undecided), ("Payments", NanoUsd(15)));
+            assert_eq!(one.cadence, Some(Cadence::Daily), "6 of a median week among the last 8");
             let tally = one.period.tally;
             assert_eq!((one.period.weeks, one.period.cost, tally.verified), (4, NanoUsd(16), 4 + 5 + 6 + 7));
             let span = one.span.map(|(first, last)| (first.to_string(), last.to_string()));

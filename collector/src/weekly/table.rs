@@ -1,7 +1,7 @@
 //! The table for people: what its numbers are, and what to do about those that are missing.
 
 use super::standing::{LAST, Standing, silence, way};
-use super::{Basis, UNASSIGNED, Weekly};
+use super::{Basis, UNASSIGNED, Weekly, costs};
 use crate::listing::{Cell, Listing, short};
 use crate::store::team_week::{Loan, TeamWeek};
 use meter::outcome::Tally;
@@ -38,6 +38,7 @@ or `cpvo-hook sweep` on a machine that has sessions already.
     let mut text = weeks(weekly).fitted(TEAM);
     if weekly.has_outcomes() {
         text += &standings(&weekly.standings);
+        text += &costs::block(&weekly.costs);
     }
     text + &notes(weekly)
 }
@@ -167,10 +168,15 @@ fn standings(standings: &[Standing]) -> String {
     text
 }
 
-/// Both ends without the sign; of hundreds of dollars nobody reads the cents.
+/// Both ends without the sign.
 fn reach(Interval { low, high }: Interval<NanoUsd>) -> String {
     let dollars = if high < HUNDREDS { NanoUsd::dollars } else { NanoUsd::whole_dollars };
     format!("{}–{}", dollars(low), dollars(high)).replace('$', "")
+}
+
+/// Of hundreds of dollars nobody reads the cents.
+pub(super) fn rough(cost: NanoUsd) -> String {
+    if cost < HUNDREDS { cost.dollars() } else { cost.whole_dollars() }
 }
 
 /// An arrow and how fast.
@@ -229,10 +235,12 @@ trend: of CPVO a week, over the last quarter, from {TREND_WEEKS_MIN} weeks on; �
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listing::Format;
+    use crate::store::delivered::{Delivered, Spent};
     use crate::store::fixture::{judged, now, team_week, weekly};
     use crate::store::team_week::Judging;
     use meter::Week;
-    use meter::outcome::{Mature, Policy};
+    use meter::outcome::{Cadence, Mature, Policy, State};
 
     #[test]
     fn people_read_a_table() {
@@ -344,6 +352,52 @@ mod tests {
         weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
         trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
         "#);
+    }
+
+    #[test]
+    fn costs_stand_by_cadence() {
+        let mut weekly = weekly(vec![judged("payments", "2026-W44", 1050, true, [28, 12, 0])]);
+        let week = [mature(100, 7, 3)];
+        let cadences = [Cadence::Weekly, Cadence::Daily, Cadence::Weekly, Cadence::Rare];
+        let teams = ["payments", "platform", "search", "idle"].into_iter().zip(cadences);
+        weekly.standings = teams
+            .map(|(team, cadence)| Standing { cadence: Some(cadence), ..standing(team, &week) })
+            .collect();
+        let outcome = |team: &str, dollars: i64, state| Delivered {
+            repo: "github.com/acme/pay".to_owned(),
+            sha: String::new(),
+            team: team.to_owned(),
+            state,
+            excluded_as: None,
+            opened_at: None,
+            merged_at: now(),
+            shipped_at: now(),
+            spent: Spent { cost: NanoUsd(dollars * 1_000_000_000), ..Spent::default() },
+        };
+        let mut delivered: Vec<Delivered> =
+            (0..12).map(|dollars| outcome("payments", 3 * dollars, State::Verified)).collect();
+        delivered.push(outcome("platform", 1234, State::Verified));
+        delivered.push(outcome("platform", 9999, State::Disqualified));
+        delivered.push(outcome("search", 0, State::Verified));
+        weekly.costs = costs::costs(&weekly.standings, &delivered);
+        insta::assert_snapshot!(costs::block(&weekly.costs), @r"
+
+        What each verified outcome of these weeks cost, among teams that ship alike:
+
+        ships      team      known  median     p75     p90     max  top 10 %
+        ─────────────────────────────────────────────────────────────────────
+        5–24/week  platform    1/1  $1,234  $1,234  $1,234  $1,234     100 %
+        1–4/week   payments  11/12  $18.00  $27.00  $30.00  $33.00      32 %
+                   search      0/1
+        ");
+        insta::assert_snapshot!(costs::listing(&weekly.costs).render(Format::Csv).unwrap(), @r"
+        team,name,cadence,verified,with_spend,median_usd,p75_usd,p90_usd,max_usd,top_tenth_share
+        platform,platform,daily,1,1,1234.000000000,1234.000000000,1234.000000000,1234.000000000,1.000000
+        payments,payments,weekly,12,11,18.000000000,27.000000000,30.000000000,33.000000000,0.318182
+        search,search,weekly,1,0,,,,,
+        ");
+        assert!(report(&weekly).contains(&costs::block(&weekly.costs)));
+        assert_eq!(costs::block(&weekly.costs[2..]), "", "nothing is known of it");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How long reverts take to come, and which window would have seen them.
 
+use crate::percentile::percentile;
 use jiff::SignedDuration;
 
 /// The windows a team may choose among without a reason of its own, in days.
@@ -31,8 +32,7 @@ impl Lags {
 
     /// The lag that so many percent of them do not exceed.
     pub fn percentile(&self, percent: usize) -> Option<SignedDuration> {
-        let place = (self.0.len() * percent).div_ceil(100).max(1);
-        self.0.get(place - 1).copied()
+        percentile(&self.0, percent)
     }
 
     /// How many came within each of the usual windows.

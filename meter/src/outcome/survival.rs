@@ -97,6 +97,12 @@ impl State {
             Self::Excluded => "excluded",
         }
     }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Verified, Self::Disqualified, Self::Excluded]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
 }
 
 /// What the changes of one repository do to each other.
