@@ -5,8 +5,10 @@
 use super::git::{Fields, Git};
 use super::{Commit, Landed, MEMBERS_MAX};
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 use meter::Repo;
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The first version with `--diff-merges`, reversed first-parent walks and everything else that is asked here.
@@ -97,6 +99,11 @@ fn tracked(git: &Git, asked: Option<&str>) -> Result<(String, String)> {
     bail!("it has no branch {name:?} with a commit: fetch it, or name the tracked branch by `branch`")
 }
 
+fn modified_at(file: PathBuf) -> Option<Timestamp> {
+    let at = Timestamp::try_from(fs::metadata(file).ok()?.modified().ok()?).ok()?;
+    Timestamp::from_second(at.as_second()).ok()
+}
+
 impl History {
     fn range(&self) -> String {
         self.after.as_ref().map_or_else(|| self.tip.clone(), |after| format!("{after}..{}", self.tip))
@@ -106,6 +113,27 @@ impl History {
     pub(crate) fn count(&self) -> Result<u64> {
         let count = self.git.ask(&["rev-list", "--count", "--first-parent", &self.range()])?;
         count.parse().with_context(|| format!("git counts {count:?} commits"))
+    }
+
+    /// When the clone last heard of its branch, as far as its files tell; `None` where it is nobody's clone.
+    pub(crate) fn fetched_at(&self) -> Result<Option<Timestamp>> {
+        if self.git.ask(&["remote"])?.is_empty() {
+            return Ok(None);
+        }
+        let folders =
+            self.git.ask(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])?;
+        let folders: Vec<&Path> = folders.lines().map(Path::new).collect();
+        let of_branch = format!("\tbranch '{}' of ", self.branch);
+        // a fetch that fails empties the file, one of another branch does not name this one
+        let heard = |file: &PathBuf| {
+            fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains(&of_branch))
+        };
+        let fetches = folders.iter().map(|folder| folder.join("FETCH_HEAD")).filter(heard);
+        // never fetched: what the clone was made with, and is not all written anew later
+        let made = ["HEAD", "config", "description", "packed-refs"];
+        let made = folders.last().into_iter().flat_map(|folder| made.map(|name| folder.join(name)));
+        let at = fetches.filter_map(modified_at).max().or_else(|| made.filter_map(modified_at).min());
+        Ok(Some(at.unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
     /// Its tags and the commits they stand for.

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt;
 use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
 use std::thread;
 
 /// Changes that are stored in one transaction; a sync that is cut off goes on behind the last of them.
@@ -98,16 +99,18 @@ pub(crate) fn sync_source<'a>(
     sources: &[Source],
     pace: Pace<'a>,
 ) -> Result<Synced> {
+    let mut stale = None;
     let imported = match source {
         Source::Clone(clone) => {
             let landed = sync(db, clone, (pace.now)())
                 .with_context(|| format!("the clone of {} in {}", clone.repo, clone.path.display()))?;
+            stale = Stale::of(db, clone, (pace.now)())?;
             Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
         }
         Source::Github(service) => import_of::<GitHub>(db, service, sources, pace)?,
         Source::Gitlab(service) => import_of::<GitLab>(db, service, sources, pace)?,
     };
-    Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported })
+    Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported, stale })
 }
 
 fn import_of<'a, H: Host<'a>>(
@@ -128,11 +131,31 @@ pub(crate) struct Synced {
     kind: &'static str,
     #[serde(flatten)]
     imported: Imported,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    stale: Option<Stale>,
+}
+
+/// A clone that has not been fetched for days.
+#[derive(Debug, Serialize)]
+struct Stale {
+    fetched_at: Timestamp,
+    #[serde(skip)]
+    days: i64,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+impl Stale {
+    fn of(db: &mut Db, clone: &LocalClone, now: Timestamp) -> Result<Option<Self>> {
+        let Some((_, _, fetched_at)) = source_cursor(db, &clone.repo)? else { return Ok(None) };
+        let days = now.duration_since(fetched_at).as_hours() / 24;
+        Ok((days > 0).then(|| Self { fetched_at, days, path: clone.path.clone() }))
+    }
 }
 
 impl fmt::Display for Synced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, kind, imported: Imported { landed, requests, tickets, changes } } = self;
+        let Self { source, kind, imported: Imported { landed, requests, tickets, changes }, stale } = self;
         match *kind {
             "clone" => write!(f, "{source}: {landed} commits landed since the last time")?,
             kind => {
@@ -142,7 +165,10 @@ impl fmt::Display for Synced {
                 )?;
             }
         }
-        write!(f, ", {changes} changes in all")
+        write!(f, ", {changes} changes in all")?;
+        let Some(Stale { days, path, .. }) = stale else { return Ok(()) };
+        let days = if *days == 1 { "a day".to_owned() } else { format!("{days} days") };
+        write!(f, "; the clone was last fetched {days} ago: git -C {} fetch", path.display())
     }
 }
 
@@ -177,9 +203,10 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
     })?;
     store(&mut page)?; // also where nothing landed
     let tags = history.tags()?;
+    let heard = history.fetched_at()?.map_or(now, |at| at.min(now));
     db.transaction(|db| {
         tag_replace(db, &source.repo, &tags)?;
-        source_synced(db, &source.repo, now)
+        source_synced(db, &source.repo, heard.max(former))
     })?;
     progress.finish_and_clear();
     Ok(progress.position())

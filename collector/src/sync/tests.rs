@@ -28,6 +28,7 @@ fn repository() -> (TempDir, Repository, LocalClone) {
     fs::write(folder.path().join(".gitconfig"), settings).unwrap();
     let path = folder.path().join("pay");
     let repository = Repository::create(&path, folder.path(), "https://github.com/acme/pay.git");
+    repository.git(&["remote", "remove", "origin"]); // it is where others fetch from
     repository.git_at(&day(1), &["commit", "--quiet", "--amend", "--no-edit", "--date", &day(1)]);
     let repo = "github.com/acme/pay".parse().unwrap();
     (folder, repository, LocalClone { repo, path, branch: None })
@@ -424,6 +425,53 @@ fn a_sync_is_dated_also_where_nothing_landed() {
             assert_eq!(sync(db, &source, at.parse().unwrap()).unwrap(), landed);
             assert_eq!(rows(db, "SELECT synced_at FROM source"), [at]);
         }
+    });
+}
+
+#[test]
+fn a_clone_is_known_up_to_its_last_fetch() {
+    let (folder, repository, source) = repository();
+    repository.git(&["branch", "feature/x"]);
+    let own = source.path.display().to_string();
+    let clone = |name: &str, how: &str| {
+        let path = folder.path().join(name);
+        repository.git(&["clone", "--quiet", how, &own, &path.display().to_string()]);
+        let git = if how == "--mirror" { path.clone() } else { path.join(".git") };
+        (LocalClone { path, ..source.clone() }, git)
+    };
+    let touch = |file: PathBuf, on: u8| {
+        let at: Timestamp = day(on).parse().unwrap();
+        fs::File::options().write(true).open(file).unwrap().set_modified(at.into()).unwrap();
+    };
+    let known = "SELECT synced_at FROM source";
+    let clones = [clone("usual", "--no-local"), clone("mirror", "--mirror")];
+    on_both(|db| {
+        for (clone, git) in &clones {
+            let fetch = |args: &[&str]| {
+                let at = clone.path.display().to_string();
+                let fetch = ["-C", &at, "-c", "alias.try=!git fetch --quiet \"$@\"; true", "try"];
+                repository.git(&[&fetch, args].concat());
+            };
+            let mut syncs = |on: u8, note: &str| {
+                let pace = Pace { now, answer_max: REQUEST_MAX, wait: &|_| Ok(()) };
+                let told = sync_source(db, &Source::Clone(clone.clone()), &[], pace).unwrap();
+                assert_eq!(rows(db, known), [day(on)], "{}", git.display());
+                assert!(told.to_string().contains(note), "{told}");
+            };
+            drop(fs::remove_file(git.join("FETCH_HEAD")));
+            touch(git.join("config"), 3); // another one may be written anew without a fetch
+            syncs(3, "; the clone was last fetched 53 days ago: git -C /");
+            fetch(&[]);
+            touch(git.join("FETCH_HEAD"), 10);
+            syncs(10, "46 days ago");
+            for elsewhere in [&["origin", "feature/x"][..], &["../nowhere"]] {
+                fetch(elsewhere);
+                syncs(10, "46 days ago");
+            }
+            db.transaction(|db| change_forget(db, &clone.repo)).unwrap();
+        }
+        sync(db, &source, now()).unwrap();
+        assert_eq!(rows(db, known), [now().to_string()], "what others fetch from is never stale");
     });
 }
 
