@@ -9,10 +9,12 @@
 //! repeats; a line cut off anywhere is malformed. In parts nobody asked for it checks only that strings end
 //! and brackets balance.
 
+mod habit;
 mod source;
 mod token;
 mod wanted;
 
+pub(crate) use habit::Habit;
 pub(crate) use source::{Source, Window};
 pub(crate) use token::{SCALAR_BYTES_MAX, unescape};
 use token::{after, before, opening, short_end, string_end, word};
@@ -32,23 +34,25 @@ pub(crate) enum Shape {
 pub(crate) fn read<F: Copy>(
     source: &mut Source<'_>,
     root: &'static Object<F>,
+    habit: &mut Habit<F>,
     visitor: &mut impl Visitor<F>,
 ) -> Shape {
-    let mut walk = Walk { source, visitor, pending: Vec::new() };
+    let mut walk = Walk { source, habit, visitor, pending: Vec::new() };
     let Some(first) = walk.token() else { return Shape::Blank };
     let whole = first == b'{' && walk.members(root).is_some() && walk.token().is_none();
     if whole { Shape::Whole } else { Shape::Broken }
 }
 
 /// Every step is `None` where the line ends or is no JSON.
-struct Walk<'a, 'f, V> {
+struct Walk<'a, 'f, V, F: 'static> {
     source: &'a mut Source<'f>,
+    habit: &'a mut Habit<F>,
     visitor: &'a mut V,
     /// A token that lies in several windows.
     pending: Vec<u8>,
 }
 
-impl<V> Walk<'_, '_, V> {
+impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
     /// The next byte that is no space.
     fn token(&mut self) -> Option<u8> {
         loop {
@@ -80,21 +84,38 @@ impl<V> Walk<'_, '_, V> {
         }
     }
 
-    fn members<F: Copy>(&mut self, object: &'static Object<F>) -> Option<()>
-    where
-        V: Visitor<F>,
-    {
+    fn members(&mut self, object: &'static Object<F>) -> Option<()> {
         self.parted(b'}', |walk, first| {
-            let (want, first) = walk.key(first, |_, raw| object.want(raw))?;
+            let (want, first) = walk.member(object, first)?;
             walk.value(want, first)
         })
     }
 
+    /// What a key leads to, and the first byte of its value.
+    fn member(&mut self, object: &'static Object<F>, first: u8) -> Option<(Option<Want<F>>, u8)> {
+        let rest = self.source.rest();
+        if first == b'"'
+            && let Some((want, bytes)) = self.habit.guess(object, rest)
+            && let Some(first @ b'"'..=b'{') = rest.get(bytes).copied()
+        {
+            self.source.advance(bytes + 1);
+            return Some((want, first));
+        }
+        if first == b'"'
+            && let Some(end) = short_end(rest)
+            && let [b'"', b':', first @ b'"'..=b'{', ..] = after(rest, end)
+        {
+            let (name, first) = (before(rest, end), *first);
+            let want = object.named(name);
+            self.habit.learn(object, name, want);
+            self.source.advance(end + 3);
+            return Some((want, first));
+        }
+        self.key(first, |_, raw| object.want(raw))
+    }
+
     /// The members of an object whose keys are data.
-    fn entries<F: Copy>(&mut self, field: F, object: &'static Object<F>) -> Option<()>
-    where
-        V: Visitor<F>,
-    {
+    fn entries(&mut self, field: F, object: &'static Object<F>) -> Option<()> {
         self.parted(b'}', |walk, first| {
             let ((), first) = walk.key(first, |visitor, raw| {
                 visitor.value(field, unescape(raw).as_deref().map_or(Value::Unreadable, Value::Entry));
@@ -104,10 +125,7 @@ impl<V> Walk<'_, '_, V> {
     }
 
     /// Items that are no objects concern nobody.
-    fn items<F: Copy>(&mut self, field: F, object: &'static Object<F>) -> Option<()>
-    where
-        V: Visitor<F>,
-    {
+    fn items(&mut self, field: F, object: &'static Object<F>) -> Option<()> {
         self.parted(b']', |walk, first| {
             if first != b'{' {
                 return walk.ignore(first);
@@ -122,23 +140,12 @@ impl<V> Walk<'_, '_, V> {
         if first != b'"' {
             return None;
         }
-        let rest = self.source.rest();
-        if let Some(end) = short_end(rest)
-            && let [b'"', b':', first @ b'"'..=b'{', ..] = after(rest, end)
-        {
-            let (taken, first) = (take(self.visitor, before(rest, end)), *first);
-            self.source.advance(end + 3);
-            return Some((taken, first));
-        }
         let taken = self.string(take)?;
         let colon = self.token()?;
         Some((taken, self.token()?)).filter(|_| colon == b':')
     }
 
-    fn value<F: Copy>(&mut self, want: Option<Want<F>>, first: u8) -> Option<()>
-    where
-        V: Visitor<F>,
-    {
+    fn value(&mut self, want: Option<Want<F>>, first: u8) -> Option<()> {
         let Some(want) = want else { return self.ignore(first) };
         let field = want.field();
         match (first, want) {

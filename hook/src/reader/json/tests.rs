@@ -1,6 +1,6 @@
 //! The walker against a reader that holds the whole document.
 
-use super::{Object, Shape, Source, Value, Visitor, Want, Window, read, unescape};
+use super::{Habit, Object, Shape, Source, Value, Visitor, Want, Window, read, unescape};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::{Read, Result};
@@ -80,10 +80,16 @@ impl Read for Pieces<'_> {
 }
 
 fn walk(pieces: &[&[u8]]) -> Option<BTreeMap<String, String>> {
-    let mut found = Found::default();
-    let shape =
-        read(&mut Source::new(&mut Pieces(pieces.to_vec()), &mut Window::default()), &ROOT, &mut found);
-    (shape == Shape::Whole).then_some(found.at)
+    let mut habit = Habit::default();
+    let mut walk = || {
+        let mut found = Found::default();
+        let (mut pieces, mut window) = (Pieces(pieces.to_vec()), Window::default());
+        let shape = read(&mut Source::new(&mut pieces, &mut window), &ROOT, &mut habit, &mut found);
+        (shape == Shape::Whole).then_some(found.at)
+    };
+    let first = walk();
+    assert_eq!(walk(), first, "the second time its keys are guessed");
+    first
 }
 
 /// The same from a parsed document.

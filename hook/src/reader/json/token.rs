@@ -104,11 +104,17 @@ pub(crate) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
         return None;
     }
     let text = std::str::from_utf8(raw).ok()?;
-    if raw.iter().all(|byte| *byte >= 0x20 && *byte != b'\\') {
-        return Some(Cow::Borrowed(text));
+    // looked at to the end: without a way out, many bytes are looked at at once
+    let (mut control, mut escaped) = (false, false);
+    for byte in raw {
+        control |= *byte < 0x20;
+        escaped |= *byte == b'\\';
     }
-    if raw.iter().any(|byte| *byte < 0x20) {
+    if control {
         return None;
+    }
+    if !escaped {
+        return Some(Cow::Borrowed(text));
     }
     let mut meant = String::with_capacity(text.len());
     let mut chars = text.chars();

@@ -31,7 +31,8 @@ impl<F: Copy> Object<F> {
             .or_else(|| if raw.contains(&b'\\') { self.named(unescape(raw)?.as_bytes()) } else { None })
     }
 
-    fn named(&self, key: &[u8]) -> Option<Want<F>> {
+    /// The same of a key without an escape.
+    pub(super) fn named(&self, key: &[u8]) -> Option<Want<F>> {
         let mut left = *self.marked.get(mark(key))?;
         while left != 0 {
             let (name, want) = self.keys.get(left.trailing_zeros() as usize)?;

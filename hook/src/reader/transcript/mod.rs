@@ -5,11 +5,13 @@
 
 mod fields;
 mod found;
+mod instant;
 mod usage;
 
-use crate::reader::json::{self, Shape, Source};
-use fields::{Flag, Slot};
+use crate::reader::json::{self, Habit, Shape, Source};
+use fields::{Field, Flag, Slot};
 use found::{Count, Found, ModelAccount};
+use instant::Instants;
 use jiff::Timestamp;
 use meter::{Band, Branch, Geo, Model, PullRequestAction, SessionId, Speed, Tokens, Week, Word, Workflow};
 use std::borrow::Cow;
@@ -184,7 +186,9 @@ pub(crate) struct ModelCost {
 /// Reads lines one after another.
 #[derive(Default)]
 pub(crate) struct Parser {
+    habit: Habit<Field>,
     found: Found,
+    instants: Instants,
     cwd: Last<Arc<str>>,
     branch: Last<Branch>,
     session: Last<SessionId>,
@@ -219,15 +223,15 @@ impl Parser {
     /// Reads the line that `source` stands at; what is no whole object is malformed.
     pub(crate) fn read(&mut self, source: &mut Source<'_>) -> (Shape, Parsed) {
         self.found.clear();
-        let shape = json::read(source, &fields::LINE, &mut self.found);
+        let shape = json::read(source, &fields::LINE, &mut self.habit, &mut self.found);
         let line = if shape == Shape::Whole { self.line() } else { None };
         (shape, line.map_or(Parsed::Malformed, Parsed::Line))
     }
 
     /// `None` where the line counts for something it cannot be.
     fn line(&mut self) -> Option<Line> {
-        let Self { found, cwd, branch, session, origin, version, entrypoint, model } = self;
-        let at: Option<Timestamp> = found.text(Slot::Timestamp).and_then(|text| text.parse().ok());
+        let Self { found, instants, cwd, branch, session, origin, version, entrypoint, model, .. } = self;
+        let at = found.raw(Slot::Timestamp).and_then(|raw| instants.read(raw));
         if at.is_some_and(|at| !Week::reaches(at)) {
             return None;
         }
