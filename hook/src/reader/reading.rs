@@ -6,6 +6,7 @@ use crate::state::ledger::Cursor;
 use jiff::Timestamp;
 use meter::{Branch, Developer, PullRequestAction, Quality, SessionId, Shape, Week};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 /// Folders of one session in which commits are looked for.
 const FOLDERS_MAX: usize = 64;
@@ -111,6 +112,8 @@ pub(crate) struct Reading {
     /// Lines before the first with a time.
     early: Quality,
     since: Timestamp,
+    /// Where the last line of the session itself counted, and until when the next ones do, in the same folder.
+    here: Option<(Place, Range<Timestamp>)>,
 }
 
 impl Reading {
@@ -140,6 +143,7 @@ impl Reading {
             responded: false,
             early: Quality::default(),
             since: since.unwrap_or(Timestamp::MIN),
+            here: None,
         }
     }
 
@@ -154,6 +158,7 @@ impl Reading {
             && self.cursor.cwd.as_deref() != Some(cwd)
         {
             self.folders.extend(self.cursor.cwd.replace(cwd.to_string()));
+            self.here = None;
         }
         if self.cursor.at.is_some_and(|at| at < self.since) {
             self.cut = true;
@@ -285,7 +290,7 @@ impl Reading {
             add(&mut self.early);
             return None;
         };
-        let place = self.place(self.session.clone(), at, folders);
+        let place = self.here(at, folders);
         let (first, early) = (self.from == 0 && self.shares.is_empty(), std::mem::take(&mut self.early));
         let share = self.shares.entry(place.clone()).or_default();
         share.shape.subagents += u64::from(first && self.subagent);
@@ -295,6 +300,17 @@ impl Reading {
         share.ended = share.ended.into_iter().chain([at]).max();
         add(&mut share.quality);
         Some((place, at))
+    }
+
+    fn here(&mut self, at: Timestamp, folders: &mut dyn Folders) -> Place {
+        if let Some((place, week)) = &self.here
+            && week.contains(&at)
+        {
+            return place.clone();
+        }
+        let place = self.place(self.session.clone(), at, folders);
+        self.here = Some((place.clone(), place.week.start()..place.week.end()));
+        place
     }
 
     fn place(&self, session: SessionId, at: Timestamp, folders: &mut dyn Folders) -> Place {
