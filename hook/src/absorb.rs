@@ -37,8 +37,8 @@ pub(crate) fn read(
 ) -> Result<Option<Reading>> {
     let path = &file.path;
     let mut opened = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let named = match &file.session {
-        Some(session) => Some(session.clone()),
+    let named = match file.session() {
+        Some(session) => Some(session),
         None => lines.session(&mut opened).with_context(|| format!("cannot read {}", path.display()))?,
     };
     let Some(session) = named else { return Ok(None) };

@@ -18,9 +18,17 @@ pub(crate) struct Transcript {
     pub(crate) size: u64,
     /// Nanoseconds since 1970.
     pub(crate) modified: i64,
-    /// The session its place says it belongs to; older subagents and foreign names leave that to their lines.
-    pub(crate) session: Option<SessionId>,
+    /// Whose its folder is, or an event said it is.
+    pub(crate) told: Option<SessionId>,
     pub(crate) subagent: bool,
+}
+
+impl Transcript {
+    /// The session its place says it belongs to; older subagents and foreign names leave that to their lines.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        let named = || session_named(self.path.file_stem().filter(|_| !self.subagent));
+        self.told.clone().or_else(named)
+    }
 }
 
 /// The folders transcripts lie in: of every entry of `config_dirs` (a list parted by commas, or colons where a
@@ -57,12 +65,13 @@ fn projects(entry: &Path) -> PathBuf {
 pub(crate) fn find(roots: &[PathBuf]) -> (Vec<Transcript>, Vec<String>) {
     let mut walk = Walk::default();
     for root in roots {
-        walk.folders.push(root.clone());
+        match fs::canonicalize(root) {
+            Ok(folder) => walk.folders.push(folder),
+            Err(error) => walk.trouble(root, &error),
+        }
         while let Some(folder) = walk.folders.pop() {
-            match walk.folder(&folder) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => walk.troubles.push(format!("cannot read {}: {error}", folder.display())),
-                Ok(()) => {}
+            if let Err(error) = walk.folder(&folder) {
+                walk.trouble(&folder, &error);
             }
         }
     }
@@ -75,7 +84,7 @@ pub(crate) fn session(path: &Path, session: &SessionId) -> Vec<Transcript> {
     // a file that cannot be looked at has nothing to tell
     let _ = walk.linked(path);
     for file in &mut walk.found {
-        file.session = Some(session.clone());
+        file.told = Some(session.clone());
     }
     let folder = path.with_file_name(session.as_str()).join("subagents");
     let (subagents, _) = find(&[folder]);
@@ -85,6 +94,7 @@ pub(crate) fn session(path: &Path, session: &SessionId) -> Vec<Transcript> {
 
 #[derive(Default)]
 struct Walk {
+    /// Yet to be looked into, without links.
     folders: Vec<PathBuf>,
     seen: HashSet<(u64, u64)>,
     found: Vec<Transcript>,
@@ -92,33 +102,41 @@ struct Walk {
 }
 
 impl Walk {
+    /// Notes what cannot be read; what is not there has nothing to tell.
+    fn trouble(&mut self, path: &Path, error: &io::Error) {
+        if error.kind() != ErrorKind::NotFound {
+            self.troubles.push(format!("cannot read {}: {error}", path.display()));
+        }
+    }
+
     fn folder(&mut self, folder: &Path) -> io::Result<()> {
-        let folder = fs::canonicalize(folder)?;
-        if !self.seen.insert(identity::of(&folder, &fs::metadata(&folder)?)) {
+        if !self.seen.insert(identity::of(folder, &fs::metadata(folder)?)) {
             return Ok(());
         }
         let of_session = session_named(folder.file_name()).is_some();
-        let home = Home::of(&folder);
-        for entry in fs::read_dir(&folder)? {
+        let home = Home::of(folder);
+        for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            let path = entry.path();
+            let (path, name) = (entry.path(), entry.file_name());
             // what cannot be looked at, such as a link to nowhere, is passed; its neighbours are not
             let Ok(kind) = entry.file_type() else { continue };
             let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
-            if is_folder {
+            let looked = if is_folder {
                 // beside subagents a session keeps what its tools wrote, of whatever form
-                if !of_session || entry.file_name() == "subagents" {
-                    self.folders.push(path);
+                if of_session && name != "subagents" {
+                    continue;
                 }
-            } else if is_transcript(&path) {
-                let looked = if kind.is_symlink() {
-                    self.linked(&path)
-                } else {
-                    entry.metadata().map(|metadata| self.file(path.clone(), &metadata, &home))
-                };
-                if let Err(error) = looked {
-                    self.troubles.push(format!("cannot read {}: {error}", path.display()));
-                }
+                let inner = if kind.is_symlink() { fs::canonicalize(&path) } else { Ok(path.clone()) };
+                inner.map(|inner| self.folders.push(inner))
+            } else if !is_transcript(&name) {
+                continue;
+            } else if kind.is_symlink() {
+                self.linked(&path)
+            } else {
+                entry.metadata().map(|metadata| self.file(path.clone(), &metadata, &home))
+            };
+            if let Err(error) = looked {
+                self.trouble(&path, &error);
             }
         }
         Ok(())
@@ -139,23 +157,23 @@ impl Walk {
         }
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified = modified.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
-        let (session, subagent) = home.tells(&path);
-        self.found.push(Transcript {
-            path,
-            device,
-            inode,
-            size: metadata.len(),
-            modified,
-            session,
-            subagent,
-        });
+        let (told, subagent) = match home {
+            Home::Subagents(session) => (session.clone(), true),
+            Home::Elsewhere => (None, is_agent(&path)),
+        };
+        let size = metadata.len();
+        self.found.push(Transcript { path, device, inode, size, modified, told, subagent });
     }
 }
 
 /// A workflow's journal repeats what its agents wrote.
-fn is_transcript(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "jsonl")
-        && path.file_name().is_some_and(|name| name != "journal.jsonl")
+fn is_transcript(name: &OsStr) -> bool {
+    name.as_encoded_bytes().strip_suffix(b".jsonl").is_some_and(|stem| !stem.is_empty() && stem != b"journal")
+}
+
+/// A subagent's, of an older client that wrote it beside its session's.
+fn is_agent(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"agent-"))
 }
 
 /// What a folder tells of the transcripts in it.
@@ -173,18 +191,6 @@ impl Home {
             Self::Subagents(session_named(folders.next().and_then(Path::file_name)))
         } else {
             Self::Elsewhere
-        }
-    }
-
-    /// The session a transcript belongs to, and whether it is a subagent's.
-    fn tells(&self, path: &Path) -> (Option<SessionId>, bool) {
-        match self {
-            Self::Subagents(session) => (session.clone(), true),
-            Self::Elsewhere => {
-                let stem = path.file_stem();
-                let agent = stem.and_then(OsStr::to_str).is_some_and(|stem| stem.starts_with("agent-"));
-                (session_named(stem), agent)
-            }
         }
     }
 }
@@ -256,7 +262,8 @@ mod tests {
     }
 
     fn shown(transcript: &Transcript) -> String {
-        let session = transcript.session.as_ref().map_or("-", |session| &session.as_str()[35..]);
+        let session =
+            transcript.session().map_or("-".to_owned(), |session| session.as_str()[35..].to_owned());
         let name = transcript.path.file_stem().unwrap().to_string_lossy();
         let name = name.strip_prefix("8b41c8a0-0000-4000-8000-00000000000").unwrap_or(&name);
         format!("{name} {session}{}", if transcript.subagent { "+" } else { "" })

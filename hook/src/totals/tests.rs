@@ -352,7 +352,7 @@ fn an_unreadable_file_is_said_and_passed() {
         inode: 0,
         size: 0,
         modified: 0,
-        session: None,
+        told: None,
         subagent: false,
     };
     let (histories, troubles) = read(&[gone], &mut fresh, &|_| {});

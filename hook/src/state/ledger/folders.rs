@@ -40,26 +40,38 @@ impl Ledger {
     /// What reports are routed by, of many sessions once: their repository and the working trees of it that their
     /// session stood in.
     pub(crate) fn report_stands(&self) -> Result<Vec<(Repo, Vec<PathBuf>)>> {
-        let mut select = self.db.prepare(
-            "SELECT report.session, report.repo, root
-             FROM report LEFT JOIN session_folder ON session_folder.session = report.session
-             LEFT JOIN folder ON folder.path = session_folder.folder AND folder.repo = report.repo
-             ORDER BY report.session, report.repo",
-        )?;
-        let (mut rows, mut stands) = (select.query([])?, BTreeSet::new());
-        let (mut session, mut stand) = (String::new(), (String::new(), BTreeSet::new()));
-        while let Some(row) = rows.next()? {
-            let (of, repo) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
-            if (session.as_str(), stand.0.as_str()) != (of, repo) {
+        // both in one order, side by side: to search for the folders of each session would cost several times that
+        let mut reports = self.db.prepare("SELECT session, repo FROM report ORDER BY session, repo")?;
+        let mut folders =
+            self.db.prepare("SELECT session, folder FROM session_folder ORDER BY session, folder")?;
+        let (mut reports, mut folders) = (reports.query([])?, folders.query([])?);
+        let (known, mut next) = (self.folder_all()?, folders.next()?);
+        let (mut session, mut stood, mut stands) = (String::new(), Vec::new(), BTreeSet::new());
+        while let Some(report) = reports.next()? {
+            let of = report.get_ref(0)?.as_str()?;
+            if session != of {
                 of.clone_into(&mut session);
-                let done = std::mem::replace(&mut stand, (repo.to_owned(), BTreeSet::new()));
-                stands.insert(done);
+                stood.clear();
             }
-            stand.1.extend(row.get::<_, Option<String>>(2)?);
+            while let Some(row) = next {
+                let by = row.get_ref(0)?.as_str()?;
+                if by > of {
+                    break;
+                }
+                if by == of {
+                    stood.extend(known.get(row.get_ref(1)?.as_str()?));
+                }
+                next = folders.next()?;
+            }
+            let repo = report.get_ref(1)?.as_str()?;
+            let roots = stood.iter().filter(|folder| folder.repo.as_str() == repo).map(|folder| &folder.root);
+            let stand = (repo.to_owned(), roots.collect::<BTreeSet<_>>());
+            stands.insert(stand);
         }
-        stands.insert(stand);
         // what is no name goes nowhere
-        let named = |(repo, found): (String, _)| Some((repo.parse().ok()?, roots(found)));
+        let named = |(repo, roots): (String, BTreeSet<&PathBuf>)| {
+            Some((repo.parse().ok()?, roots.into_iter().cloned().collect()))
+        };
         Ok(stands.into_iter().filter_map(named).collect())
     }
 
