@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Bytes read before they are stored, of one long file too: a crash costs reading them again, a longer transaction
 /// would hold up a session's end.
-const BATCH_BYTES: u64 = 32 << 20;
+pub(crate) const BATCH_BYTES: u64 = 32 << 20;
 const BATCH_FILES: usize = 256;
 
 /// How much one sweep may do. The next one goes on where it stopped.
@@ -212,9 +212,11 @@ mod tests {
     use crate::state::ledger::Patience;
     use crate::state::secret::Secret;
     use serde_json::json;
+    use std::cell::Cell;
     use std::collections::HashMap;
     use std::fmt::Write;
     use std::fs;
+    use std::path::Path;
     use tempfile::TempDir;
 
     const NOW: Timestamp = Timestamp::constant(1_795_320_000, 0);
@@ -252,21 +254,28 @@ mod tests {
         home
     }
 
-    /// Sweeps until nothing is new: what each run did, and what the ledger knows after the last.
-    fn sweeps(home: &TempDir, bounds: Bounds) -> (Vec<Swept>, Vec<String>) {
-        let place = home.path().display().to_string();
+    /// What one run did, in how many portions, and the ledger afterwards.
+    fn sweep_once(home: &Path, state: &Path, bounds: Bounds) -> (Swept, usize, Ledger) {
+        let place = home.display().to_string();
         let config =
             config(&[("CLAUDE_CONFIG_DIR", &place), ("CPVO_DEVELOPER", "ana@acme.example")], "", None);
+        let (here, secret) = (Stage::set(home, &config, false), Secret::of([0; 32]));
+        let mut ledger = Ledger::open(state, Patience::Worker, NOW).unwrap();
+        let mut reader = Reader::new(&config, &here, Places::new(HashMap::new(), &secret));
+        let portions = Cell::new(0);
+        let count = |_, _| portions.set(portions.get() + 1);
+        let swept = run(&mut ledger, &mut reader, bounds, &count).unwrap();
+        assert_eq!(swept.troubles, Vec::<String>::new());
+        (swept, portions.get(), ledger)
+    }
+
+    /// Sweeps until nothing is new: what each run did, and what the ledger knows after the last.
+    fn sweeps(home: &TempDir, bounds: Bounds) -> (Vec<Swept>, Vec<String>) {
         let state = tempfile::tempdir().unwrap();
-        let (here, secret) = (Stage::set(home.path(), &config, false), Secret::of([0; 32]));
         let mut runs = Vec::new();
         loop {
             // each run is another process
-            let mut ledger = Ledger::open(state.path(), Patience::Worker, NOW).unwrap();
-            let places = Places::new(HashMap::new(), &secret);
-            let mut reader = Reader::new(&config, &here, places);
-            let swept = run(&mut ledger, &mut reader, bounds, &|_, _| {}).unwrap();
-            assert_eq!(swept.troubles, Vec::<String>::new());
+            let (swept, _, ledger) = sweep_once(home.path(), state.path(), bounds);
             if swept.bytes == 0 {
                 let all = ledger.report_all().unwrap();
                 let known = all.iter().map(|(key, _)| format!("{:?}", ledger.content(key, None).unwrap()));
@@ -295,6 +304,24 @@ mod tests {
             assert_eq!(runs.iter().map(|swept| swept.files).sum::<u64>(), 4, "{bound}: each file ends once");
             assert_eq!(in_pieces, known, "{bound}");
         }
+    }
+
+    /// In how many portions and transactions a history is read by a sweep nobody asked for: once and whole.
+    #[track_caller]
+    fn check_batches(home: &TempDir, portions: usize, transactions: u64) {
+        let state = tempfile::tempdir().unwrap();
+        let (_, read, ledger) = sweep_once(home.path(), state.path(), Bounds::HOOK);
+        assert_eq!((read, ledger.report_seq().unwrap()), (portions, transactions));
+        let (again, ..) = sweep_once(home.path(), state.path(), Bounds::HOOK);
+        assert_eq!(again.bytes, 0, "nothing is left");
+    }
+
+    #[test]
+    fn what_is_read_is_stored_in_batches() {
+        check_batches(&home(&RESPONSES, 0), 4, 1);
+        check_batches(&home(&[1; BATCH_FILES + 1], 0), BATCH_FILES + 1, 2);
+        let half = usize::try_from(BATCH_BYTES).unwrap() / 2;
+        check_batches(&home(&[1, 1, 1], half), 3, 2);
     }
 
     #[test]

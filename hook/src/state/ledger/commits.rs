@@ -103,3 +103,34 @@ impl Ledger {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::ledger::Patience;
+
+    #[test]
+    fn commits_are_due_where_lines_were_read_since_they_were_looked_for() {
+        let state = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(state.path(), Patience::Worker, Timestamp::UNIX_EPOCH).unwrap();
+        let ids: [SessionId; 2] =
+            [1, 2].map(|digit| format!("00000000-0000-4000-8000-{digit:012}").parse().unwrap());
+        let read = |ledger: &Ledger, id: &SessionId| {
+            let insert = "INSERT INTO session (id, readings) VALUES (?1, 1)
+                ON CONFLICT DO UPDATE SET readings = readings + 1";
+            ledger.db.execute(insert, [id.as_str()]).unwrap();
+        };
+        assert_eq!(ledger.commit_due().unwrap(), []);
+        for id in &ids {
+            read(&ledger, id);
+        }
+        assert_eq!(ledger.commit_due().unwrap(), ids);
+        let trails = ids.each_ref().map(|id| ledger.commit_trail(id).unwrap());
+        read(&ledger, &ids[1]);
+        ledger.commit_record(&trails.map(|trail| (trail, Vec::new()))).unwrap();
+        assert_eq!(ledger.commit_due().unwrap(), ids[1..], "its last lines came while git was asked");
+        let trail = ledger.commit_trail(&ids[1]).unwrap();
+        ledger.commit_record(&[(trail, Vec::new())]).unwrap();
+        assert_eq!(ledger.commit_due().unwrap(), []);
+    }
+}
