@@ -148,13 +148,15 @@ impl Judged {
         let change = &changes[by];
         let targets = if change.is_excluded { Vec::new() } else { known.targets(changes, by) };
         let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
+        let theirs = |file| targets.iter().any(|(target, _)| changes[*target].files.contains(file));
+        let is_within = change.files.iter().all(theirs);
         for (target, mention) in targets {
             if !change.is_repair && apart(change, &changes[target]) {
                 continue;
             }
             let again = mention.again || self.natures[target] == Nature::Revert;
             let kind = if again { Kind::Reland } else { Kind::Revert };
-            let is_repair = change.is_repair || is_whole(mention, change, &changes[target]);
+            let is_repair = change.is_repair || is_whole(mention, is_within);
             if again && is_repair {
                 nature = Nature::Reland;
             } else if is_repair && nature == Nature::Change {
@@ -170,11 +172,11 @@ impl Judged {
     }
 }
 
-/// Whether the change is nothing but what it says here.
-fn is_whole(mention: &Mention, change: &Change, target: &Change) -> bool {
+/// Whether a change, which is or is not within the files of its targets, is nothing but what it says here.
+fn is_whole(mention: &Mention, is_within: bool) -> bool {
     match mention.place {
         Place::Subject => true,
-        Place::Opening => change.files.is_subset(&target.files),
+        Place::Opening => is_within,
         Place::Passing => false,
     }
 }
@@ -458,6 +460,14 @@ mod tests {
             let judged = judge(&changes);
             let states = [0, 1].map(|index| judged.state(&changes, index, Policy::default(), at(10_000)));
             assert_eq!(states, [State::Disqualified, State::Excluded], "{revert}");
+        }
+        let commits = format!("This reverts commits {:040x} and {:040x}.", 0xa00_0000, 0xa00_0001);
+        for body in [commits.as_str(), "Reverts:\n- #1\n- #2"] {
+            let both = format!("Both out (#3)\n\n{body}");
+            let mut two = history(&[(0, "Add x (#1)"), (0, "Add y (#2)"), (1, &both)]);
+            two[1].files = ["b.rs".to_owned()].into();
+            two[2].files = two.iter().flat_map(|change| change.files.clone()).collect();
+            assert_eq!(judge(&two).natures[2], Nature::Revert, "{body}");
         }
         let mut more = history(&[(0, "Add x (#1)"), (1, "Do it well (#2)\n\nReverts #1")]);
         more[1].files.insert("b.rs".to_owned());

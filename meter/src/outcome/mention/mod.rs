@@ -148,10 +148,12 @@ fn verb(word: &str) -> Option<Verb> {
     }
 }
 
-/// A text without the labels before it: `fix(pay):`, `[api]`.
+/// A text without the labels and signs before it: `fix(pay):`, `[api]`, `⏪`.
 fn unlabelled(text: &str) -> &str {
+    let label = |word: &str| word.ends_with([':', ']']) && leads(word).is_none();
+    let sign = |word: &str| !word.contains(|c: char| c.is_alphanumeric() || matches!(c, '"' | '#' | '!'));
     match text.split_once(' ') {
-        Some((word, rest)) if word.ends_with([':', ']']) && leads(word).is_none() => unlabelled(rest),
+        Some((word, rest)) if label(word) || sign(word) => unlabelled(rest),
         _ => text,
     }
 }

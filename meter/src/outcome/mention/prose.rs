@@ -23,7 +23,7 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
                 target,
                 again: verb.again,
                 partial: false,
-                place: Place::Passing,
+                place: if words.len() == 1 { Place::Opening } else { Place::Passing },
             }));
             continue;
         }

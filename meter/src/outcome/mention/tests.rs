@@ -88,6 +88,7 @@ fn titles_are_repeated_with_and_without_their_number() {
     check("Revert Add x (#12)", &["number #12"]); // its own, unless that landed before
     check("chore: revert add x (#12) (#14)", &["number #12"]);
     check("[api] fix: revert \"Add x (#12)\" (#14)", &["number #12"]);
+    check("⏪ Revert \"Add x (#12)\" (#14)", &["number #12"]);
     check("Revert \"Revert \"Add x (#5)\" (#6)\" (#7)", &["number #6"]);
     check("Reland \"Add x (#12)\" (#14)", &["number #12 again"]);
     check("Revert \"Add x\" (#14)", &["title \"Add x\""]);
