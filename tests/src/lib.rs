@@ -1,5 +1,6 @@
 //! The user's view of cpvo: a world to act in, with the real programs and everything they talk to.
 
+pub mod carved;
 pub mod client;
 pub mod clock;
 pub mod collector;

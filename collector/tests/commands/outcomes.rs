@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tests::git::Repository;
 
 /// A collector's folder whose cpvo.toml names a clone, and the clone.
-fn clone() -> (TempDir, Repository) {
+pub(super) fn clone() -> (TempDir, Repository) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(".gitconfig"), "[user]\n\tname = Ana\n\temail = ana@acme.example\n")
         .unwrap();
