@@ -6,12 +6,15 @@ use crate::config::{Clock, Config};
 use crate::judge::judge_all;
 use crate::source::web::{Pace, REQUEST_MAX};
 use crate::store::db::Access;
-use crate::sync::{in_order, sync_source};
+use crate::sync::{Round, in_order};
 use anyhow::{Result, bail};
 use std::convert::Infallible;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
+
+/// How long one source may take of a turn.
+const TURN_MAX: Duration = Duration::from_mins(10);
 
 /// The turns go on until this is dropped.
 pub(crate) struct Schedule {
@@ -31,7 +34,7 @@ pub(crate) fn start(config: &Config, every: Duration, now: Clock) -> Result<Opti
             _ => bail!("cpvo stops"),
         };
         loop {
-            turn(&config, Pace { now, answer_max: REQUEST_MAX, wait: &wait });
+            turn(&config, Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait });
             if wait(every).is_err() {
                 return;
             }
@@ -46,8 +49,10 @@ fn turn(config: &Config, pace: Pace) {
         Ok(db) => db,
         Err(error) => return tracing::warn!(error = format!("{error:#}"), "could not sync"),
     };
+    let mut round = Round::new(&config.sources);
     for source in in_order(&config.sources) {
-        match sync_source(&mut db, source, &config.sources, pace) {
+        let until = (pace.now)().checked_add(TURN_MAX).ok(); // or one holds up the others
+        match round.read(&mut db, source, Pace { until, ..pace }) {
             Ok(synced) => tracing::info!("{synced}"),
             Err(error) => {
                 tracing::warn!(

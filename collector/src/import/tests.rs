@@ -5,8 +5,9 @@ use crate::judge::judge_repo;
 use crate::source::Source;
 use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;
+use crate::source::web::Unreachable;
 use crate::store::fixture::{now, on_both, rows, teams};
-use crate::sync::sync;
+use crate::sync::{Round, sync};
 use ::tests::git::Repository;
 use ::tests::host::Reply;
 use ::tests::host::github::{GitHub as StandIn, commit, issue, pushed, request};
@@ -33,8 +34,12 @@ fn sync_with(db: &mut Db, service: &Service, has_clone: bool) -> Result<(Importe
         waits.borrow_mut().push(time.as_secs());
         Ok(())
     };
-    let imported =
-        import::<GitHub>(db, service, has_clone, Pace { now, answer_max: ANSWER_MAX, wait: &wait })?;
+    let imported = import::<GitHub>(
+        db,
+        service,
+        has_clone,
+        Pace { now, answer_max: ANSWER_MAX, until: None, wait: &wait },
+    )?;
     Ok((imported, waits.into_inner()))
 }
 
@@ -201,9 +206,72 @@ fn an_answer_that_does_not_come_is_too_much() {
     on_both(|db| {
         host.host().fail([Some(Reply::Silent)]);
         let before = host.queries().len();
-        let pace = Pace { now, answer_max: Duration::from_secs(2), wait: &|_| Ok(()) };
+        let pace = Pace { now, answer_max: Duration::from_secs(2), until: None, wait: &|_| Ok(()) };
         assert_eq!(import::<GitHub>(db, &service, false, pace).unwrap().requests, 40);
         assert_eq!(host.queries()[before..][..2], ["Requests 25", "Requests 12"]);
+    });
+}
+
+#[test]
+fn who_does_not_answer_twice_cannot_be_reached() {
+    let host = forty();
+    let service = service(&host, "");
+    on_both(|db| {
+        host.host().fail(vec![Some(Reply::Silent); 2]);
+        let before = host.queries().len();
+        let pace = Pace { now, answer_max: Duration::from_secs(1), until: None, wait: &|_| Ok(()) };
+        let error = import::<GitHub>(db, &service, false, pace).unwrap_err();
+        assert!(error.is::<Unreachable>(), "{error:#}");
+        assert!(host.queries().len() <= before + 2);
+    });
+}
+
+#[test]
+fn nobody_is_asked_twice_where_nobody_answers() {
+    let host = forty();
+    let nowhere = "http://127.0.0.1:1/api/v4";
+    let gitlab = |name: &str| {
+        let text = format!("kind = 'gitlab'\nrepo = 'git.x/acme/{name}'\nurl = '{nowhere}'");
+        let mut source: Source = toml::from_str(&text).unwrap();
+        source.settle(Path::new(""), &|_| Some(TOKEN.to_owned())).unwrap();
+        source
+    };
+    let sources = [gitlab("one"), gitlab("two"), Source::Github(service(&host, ""))];
+    on_both(|db| {
+        let mut round = Round::new(&sources);
+        let pace = Pace { now, answer_max: ANSWER_MAX, until: None, wait: &|_| Ok(()) };
+        let mut told = |place: usize| match round.read(db, &sources[place], pace) {
+            Ok(synced) => synced.to_string(),
+            Err(error) => format!("{error:#}"),
+        };
+        let first = told(0);
+        assert!(first.starts_with("git.x/acme/one on gitlab: it cannot be reached: "), "{first}");
+        assert_eq!(told(1), format!("git.x/acme/two on gitlab: {nowhere} could not be reached just now"));
+        let healthy = told(2);
+        assert!(healthy.starts_with("github.com/acme/pay (github): 40 requests"), "{healthy}");
+    });
+}
+
+#[test]
+fn a_turn_ends_and_keeps_what_was_read() {
+    let host = forty();
+    let service = service(&host, "");
+    let over = |db: &mut Db, seconds: i64| {
+        let until = now().checked_add(SignedDuration::from_secs(seconds)).ok();
+        let pace = Pace { now, answer_max: ANSWER_MAX, until, wait: &|_| Ok(()) };
+        import::<GitHub>(db, &service, false, pace).map_err(|error| format!("{error:#}"))
+    };
+    let limited = || Some(Reply::Status(429, vec![("retry-after", "7".to_owned())], String::new()));
+    on_both(|db| {
+        host.host().fail([None, limited()]);
+        let error = over(db, 6).unwrap_err();
+        assert!(error.contains("its turn is over"), "{error}");
+        assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["25"]);
+        let before = host.queries().len();
+        over(db, -1).unwrap_err();
+        assert_eq!(host.queries().len(), before, "it is not even asked");
+        host.host().fail([limited()]);
+        assert_eq!(over(db, 7).unwrap().requests, 15);
     });
 }
 

@@ -37,6 +37,14 @@ impl Source {
         }
     }
 
+    /// Where it is asked over the network.
+    pub(crate) fn address(&self) -> Option<&str> {
+        match self {
+            Self::Clone(_) => None,
+            Self::Github(service) | Self::Gitlab(service) => service.address(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Clone(_) => "clone",

@@ -52,6 +52,11 @@ impl Service {
         Ok(())
     }
 
+    /// The address of its API, or the host that has the usual one.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.url.as_deref().or_else(|| self.host_and_path().map(|(host, _)| host))
+    }
+
     /// The host, and what the host calls the repository.
     pub(super) fn host_and_path(&self) -> Option<(&str, &str)> {
         self.repo.as_str().split_once('/').filter(|(host, _)| *host != "local")

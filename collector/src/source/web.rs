@@ -3,15 +3,17 @@
 
 use crate::config::{Clock, Secret};
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use jiff::Timestamp;
 use rustls_native_certs::load_native_certs;
 use serde::Deserialize;
 use std::cell::Cell;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Timeout};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 pub(crate) const REQUEST_MAX: Duration = Duration::from_mins(1);
@@ -25,6 +27,8 @@ const WAIT_MAX: Duration = Duration::from_mins(65);
 const WAIT_USUAL: Duration = Duration::from_mins(1);
 /// How often the smallest page is asked for.
 const TRIES_MAX: u32 = 3;
+/// How many answers in a row may fail to come.
+const SILENCES_MAX: u32 = 2;
 
 /// How a sync takes its time.
 #[derive(Clone, Copy)]
@@ -32,6 +36,8 @@ pub(crate) struct Pace<'a> {
     pub now: Clock,
     /// The longest that one answer may take.
     pub answer_max: Duration,
+    /// When the source has had its turn; where it ends, the next one goes on.
+    pub until: Option<Timestamp>,
     /// Lets time pass; an error where the program is about to stop.
     pub wait: &'a dyn Fn(Duration) -> Result<()>,
 }
@@ -42,6 +48,7 @@ pub(crate) struct Web<'a> {
     token: Secret,
     /// The second at which more may be asked, where nothing is left until then.
     spent_until: Cell<Option<u64>>,
+    silences: Cell<u32>,
     pub pace: Pace<'a>,
 }
 
@@ -65,6 +72,11 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 }
+
+/// Nothing more need be asked of the host for now.
+#[derive(Debug, thiserror::Error)]
+#[error("it cannot be reached: {0}")]
+pub(crate) struct Unreachable(String);
 
 /// How often the smallest page was asked for in vain.
 #[derive(Default)]
@@ -111,7 +123,14 @@ impl<'a> Web<'a> {
         let config = if is_loopback { config.proxy(None) } else { config };
         let config = if uri.scheme_str() == Some("https") { config.tls_config(tls()?) } else { config };
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { agent: config.build().new_agent(), base, token, spent_until: Cell::new(None), pace })
+        Ok(Self {
+            agent: config.build().new_agent(),
+            base,
+            token,
+            spent_until: Cell::new(None),
+            silences: Cell::new(0),
+            pace,
+        })
     }
 
     /// Sends JSON to `route` below the address.
@@ -138,6 +157,7 @@ impl<'a> Web<'a> {
     ) -> Result<Reply> {
         let mut url = format!("{}{route}", self.base);
         for _ in 0..=WAITS_MAX {
+            self.look_at_clock(Duration::ZERO)?;
             if let Some(second) = self.spent_until.take() {
                 self.wait(self.until(second))?;
             }
@@ -148,11 +168,9 @@ impl<'a> Web<'a> {
             });
             let (status, headers, text) = match answered {
                 Ok(answered) => answered,
-                Err(error @ (ureq::Error::Timeout(_) | ureq::Error::Io(_) | ureq::Error::Protocol(_))) => {
-                    return Ok(Reply::TooMuch(error.to_string()));
-                }
-                Err(error) => return Err(self.unsaid(&error.to_string())),
+                Err(error) => return self.unanswered(&error),
             };
+            self.silences.set(0);
             match (status, self.asked_to_wait(status, &headers)) {
                 (200..=299, _) => {
                     self.spent_until.set(reset(&headers).filter(|_| is_spent(&headers)));
@@ -169,6 +187,28 @@ impl<'a> Web<'a> {
             }
         }
         bail!("it asks to wait again and again; what was read is kept, the next sync goes on")
+    }
+
+    fn unanswered(&self, error: &ureq::Error) -> Result<Reply> {
+        let is_silence = matches!(error, ureq::Error::Timeout(_));
+        self.silences.set(if is_silence { self.silences.get() + 1 } else { 0 });
+        if is_out_of_reach(error) || self.silences.get() == SILENCES_MAX {
+            bail!(Unreachable(self.unsaid(&error.to_string()).to_string()));
+        }
+        match error {
+            ureq::Error::Timeout(_) | ureq::Error::Io(_) | ureq::Error::Protocol(_) => {
+                Ok(Reply::TooMuch(error.to_string()))
+            }
+            error => Err(self.unsaid(&error.to_string())),
+        }
+    }
+
+    /// An error where the turn of the source is over after so much time.
+    fn look_at_clock(&self, time: Duration) -> Result<()> {
+        let Some(until) = self.pace.until else { return Ok(()) };
+        let is_over = (self.pace.now)().saturating_add(time)? > until;
+        ensure!(!is_over, "its turn is over; what was read is kept, the next one goes on");
+        Ok(())
     }
 
     /// Where a redirect leads, if that is below the address the token is for.
@@ -198,8 +238,10 @@ impl<'a> Web<'a> {
 
     /// Waits, within reason.
     pub(super) fn wait(&self, time: Duration) -> Result<()> {
+        let time = time.min(WAIT_MAX);
+        self.look_at_clock(time)?;
         tracing::info!(seconds = time.as_secs(), "waiting, as the service asks");
-        (self.pace.wait)(time.min(WAIT_MAX))
+        (self.pace.wait)(time)
     }
 
     /// An error that does not hold the token, whatever the other side repeats.
@@ -221,6 +263,19 @@ fn tls() -> Result<TlsConfig> {
         .root_certs(RootCerts::from(roots))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build())
+}
+
+/// Whether there is nobody to ask.
+fn is_out_of_reach(error: &ureq::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        ureq::Error::Timeout(timeout) => matches!(timeout, Timeout::Connect | Timeout::Resolve),
+        ureq::Error::Io(error) => {
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+        }
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        _ => false,
+    }
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {

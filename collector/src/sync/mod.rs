@@ -6,7 +6,7 @@ use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;
 use crate::source::gitlab::GitLab;
 use crate::source::service::Service;
-use crate::source::web::{Pace, REQUEST_MAX};
+use crate::source::web::{Pace, REQUEST_MAX, Unreachable};
 use crate::source::{Host, Landed, Source, clone};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
@@ -52,12 +53,13 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         thread::sleep(time);
         Ok(())
     };
-    let pace = Pace { now, answer_max: REQUEST_MAX, wait: &wait };
+    let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait };
+    let mut round = Round::new(&config.sources);
     let asked =
         |source: &&Source| args.sources.is_empty() || args.sources.iter().any(|name| name == source.name());
     let (mut told, mut failed) = (Vec::new(), 0);
     for source in in_order(&config.sources).filter(asked) {
-        match sync_source(&mut db, source, &config.sources, pace) {
+        match round.read(&mut db, source, pace) {
             Ok(synced) if args.json => told.push(synced),
             Ok(synced) => say(&synced)?,
             Err(error) => {
@@ -92,13 +94,34 @@ pub(crate) fn in_order(sources: &[Source]) -> impl Iterator<Item = &Source> {
     sources.iter().filter(move |source| !is_clone(source)).chain(sources.iter().filter(is_clone))
 }
 
+/// One reading of all sources.
+pub(crate) struct Round<'a> {
+    sources: &'a [Source],
+    /// Addresses where nobody answered.
+    out_of_reach: HashSet<&'a str>,
+}
+
+impl<'a> Round<'a> {
+    pub(crate) fn new(sources: &'a [Source]) -> Self {
+        Self { sources, out_of_reach: HashSet::new() }
+    }
+
+    /// Reads what is new in one of them; whoever could not be reached is not asked again.
+    pub(crate) fn read(&mut self, db: &mut Db, source: &'a Source, pace: Pace<'a>) -> Result<Synced> {
+        let address = source.address();
+        if let Some(address) = address.filter(|address| self.out_of_reach.contains(address)) {
+            bail!("{} on {}: {address} could not be reached just now", source.name(), source.kind());
+        }
+        let synced = sync_source(db, source, self.sources, pace);
+        if synced.as_ref().is_err_and(anyhow::Error::is::<Unreachable>) {
+            self.out_of_reach.extend(address);
+        }
+        synced
+    }
+}
+
 /// Reads what is new in one of `sources`.
-pub(crate) fn sync_source<'a>(
-    db: &mut Db,
-    source: &'a Source,
-    sources: &[Source],
-    pace: Pace<'a>,
-) -> Result<Synced> {
+fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pace<'a>) -> Result<Synced> {
     let mut stale = None;
     let imported = match source {
         Source::Clone(clone) => {

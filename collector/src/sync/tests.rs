@@ -453,7 +453,7 @@ fn a_clone_is_known_up_to_its_last_fetch() {
                 repository.git(&[&fetch, args].concat());
             };
             let mut syncs = |on: u8, note: &str| {
-                let pace = Pace { now, answer_max: REQUEST_MAX, wait: &|_| Ok(()) };
+                let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &|_| Ok(()) };
                 let told = sync_source(db, &Source::Clone(clone.clone()), &[], pace).unwrap();
                 assert_eq!(rows(db, known), [day(on)], "{}", git.display());
                 assert!(told.to_string().contains(note), "{told}");

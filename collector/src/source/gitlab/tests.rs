@@ -34,7 +34,7 @@ fn sync_with(db: &mut Db, service: &Service, has_clone: bool) -> Result<(Importe
         waits.borrow_mut().push(time.as_secs());
         Ok(())
     };
-    let pace = Pace { now, answer_max: Duration::from_secs(30), wait: &wait };
+    let pace = Pace { now, answer_max: Duration::from_secs(30), until: None, wait: &wait };
     let imported = import::<GitLab>(db, service, has_clone, pace)?;
     Ok((imported, waits.into_inner()))
 }
@@ -320,7 +320,7 @@ fn less_is_asked_for_where_it_was_too_much() {
         let error = format!("{:#}", sync_with(db, &service, false).unwrap_err());
         assert!(error.contains("even the smallest page is too much for it: it answers 504"), "{error}");
         host.host().fail(vec![None; 3].into_iter().chain([Some(host::Reply::Silent)]));
-        let pace = Pace { now, answer_max: Duration::from_secs(2), wait: &|_| Ok(()) };
+        let pace = Pace { now, answer_max: Duration::from_secs(2), until: None, wait: &|_| Ok(()) };
         import::<GitLab>(db, &service, false, pace).unwrap();
     });
 }
