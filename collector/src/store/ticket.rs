@@ -20,6 +20,7 @@ pub(crate) fn ticket_put(db: &mut Db, service: &str, ticket: &Ticket) -> Result<
     for (place, event) in (1_u64..).zip(&ticket.events) {
         let (word, by_hand, as_done) = match event.step {
             Step::Closed { by_hand, as_done } => ("closed", by_hand, as_done),
+            Step::Done => ("done", false, true),
             Step::Reopened => ("reopened", false, false),
         };
         let at = whole(event.at);
@@ -78,10 +79,12 @@ pub(crate) fn ticket_list(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<BTr
     Ok(tickets)
 }
 
-fn event(row: &Row) -> Result<TicketEvent> {
+/// From the columns as [`ticket_list`] asks for them.
+pub(super) fn event(row: &Row) -> Result<TicketEvent> {
     let closed = Step::Closed { by_hand: row.get(4)?, as_done: row.get(5)? };
     let step = |word: &str| match word {
         "closed" => Some(closed),
+        "done" => Some(Step::Done),
         "reopened" => Some(Step::Reopened),
         _ => None,
     };

@@ -7,6 +7,7 @@ mod repeated;
 use super::landing::{number, subject_and_body};
 use crate::text::Repo;
 use prose::prose;
+pub(super) use prose::turns;
 use reference::hex;
 pub(super) use reference::{named, reference};
 use repeated::{Repeated, repeated, without_own};

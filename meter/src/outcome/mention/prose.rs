@@ -63,7 +63,7 @@ const TURNS: [&str; 25] = [
 ];
 
 /// Whether a word turns what follows; one that ends its clause does not.
-fn turns(word: &str) -> bool {
+pub(in crate::outcome) fn turns(word: &str) -> bool {
     if word.ends_with([',', ';', ':', '.']) {
         return false;
     }

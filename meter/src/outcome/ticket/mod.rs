@@ -1,5 +1,11 @@
 //! When a ticket that changes closed was opened again, and which of them that counts against.
 
+mod board;
+mod key;
+
+pub use board::{Move, Standing, moved};
+pub use key::{Texts, project_of, ticket_keys};
+
 use jiff::{SignedDuration, Timestamp};
 
 /// Who opens a ticket and closes it again so soon, as no work at all, had the wrong button.
@@ -13,6 +19,8 @@ pub enum Step {
         /// As work that is done, not as a duplicate or as not planned.
         as_done: bool,
     },
+    /// It was moved to where work is done; whether a change did that is not told.
+    Done,
     Reopened,
 }
 
@@ -44,11 +52,12 @@ pub fn reopens(events: &[TicketEvent], merged: &[Timestamp]) -> Vec<Reopen> {
     for (index, event) in events.iter().enumerate() {
         match event.step {
             Step::Closed { by_hand, as_done } => closed |= as_done && !by_hand,
+            Step::Done => closed = true,
             Step::Reopened if closed => {
                 let landed = |merged: &Timestamp| since < *merged && *merged <= event.at;
                 let changes: Vec<usize> =
                     (0..merged.len()).filter(|change| landed(&merged[*change])).collect();
-                let misclick = events.get(index + 1).is_some_and(|next| is_misclick(event, next));
+                let misclick = events.get(index + 1).is_some_and(|next| is_misclick(event, next, merged));
                 if !changes.is_empty() {
                     found.push(Reopen { at: event.at, changes, misclick });
                 }
@@ -62,8 +71,14 @@ pub fn reopens(events: &[TicketEvent], merged: &[Timestamp]) -> Vec<Reopen> {
     found
 }
 
-fn is_misclick(reopened: &TicketEvent, next: &TicketEvent) -> bool {
-    matches!(next.step, Step::Closed { as_done: false, .. })
+fn is_misclick(reopened: &TicketEvent, next: &TicketEvent, merged: &[Timestamp]) -> bool {
+    let at_rest = || !merged.iter().any(|merged| reopened.at < *merged && *merged <= next.at);
+    let undone = match next.step {
+        Step::Closed { as_done, .. } => !as_done,
+        Step::Done => at_rest(), // back where it was, and nothing was done meanwhile
+        Step::Reopened => false,
+    };
+    undone
         && reopened.actor.is_some()
         && next.actor == reopened.actor
         && next.at.duration_since(reopened.at) <= MISCLICK_MAX
@@ -77,7 +92,8 @@ mod tests {
         Timestamp::from_second(minutes * 60).unwrap()
     }
 
-    /// Steps as `minute what who`: `done` by a change, `hand` by a person, `dropped` as not planned, `open` again.
+    /// Steps as `minute what who`: `done` by a change, `hand` by a person, `dropped` as not planned, `board` by a move
+    /// to where work is done, `open` again.
     #[track_caller]
     fn check(steps: &str, merged: &[i64], expected: &[(i64, &[usize], bool)]) {
         let step = |text: &str| {
@@ -85,6 +101,7 @@ mod tests {
             let (minute, what) = (words.next().unwrap().parse().unwrap(), words.next().unwrap());
             let step = match what {
                 "open" => Step::Reopened,
+                "board" => Step::Done,
                 what => Step::Closed { by_hand: what == "hand", as_done: what != "dropped" },
             };
             TicketEvent { at: at(minute), actor: words.next().map(str::to_owned), step }
@@ -129,5 +146,17 @@ mod tests {
         check("10 done, 50 open ana, 55 done ana", &[10], &[(50, &[0], false)]);
         let again = "10 done, 50 open ana, 55 dropped ana, 90 open ben";
         check(again, &[10], &[(50, &[0], true), (90, &[0], false)]);
+    }
+
+    #[test]
+    fn a_board_does_not_tell_who_closed_it() {
+        check("12 board, 50 open", &[10], &[(50, &[0], false)]);
+        check("12 board, 50 open, 60 board, 90 open", &[10, 55], &[(50, &[0], false), (90, &[1], false)]);
+        check("12 board ana, 50 open ana, 60 board ana", &[10], &[(50, &[0], true)]);
+        check("12 board ana, 50 open ana, 61 board ana", &[10], &[(50, &[0], false)]);
+        check("12 board ana, 50 open ana, 60 board ben", &[10], &[(50, &[0], false)]);
+        check("12 board ana, 50 open ana, 60 board ana", &[10, 55], &[(50, &[0], false)]);
+        check("12 board ana, 50 open ana, 60 board ana", &[10, 60], &[(50, &[0], false)]);
+        check("12 board, 50 open ana, 60 dropped ana", &[10], &[(50, &[0], true)]);
     }
 }
