@@ -155,6 +155,29 @@ fn what_changes_later_is_seen_again() {
 }
 
 #[test]
+fn a_request_is_as_large_and_as_reviewed_as_its_host_says() {
+    let host = StandIn::start("acme/pay");
+    let review = |login: Option<&str>, at: Option<&str>| json!({"submittedAt": at, "author": login.map(|login| json!({"login": login}))});
+    let mut reviewed = request(1, "Add x", &day(3), None);
+    (reviewed["additions"], reviewed["deletions"]) = (json!(30), json!(12));
+    reviewed["reviews"] = json!({"nodes": [
+        review(Some("ana"), Some("2026-10-01T09:00:00Z")), review(Some("ben"), None),
+        review(None, Some("2026-10-02T11:00:00Z")), review(Some("eve"), Some("2026-10-02T10:00:00Z")),
+    ]});
+    host.state().touch(reviewed);
+    host.state().touch(request(2, "Add y", &day(3), None));
+    let mut waiting = request(3, "Add z", &day(3), None);
+    waiting["reviews"] = json!({"nodes": []});
+    host.state().touch(waiting);
+    let service = service(&host, "");
+    on_both(|db| {
+        syncs(db, &service);
+        let effort = "SELECT number, lines_changed, reviewed_at, reviews FROM pull_request ORDER BY number";
+        assert_eq!(rows(db, effort), ["1|42|2026-10-02T10:00:00Z|2", "2|||", "3|||0"]);
+    });
+}
+
+#[test]
 fn a_sync_that_was_cut_off_goes_on_where_it_stood() {
     let host = forty();
     let service = service(&host, "");

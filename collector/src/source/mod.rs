@@ -158,6 +158,18 @@ pub(crate) struct Request {
     pub files: Vec<String>,
     /// That it closes when it lands.
     pub tickets: Vec<Ticket>,
+    pub effort: Effort,
+}
+
+/// How large a request is and how it was reviewed, as far as its host says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Effort {
+    /// Added and deleted.
+    pub lines: Option<u64>,
+    /// By somebody else than its author, for the first time.
+    pub reviewed_at: Option<Timestamp>,
+    /// By others.
+    pub reviews: Option<u64>,
 }
 
 impl Request {

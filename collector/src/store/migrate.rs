@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_work", include_str!("../../migrations/0007_work.sql")),
     ("0008_tickets", include_str!("../../migrations/0008_tickets.sql")),
     ("0009_strictness", include_str!("../../migrations/0009_strictness.sql")),
+    ("0010_effort", include_str!("../../migrations/0010_effort.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

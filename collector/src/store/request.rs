@@ -3,7 +3,7 @@
 use super::change::kept;
 use super::db::{Db, Value, values};
 use super::ticket::ticket_put;
-use crate::source::{LandedCommit, MEMBERS_MAX, Request};
+use crate::source::{Effort, LandedCommit, MEMBERS_MAX, Request};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -64,15 +64,18 @@ fn head_put(db: &mut Db, repo: &Repo, request: &Request) -> Result<()> {
     row.extend(values![&request.head_branch, request.author.as_ref(), whole(request.opened_at)]);
     row.extend(values![request.merged_at.map(whole), request.closed_at.map(whole)]);
     row.extend(values![request.merge_sha.as_ref(), labels.join("\n")]);
+    let Effort { lines, reviewed_at, reviews } = request.effort;
+    row.extend(values![lines, reviewed_at.map(whole), reviews]);
     db.execute(
         "INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author,
-            opened_at, merged_at, closed_at, merge_sha, labels)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            opened_at, merged_at, closed_at, merge_sha, labels, lines_changed, reviewed_at, reviews)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (repo, number) DO UPDATE SET title = excluded.title, body = excluded.body,
             base_branch = excluded.base_branch, head_repo = excluded.head_repo,
             head_branch = excluded.head_branch, author = excluded.author, opened_at = excluded.opened_at,
             merged_at = excluded.merged_at, closed_at = excluded.closed_at, merge_sha = excluded.merge_sha,
-            labels = excluded.labels",
+            labels = excluded.labels, lines_changed = excluded.lines_changed, reviewed_at = excluded.reviewed_at,
+            reviews = excluded.reviews",
         &row,
     )?;
     Ok(())

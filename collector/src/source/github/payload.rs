@@ -1,6 +1,6 @@
 //! What GitHub answers, and what of it is kept.
 
-use crate::source::{Commit, LandedCommit, Request, RequestCommit, Ticket};
+use crate::source::{Commit, Effort, LandedCommit, Request, RequestCommit, Ticket};
 use jiff::Timestamp;
 use meter::outcome::{Step, TicketEvent};
 use serde::Deserialize;
@@ -126,6 +126,9 @@ pub(super) struct PullRequest {
     author: Option<Actor>,
     merge_commit: Option<Oid>,
     labels: Option<Connection<Label>>,
+    additions: Option<u64>,
+    deletions: Option<u64>,
+    reviews: Option<Connection<Review>>,
     #[serde(flatten)]
     pub rest: RestOf,
 }
@@ -153,6 +156,13 @@ struct Actor {
 #[derive(Debug, Deserialize)]
 struct Label {
     name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review {
+    submitted_at: Option<Timestamp>,
+    author: Option<Actor>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -223,6 +233,7 @@ impl PullRequest {
     /// The request as it is kept, for a repository on `host`.
     pub(super) fn into_request(self, host: &str) -> Request {
         let mut request = Request {
+            effort: self.effort(),
             number: self.number,
             title: self.title,
             body: self.body,
@@ -242,6 +253,21 @@ impl PullRequest {
         };
         self.rest.move_into(&mut request);
         request
+    }
+
+    fn effort(&self) -> Effort {
+        let login = |actor: &Option<Actor>| actor.as_ref().map(|actor| actor.login.clone());
+        let author = login(&self.author);
+        let by_others = |reviews: &Connection<Review>| -> Vec<Timestamp> {
+            let reviews = reviews.nodes.iter().flatten();
+            reviews.filter(|it| login(&it.author) != author).filter_map(|it| it.submitted_at).collect()
+        };
+        let reviews = self.reviews.as_ref().map(by_others);
+        Effort {
+            lines: self.additions.zip(self.deletions).map(|(added, deleted)| added + deleted),
+            reviewed_at: reviews.iter().flatten().min().copied(),
+            reviews: reviews.map(|reviews| reviews.len() as u64),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What GitLab answers, and what of it is kept.
 
-use crate::source::{Commit, LandedCommit, Request, RequestCommit, Ticket};
+use crate::source::{Commit, Effort, LandedCommit, Request, RequestCommit, Ticket};
 use jiff::Timestamp;
 use meter::outcome::{Step, TicketEvent};
 use serde::de::IgnoredAny;
@@ -139,6 +139,7 @@ impl MergeRequest {
             commits: Vec::new(),
             files: Vec::new(),
             tickets: Vec::new(),
+            effort: Effort::default(), // neither is in the list
         }
     }
 }
