@@ -9,7 +9,7 @@ use crate::store::evidence::{
     Disqualification, Reversal, disqualification_list, reversal_list, suspicion_list,
 };
 use crate::store::outcome::{Stored, change_list};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 /// A change as JSON has it; a state is `null` until the first `cpvo judge`.
 #[derive(Serialize)]
-struct Change {
+pub(crate) struct Change {
     repo: Repo,
     number: Option<u64>,
     sha: String,
@@ -49,28 +49,43 @@ struct Change {
     reverts: Vec<Reversal>,
 }
 
+/// No source tells of such a repository.
+#[derive(Debug, thiserror::Error)]
+#[error("no changes of {repo} were read; there are those of: {known}")]
+pub(crate) struct UnknownRepo {
+    repo: Repo,
+    known: String,
+}
+
 pub(crate) fn run(Args { repo, format }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
-    let changes = db.snapshot(|db| {
-        let known = source_list(db)?;
-        if let Some(repo) = repo.as_ref().filter(|repo| !known.contains(repo)) {
-            let known: Vec<&str> = known.iter().map(Repo::as_str).collect();
-            bail!("no changes of {repo} were read; there are those of: {}", known.join(", "));
-        }
-        let mut all = Vec::new();
-        for one in known.into_iter().filter(|one| repo.as_ref().is_none_or(|repo| repo == one)) {
-            all.extend(changes(db, &one)?);
-        }
-        Ok(all)
-    })?;
+    let changes = db.snapshot(|db| Ok(changes_of(db, repo.as_ref())??))?;
     let text = match format {
-        Format::Json => serde_json::to_string_pretty(&changes)? + "\n",
+        Format::Json => json(&changes)? + "\n",
         Format::Table => listing(&changes, TITLE_CHARS_MAX).table(),
         Format::Csv => listing(&changes, usize::MAX).render(format)?,
     };
     Ok(stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Those of one repository or of all, in the order of landing.
+pub(crate) fn changes_of(db: &mut Db, repo: Option<&Repo>) -> Result<Result<Vec<Change>, UnknownRepo>> {
+    let known = source_list(db)?;
+    if let Some(repo) = repo.filter(|repo| !known.contains(repo)) {
+        let known: Vec<&str> = known.iter().map(Repo::as_str).collect();
+        return Ok(Err(UnknownRepo { repo: repo.clone(), known: known.join(", ") }));
+    }
+    let mut all = Vec::new();
+    for one in known.into_iter().filter(|one| repo.is_none_or(|repo| repo == one)) {
+        all.extend(changes(db, &one)?);
+    }
+    Ok(Ok(all))
+}
+
+pub(crate) fn json(changes: &[Change]) -> Result<String> {
+    Ok(serde_json::to_string_pretty(changes)?)
 }
 
 /// Those of one repository, in the order of landing.

@@ -7,6 +7,7 @@ mod changes;
 mod chart;
 mod config;
 mod cordon;
+mod delivery;
 mod dispute;
 mod hooks_config;
 mod http;
@@ -59,6 +60,8 @@ enum Command {
     Weekly(weekly::Args),
     /// Is the bet paying off? The last mature quarter of each team against the two before it
     Verdict(verdict::Args),
+    /// How each team delivers: cycle time, failures, rework, and with or without AI
+    Delivery(delivery::Args),
     /// Read what landed from the sources of cpvo.toml
     Sync(sync::Args),
     /// Judge what became of each change
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::HooksConfig(args) => hooks_config::run(args, &options, now),
         Command::Weekly(args) => weekly::run(args, &options, now),
         Command::Verdict(args) => verdict::run(args, &options, now),
+        Command::Delivery(args) => delivery::run(args, &options, now),
         Command::Sync(args) => sync::run(&args, &options, now),
         Command::Judge(args) => judge::run(&args, &options, now),
         Command::Changes(args) => changes::run(args, &options, now),

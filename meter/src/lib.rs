@@ -9,12 +9,14 @@
 //! - [`PriceBook`]: what the tokens of a model cost at an hour.
 //! - [`outcome`]: what became of a change, and what a verified outcome cost.
 //! - [`attribution`]: which change each part of the spend built.
+//! - [`delivery`]: how a team delivers.
 //! - [`wilson`], [`cost_interval`], [`trend`]: how sure a share, a cost or a direction is.
 //! - [`admit()`]: whether a snapshot replaces the one already stored.
 
 mod admit;
 mod answer;
 pub mod attribution;
+pub mod delivery;
 mod fault;
 mod interval;
 mod limits;

@@ -1,5 +1,6 @@
 //! What goes wrong with a request, as a status and JSON. Every fault of one report is part of a 200 instead.
 
+use crate::changes::UnknownRepo;
 use crate::store::StoreError;
 use crate::weekly::UnknownTeam;
 use axum::Json;
@@ -21,6 +22,8 @@ pub(super) enum Error {
     NotFound,
     #[error(transparent)]
     UnknownTeam(#[from] UnknownTeam),
+    #[error(transparent)]
+    UnknownRepo(#[from] UnknownRepo),
     #[error("the body took too long")]
     Slow,
     #[error("the body is larger than {0} bytes")]
@@ -41,7 +44,9 @@ impl Error {
         match self {
             Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
-            Self::NotFound | Self::UnknownTeam(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound | Self::UnknownTeam(_) | Self::UnknownRepo(_) => {
+                (StatusCode::NOT_FOUND, "not_found")
+            }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),

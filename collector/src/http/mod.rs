@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod body;
+mod changes;
 mod dashboard;
 mod error;
 mod health;
@@ -11,6 +12,7 @@ mod hosts;
 mod missing;
 mod rate;
 pub(crate) mod reports;
+mod teams;
 mod weeks;
 
 use crate::config::Clock;
@@ -76,6 +78,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/assets/style.css", get(dashboard::style))
         .route("/assets/icon.svg", get(dashboard::icon))
         .route("/v1/weeks", get(weeks::get))
+        .route("/v1/teams/{team}", get(teams::get))
+        .route("/v1/changes", get(changes::get))
         .route_layer(from_fn_with_state(Arc::clone(&app), hosts::guard));
     Router::new()
         .merge(read)

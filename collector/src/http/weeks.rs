@@ -19,7 +19,7 @@ pub(super) struct Choice {
     #[serde(default = "weeks_default")]
     pub weeks: u16,
     #[serde(default)]
-    basis: Basis,
+    pub basis: Basis,
 }
 
 pub(super) type Asked = Result<Query<Choice>, QueryRejection>;

@@ -18,8 +18,14 @@ pub(crate) struct Delivered {
     pub excluded_as: Option<String>,
     /// `None` where no host tells of its request.
     pub opened_at: Option<Timestamp>,
+    /// By somebody else for the first time.
+    pub reviewed_at: Option<Timestamp>,
+    /// Added and deleted.
+    pub lines: Option<u64>,
     pub merged_at: Timestamp,
     pub shipped_at: Timestamp,
+    /// When the first change that repairs it shipped.
+    pub restored_at: Option<Timestamp>,
     pub spent: Spent,
 }
 
@@ -37,7 +43,10 @@ pub(crate) struct Spent {
 pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) -> Result<Vec<Delivered>> {
     let asked = values![first.to_string(), team.unwrap_or_default()];
     let rows = db.query(
-        "SELECT c.repo, c.sha, c.team, c.state, c.excluded_as, p.opened_at, c.merged_at, c.shipped_at
+        "SELECT c.repo, c.sha, c.team, c.state, c.excluded_as, p.opened_at, c.merged_at, c.shipped_at,
+            p.reviewed_at, p.lines_changed,
+            (SELECT MIN(r.shipped_at) FROM disqualification AS d JOIN change AS r ON r.repo = d.repo AND r.sha = d.by_sha
+             WHERE d.repo = c.repo AND d.sha = c.sha)
          FROM change AS c LEFT JOIN pull_request AS p
             ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
          WHERE c.shipped_at >= $1 AND (c.team = $2 OR $2 = '') AND c.state IS NOT NULL
@@ -57,6 +66,9 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
             opened_at: instant(row, 5)?,
             merged_at: row.parse(6)?,
             shipped_at: row.parse(7)?,
+            reviewed_at: instant(row, 8)?,
+            lines: row.get(9)?,
+            restored_at: instant(row, 10)?,
         })
     };
     rows.iter().map(read).collect()
@@ -88,6 +100,37 @@ fn spent(db: &mut Db, asked: &[Value]) -> Result<BTreeMap<(String, String), Spen
     rows.iter().map(read).collect()
 }
 
+/// Requests for the tracked branch of what a team alone owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Requests {
+    /// At this moment.
+    pub open: usize,
+    pub merged: usize,
+    /// Closed without a merge.
+    pub given_up: usize,
+}
+
+/// By team; those that were closed since `first`.
+pub(crate) fn request_counts(db: &mut Db, first: Timestamp) -> Result<BTreeMap<String, Requests>> {
+    let rows = db.query(
+        "SELECT o.team, COUNT(CASE WHEN p.closed_at IS NULL THEN 1 END), COUNT(CASE WHEN p.merged_at >= $1 THEN 1 END),
+            COUNT(CASE WHEN p.merged_at IS NULL AND p.closed_at >= $1 THEN 1 END)
+         FROM pull_request AS p
+         JOIN source AS s ON s.repo = p.repo AND s.branch = p.base_branch
+         JOIN (
+            SELECT r.repo, MIN(r.team) AS team FROM team_repository AS r JOIN team AS t ON t.team = r.team
+            WHERE r.paths = '' AND t.ended_at IS NULL GROUP BY r.repo HAVING COUNT(*) = 1
+         ) AS o ON o.repo = p.repo
+         GROUP BY o.team",
+        &values![first.to_string()],
+    )?;
+    let read = |row: &Row| {
+        let count = |column| Ok::<_, anyhow::Error>(usize::try_from(row.get::<u64>(column)?)?);
+        Ok((row.get(0)?, Requests { open: count(1)?, merged: count(2)?, given_up: count(3)? }))
+    };
+    rows.iter().map(read).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,9 +148,15 @@ INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merge
     ('github.com/acme/pay', 'a2', 3, 3, 'Revert \"one (#2)\"', 'two', 'x', '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z');
 INSERT INTO change_commit VALUES ('github.com/acme/pay', 'a2', 'a2', 'Revert \"one (#2)\" (#3)');
 INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author, opened_at, merged_at,
-    closed_at, labels)
+    closed_at, labels, reviewed_at, lines_changed)
 VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one', 'github:ana', '2026-11-22T06:00:00Z',
-    '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z', '');";
+    '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z', '', '2026-11-22T09:00:00Z', 40),
+    ('github.com/acme/pay', 7, 'x', '', 'main', 'github.com/acme/pay', 'seven', NULL, '2026-11-22T06:00:00Z',
+    NULL, NULL, '', NULL, NULL),
+    ('github.com/acme/pay', 8, 'x', '', 'main', 'github.com/acme/pay', 'eight', NULL, '2026-11-22T06:00:00Z',
+    NULL, '2026-11-23T06:00:00Z', '', NULL, NULL),
+    ('github.com/acme/pay', 9, 'x', '', 'next', 'github.com/acme/pay', 'nine', NULL, '2026-11-22T06:00:00Z',
+    NULL, NULL, '', NULL, NULL);";
 
     fn report(session: u8, email: &str, hours: &[u8], branch: &str) -> Json {
         let row = |hour: &u8| {
@@ -151,8 +200,11 @@ VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one
                 state: State::Disqualified,
                 excluded_as: None,
                 opened_at: Some(at("2026-11-22T06:00:00Z")),
+                reviewed_at: Some(at("2026-11-22T09:00:00Z")),
+                lines: Some(40),
                 merged_at: at("2026-11-23T10:00:00Z"),
                 shipped_at: at("2026-11-23T10:00:00Z"),
+                restored_at: Some(at("2026-11-23T12:00:00Z")),
                 spent,
             };
             assert_eq!(found[0], one, "the review of another developer costs, and builds nothing");
@@ -160,6 +212,11 @@ VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one
             assert_eq!((found.len(), found[1].spent), (2, Spent::default()));
             assert_eq!(list(db, "2026-10-01T00:00:00Z", None).len(), 3);
             assert!(list(db, "2026-10-01T00:00:00Z", Some("web")).is_empty());
+            let counts = |db: &mut Db, first| request_counts(db, at(first)).unwrap();
+            let pay = Requests { open: 1, merged: 1, given_up: 1 };
+            assert_eq!(counts(db, "2026-11-22T00:00:00Z"), BTreeMap::from([("pay".to_owned(), pay)]));
+            let late = Requests { merged: 1, given_up: 0, ..pay };
+            assert_eq!(counts(db, "2026-11-23T08:00:00Z")["pay"], late);
         });
     }
 }

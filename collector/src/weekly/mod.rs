@@ -122,7 +122,7 @@ pub(crate) fn weekly(
 }
 
 /// The first of so many weeks that end with the one `now` is in.
-fn weeks_back(now: Timestamp, weeks: u16) -> Week {
+pub(crate) fn weeks_back(now: Timestamp, weeks: u16) -> Week {
     (1..weeks).fold(Week::of(now), |week, _| week.previous())
 }
 
@@ -167,7 +167,7 @@ const UNITS: Units = Units {
 };
 
 #[derive(Serialize)]
-struct Answer {
+pub(crate) struct Answer {
     computed_at: Timestamp,
     basis: Basis,
     units: Units,
@@ -185,15 +185,18 @@ impl Weekly {
     }
 
     pub(crate) fn json(&self) -> Result<String> {
-        let answer = Answer {
+        Ok(serde_json::to_string_pretty(&self.answer())?)
+    }
+
+    pub(crate) fn answer(&self) -> Answer {
+        Answer {
             computed_at: self.computed_at,
             basis: self.basis,
             units: UNITS,
             teams: standing::listing(&self.standings),
             costs: costs::listing(&self.costs),
             weeks: self.listing(),
-        };
-        Ok(serde_json::to_string_pretty(&answer)?)
+        }
     }
 
     fn listing(&self) -> Listing {

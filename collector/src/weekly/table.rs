@@ -370,8 +370,11 @@ mod tests {
             state,
             excluded_as: None,
             opened_at: None,
+            reviewed_at: None,
+            lines: None,
             merged_at: now(),
             shipped_at: now(),
+            restored_at: None,
             spent: Spent { cost: NanoUsd(dollars * 1_000_000_000), ..Spent::default() },
         };
         let mut delivered: Vec<Delivered> =

@@ -216,9 +216,61 @@ fn every_form_says_the_same() {
 }
 
 #[test]
+fn what_leaders_ask_besides_is_served_as_it_is_printed() {
+    let company = Company::found();
+    company.land(&company.repositories[0], 0, 1..6, 2);
+    company.land(&company.repositories[1], 1, 1..3, 0);
+    company.spend("ana@acme.example", 0, 10);
+    company.cpvo(&["sync"]);
+    company.cpvo(&["judge"]);
+    let served = |path: &str| -> Value {
+        let answer = get(&company.collector.url(), path, &[]);
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let printed = |args: &[&str]| -> Value { serde_json::from_str(&company.cpvo(args)).unwrap() };
+
+    let delivery = printed(&["delivery", "--format", "json"]);
+    let busy = &delivery["teams"][0];
+    check(
+        busy,
+        &json!({"team": "busy", "spend_usd": 10.0, "changes": 6, "repairs": 2, "rework_usd": 0.0, "attempted": 5,
+        "failed": 2, "restore_changes": 2, "restore_median_seconds": 86400, "lead_changes": 0,
+        "lead_median_seconds": null, "requests_open": null, "no_known_ai_changes": 6, "assisted_changes": 0}),
+    );
+    let team = served("/v1/teams/busy?weeks=12");
+    assert_eq!(team["delivery"]["teams"], json!([busy]));
+    let weekly = company.weekly(&["--team", "busy"]);
+    for part in ["weeks", "teams", "costs", "units"] {
+        assert_eq!(team[part], weekly[part], "{part}");
+    }
+    assert_eq!(served("/v1/changes"), printed(&["changes", "--format", "json"]));
+    let calm = "github.com/acme/calm";
+    let of_calm = printed(&["changes", "--repo", calm, "--format", "json"]);
+    assert_eq!(served(&format!("/v1/changes?repo={calm}")), of_calm);
+    assert_eq!(of_calm.as_array().unwrap().len(), 3, "and the first commit");
+    for (path, status) in [
+        ("/v1/teams/nobody", "404"),
+        ("/v1/teams/busy?weeks=0", "422"),
+        ("/v1/changes?repo=github.com/acme/none", "404"),
+        ("/v1/changes?colour=red", "422"),
+    ] {
+        let answer = get(&company.collector.url(), path, &[]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+    }
+    for path in ["/v1/teams/busy", "/v1/changes"] {
+        let answer = get(&company.collector.url(), path, &["--header", "host: evil.example"]);
+        assert!(answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
+    }
+    let table = company.cpvo(&["delivery", "--team", "busy"]);
+    assert!(table.contains("failed    2/5, ~40 % (12–77)"), "{table}");
+    let csv = company.cpvo(&["delivery", "--format", "csv"]);
+    assert!(csv.starts_with("team,name,spend_usd,changes") && csv.lines().count() > 2, "{csv}");
+}
+
+#[test]
 fn a_team_nobody_knows_is_named() {
     let company = Company::found();
-    for command in ["weekly", "verdict"] {
+    for command in ["weekly", "verdict", "delivery"] {
         let error = fails(&company.collector.folder(), &[command, "--team", "x"]);
         assert!(error.contains("there is no team \"x\"; there are: busy, calm"), "{error}");
     }

@@ -1,0 +1,69 @@
+//! The measures of a team for programs: seconds, counts and dollars, each with what it rests on.
+
+use super::TeamDelivery;
+use crate::listing::{Cell, Fields};
+use meter::delivery::{Cohort, Took};
+use meter::{Interval, wilson};
+
+type Named = (&'static str, Cell);
+
+pub(super) fn fields(one: &TeamDelivery) -> Fields {
+    let delivery = &one.delivery;
+    let (cycle, tally) = (&delivery.cycle, delivery.tally);
+    let requests = one.requests.as_ref();
+    let failed = wilson(tally.disqualified, tally.attempted());
+    let (low, high) = failed.map(|Interval { low, high }| (low, high)).unzip();
+    let (added_low, added_high) = delivery.share_added.map(|Interval { low, high }| (low, high)).unzip();
+    let mut fields = vec![
+        ("team", Cell::text(&one.team)),
+        ("name", Cell::text(&one.name)),
+        ("spend_usd", Cell::number(one.spend)),
+        ("changes", Cell::number(delivery.changes)),
+        ("repairs", Cell::number(delivery.repairs)),
+        ("rework_usd", Cell::number(delivery.rework)),
+        ("attempted", Cell::number(tally.attempted())),
+        ("failed", Cell::number(tally.disqualified)),
+        ("failed_share_low", Cell::optional(low)),
+        ("failed_share_high", Cell::optional(high)),
+        ("requests_open", Cell::optional(requests.map(|requests| requests.open))),
+        ("requests_merged", Cell::optional(requests.map(|requests| requests.merged))),
+        ("requests_given_up", Cell::optional(requests.map(|requests| requests.given_up))),
+    ];
+    fields.extend(took(["coding_changes", "coding_median_seconds", "coding_p75_seconds"], cycle.coding));
+    fields.extend(took(["pickup_changes", "pickup_median_seconds", "pickup_p75_seconds"], cycle.pickup));
+    fields.extend(took(["review_changes", "review_median_seconds", "review_p75_seconds"], cycle.review));
+    fields.extend(took(["open_changes", "open_median_seconds", "open_p75_seconds"], cycle.open));
+    fields.extend(took(["deploy_changes", "deploy_median_seconds", "deploy_p75_seconds"], cycle.deploy));
+    fields.extend(took(["lead_changes", "lead_median_seconds", "lead_p75_seconds"], cycle.lead));
+    fields
+        .extend(took(["restore_changes", "restore_median_seconds", "restore_p75_seconds"], delivery.restore));
+    let assisted = ["assisted_changes", "assisted_attempted", "assisted_verified", "assisted_cost_usd"];
+    fields.extend(cohort(assisted, &delivery.assisted));
+    let heavy = ["heavy_changes", "heavy_attempted", "heavy_verified", "heavy_cost_usd"];
+    fields.extend(cohort(heavy, &delivery.heavy));
+    let none =
+        ["no_known_ai_changes", "no_known_ai_attempted", "no_known_ai_verified", "no_known_ai_cost_usd"];
+    fields.extend(cohort(none, &delivery.no_known_ai));
+    fields.extend([
+        ("assisted_share_added_low", Cell::optional(added_low)),
+        ("assisted_share_added_high", Cell::optional(added_high)),
+    ]);
+    Fields(fields)
+}
+
+fn took([changes, median, p75]: [&'static str; 3], took: Option<Took>) -> [Named; 3] {
+    [
+        (changes, Cell::number(took.map_or(0, |took| took.changes))),
+        (median, Cell::optional(took.map(|took| took.median.as_secs()))),
+        (p75, Cell::optional(took.map(|took| took.p75.as_secs()))),
+    ]
+}
+
+fn cohort([changes, attempted, verified, cost]: [&'static str; 4], cohort: &Cohort) -> [Named; 4] {
+    [
+        (changes, Cell::number(cohort.changes)),
+        (attempted, Cell::number(cohort.tally.attempted())),
+        (verified, Cell::number(cohort.tally.verified)),
+        (cost, Cell::number(cohort.cost)),
+    ]
+}

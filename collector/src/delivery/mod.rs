@@ -1,0 +1,152 @@
+//! `cpvo delivery`: how each team delivers, beside what its outcomes cost. The measures are `meter::delivery`; this
+//! hands them what is stored.
+
+mod listing;
+mod table;
+
+use crate::config::{Clock, Options};
+use crate::listing::{Format, Listing};
+use crate::people::UNASSIGNED;
+use crate::store::db::{Access, Db};
+use crate::store::delivered::{Delivered, Requests, delivered_list, request_counts};
+use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly, weeks_back};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::delivery::{Assistance, Delivery, Shipped, assistance};
+use meter::{NanoUsd, Week};
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Write, stdout};
+
+/// Weeks over which the changes of a repository are held against each other.
+const ALIKE: u16 = 26;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One team by its id, or `unassigned`, with every measure [default: all, with the main ones]
+    #[arg(long)]
+    team: Option<String>,
+    /// How many weeks back from now
+    #[arg(long, default_value_t = WEEKS_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(WEEKS_MAX)))]
+    weeks: u16,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What was shipped in some weeks and when it was true.
+pub(crate) struct Deliveries {
+    computed_at: Timestamp,
+    first: Week,
+    last: Week,
+    weeks: u16,
+    /// The largest spend first.
+    teams: Vec<TeamDelivery>,
+}
+
+struct TeamDelivery {
+    team: String,
+    name: String,
+    /// Of the team's people, in these weeks.
+    spend: NanoUsd,
+    /// `None` where no host tells of requests that the team alone owns.
+    requests: Option<Requests>,
+    delivery: Delivery,
+}
+
+pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Clock) -> Result<()> {
+    let config = options.load()?;
+    config.db.ensure_there()?;
+    let mut db = crate::store::open(&config.db, Access::Read, now())?;
+    let deliveries = db.snapshot(|db| {
+        team_known(db, team.as_deref())??;
+        let weekly = weekly(db, team.as_deref(), weeks, Basis::People, now())?;
+        deliveries(db, &weekly, weeks)
+    })?;
+    let text = match format {
+        Format::Table => table::report(&deliveries, team.is_some()),
+        Format::Json => serde_json::to_string_pretty(&deliveries.answer())? + "\n",
+        Format::Csv => deliveries.listing().render(Format::Csv)?,
+    };
+    Ok(stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// What the teams of these weeks shipped in them.
+pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Deliveries> {
+    let now = weekly.computed_at;
+    let first = weeks_back(now, weeks);
+    let all = delivered_list(db, weeks_back(now, weeks.max(ALIKE)).start(), None)?;
+    let mature: BTreeSet<(&str, Week)> = weekly
+        .weeks
+        .iter()
+        .filter(|row| row.mature().is_some())
+        .map(|row| (row.team.as_str(), row.week))
+        .collect();
+    let shipped: Vec<Shipped> = all
+        .iter()
+        .map(|one| seen(one, mature.contains(&(one.team.as_str(), Week::of(one.shipped_at)))))
+        .collect();
+    let mut of_team: BTreeMap<&str, Vec<(&Shipped, Assistance)>> = BTreeMap::new();
+    for ((one, shipped), assistance) in all.iter().zip(&shipped).zip(assistance(&shipped)) {
+        if one.shipped_at >= first.start() {
+            of_team.entry(&one.team).or_default().push((shipped, assistance));
+        }
+    }
+    let mut spend: BTreeMap<(&str, &str), NanoUsd> = BTreeMap::new();
+    for row in &weekly.weeks {
+        spend.entry((&row.team, &row.name)).or_default().0 += row.spend().0;
+    }
+    let mut requests = request_counts(db, first.start())?;
+    let team = |((team, name), spend): ((&str, &str), NanoUsd)| TeamDelivery {
+        team: team.to_owned(),
+        name: name.to_owned(),
+        spend,
+        requests: requests.remove(team),
+        delivery: Delivery::of(of_team.get(team).map_or(&[], Vec::as_slice)),
+    };
+    let mut teams: Vec<TeamDelivery> = spend.into_iter().map(team).collect();
+    teams.sort_by_key(|one| (one.team == UNASSIGNED, Reverse(one.spend)));
+    Ok(Deliveries { computed_at: now, first, last: Week::of(now), weeks, teams })
+}
+
+/// A change as the measures see it.
+fn seen(one: &Delivered, is_mature: bool) -> Shipped {
+    Shipped {
+        repo: one.repo.clone(),
+        state: one.state,
+        is_repair: matches!(one.excluded_as.as_deref(), Some("revert" | "hotfix")),
+        is_mature,
+        cost: one.spent.cost,
+        tokens: one.spent.built,
+        lines: one.lines,
+        began_at: one.spent.first_hour,
+        opened_at: one.opened_at,
+        reviewed_at: one.reviewed_at,
+        merged_at: one.merged_at,
+        shipped_at: one.shipped_at,
+        restored_at: one.restored_at,
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    computed_at: Timestamp,
+    first_week: String,
+    last_week: String,
+    teams: Listing,
+}
+
+impl Deliveries {
+    pub(crate) fn answer(&self) -> Answer {
+        Answer {
+            computed_at: self.computed_at,
+            first_week: self.first.to_string(),
+            last_week: self.last.to_string(),
+            teams: self.listing(),
+        }
+    }
+
+    pub(crate) fn listing(&self) -> Listing {
+        Listing::of(self.teams.iter().map(listing::fields).collect())
+    }
+}

@@ -1,0 +1,352 @@
+//! The measures for people: a line for each team, or all there is of one.
+
+use super::{Deliveries, TeamDelivery};
+use crate::listing::{Cell, Listing};
+use crate::store::delivered::Requests;
+use crate::weekly::share_text;
+use jiff::SignedDuration;
+use meter::delivery::{Assistance, Cohort, Took};
+use meter::outcome::Tally;
+use meter::{Interval, NanoUsd};
+use std::fmt::Write as _;
+
+/// What no source tells.
+const UNKNOWN: &str = "–";
+
+pub(super) fn report(deliveries: &Deliveries, in_full: bool) -> String {
+    let Deliveries { first, last, weeks, teams, .. } = deliveries;
+    if teams.iter().all(|one| one.delivery.changes + one.delivery.repairs == 0) {
+        return format!(
+            "nothing shipped from {first} to {last}: `cpvo sync && cpvo judge` read what lands\n"
+        );
+    }
+    let text = if in_full {
+        teams.iter().map(|one| told(one, *weeks)).collect()
+    } else {
+        Listing::new(&COLUMNS, teams.iter().map(line).collect()).fitted(0)
+    };
+    format!(
+        "{text}
+Changes that shipped from {first} to {last}; – is what no source tells.
+lead: from the first session on a change, else its request, until it shipped.
+failed: lost by revert, hotfix or reopened ticket, of mature weeks; restored: until
+its repair shipped; rework: repairs of all that shipped; times are medians.
+AI: a session is known to have built it; the rest may be anything.
+"
+    )
+}
+
+const COLUMNS: [&str; 8] = ["team", "shipped", "lead", "failed", "restored", "rework", "AI", "open"];
+
+fn line(one: &TeamDelivery) -> Vec<Cell> {
+    let delivery = &one.delivery;
+    vec![
+        Cell::text(&one.name),
+        Cell::number(delivery.changes),
+        Cell::Number(median(delivery.cycle.lead)),
+        Cell::Number(failed(delivery.tally)),
+        Cell::Number(median(delivery.restore)),
+        Cell::Number(percent(delivery.repairs, delivery.changes + delivery.repairs)),
+        Cell::Number(percent(delivery.assisted.changes, delivery.changes)),
+        Cell::Number(one.requests.map_or_else(|| UNKNOWN.to_owned(), |requests| requests.open.to_string())),
+    ]
+}
+
+/// Every measure of a team.
+fn told(one: &TeamDelivery, weeks: u16) -> String {
+    let TeamDelivery { name, spend, delivery, requests, .. } = one;
+    let (cycle, changes) = (&delivery.cycle, delivery.changes);
+    let each = |spend: NanoUsd| {
+        let each = i64::try_from(changes).ok().and_then(|changes| spend.0.checked_div(changes));
+        each.map_or_else(|| UNKNOWN.to_owned(), |each| NanoUsd(each).dollars())
+    };
+    let tenths = changes * 10 / usize::from(weeks);
+    let mut text = format!("{name}: {changes} changes shipped, {}.{} a week\n", tenths / 10, tenths % 10);
+    let spans = [
+        ("coding", cycle.coding, "until its request was opened"),
+        ("pickup", cycle.pickup, "until somebody else reviewed it"),
+        ("review", cycle.review, "until it was merged"),
+        ("open", cycle.open, "from the request to the merge"),
+        ("deploy", cycle.deploy, "from the merge to the users"),
+        ("lead", cycle.lead, "all of it"),
+        ("restored", delivery.restore, "from a failure to its repair"),
+    ];
+    let span = |(name, took, what): (&str, Option<Took>, &str)| {
+        let counted = took.map_or_else(|| UNKNOWN.to_owned(), |took| took.changes.to_string());
+        vec![
+            Cell::text(name),
+            Cell::Number(counted),
+            Cell::Number(median(took)),
+            Cell::Number(took.map_or_else(String::new, |took| duration(took.p75))),
+            Cell::text(what),
+        ]
+    };
+    let columns = ["time", "changes", "median", "p75", "of a change"];
+    let _ = write!(text, "\n{}", Listing::new(&columns, spans.map(span).into()).table());
+    let cohorts = [
+        (Assistance::Assisted, &delivery.assisted),
+        (Assistance::Heavy, &delivery.heavy),
+        (Assistance::NoneKnown, &delivery.no_known_ai),
+    ];
+    let columns = ["built with", "changes", "verified", "share", "lead", "cost"];
+    let rows = cohorts.map(|(how, cohort)| cohort_line(how, cohort)).into();
+    let _ = write!(text, "\n{}", Listing::new(&columns, rows).table());
+    if let Some(Interval { low, high }) = delivery.share_added {
+        let _ = writeln!(
+            text,
+            "verified share of AI-assisted above no known AI: {:+} to {:+} points at 95 %, which is no cause",
+            low.percent(),
+            high.percent()
+        );
+    }
+    let Tally { disqualified, .. } = delivery.tally;
+    let _ = match delivery.tally.attempted() {
+        0 => writeln!(text, "\nfailed    {UNKNOWN}"),
+        attempted => writeln!(text, "\nfailed    {disqualified}/{attempted}, {}", failed(delivery.tally)),
+    };
+    let shipped = changes + delivery.repairs;
+    let _ = writeln!(
+        text,
+        "rework    {}/{shipped}, {}, {}",
+        delivery.repairs,
+        percent(delivery.repairs, shipped),
+        delivery.rework.dollars()
+    );
+    let _ = writeln!(text, "spend     {}, {} a change shipped", spend.dollars(), each(*spend));
+    match requests {
+        Some(Requests { open, merged, given_up }) => {
+            let (closed, rate) = (merged + given_up, percent(*merged, merged + given_up));
+            let _ = writeln!(text, "requests  {open} open; {merged}/{closed} merged, {rate}");
+        }
+        None => text += "requests  –\n",
+    }
+    text
+}
+
+fn cohort_line(how: Assistance, cohort: &Cohort) -> Vec<Cell> {
+    let Tally { verified, .. } = cohort.tally;
+    vec![
+        Cell::text(how.as_str()),
+        Cell::number(cohort.changes),
+        Cell::Number(format!("{verified}/{}", cohort.tally.attempted())),
+        Cell::Number(share_text(cohort.tally)),
+        Cell::Number(median(cohort.lead)),
+        Cell::Number(cohort.cost.dollars()),
+    ]
+}
+
+/// The share that failed.
+fn failed(Tally { verified, disqualified, .. }: Tally) -> String {
+    share_text(Tally { verified: disqualified, disqualified: verified, pending: 0 })
+}
+
+fn median(took: Option<Took>) -> String {
+    took.map_or_else(|| UNKNOWN.to_owned(), |took| duration(took.median))
+}
+
+/// In one unit, as people say it.
+fn duration(span: SignedDuration) -> String {
+    match span.as_hours() {
+        0 => format!("{} min", span.as_mins()),
+        hours @ 1..48 => format!("{hours} h"),
+        hours => format!("{} d", hours / 24),
+    }
+}
+
+fn percent(part: usize, all: usize) -> String {
+    if all == 0 { UNKNOWN.to_owned() } else { format!("{} %", (part * 200 + all) / (2 * all)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use meter::delivery::{Delivery, Shipped, assistance};
+    use meter::outcome::State;
+
+    /// Of every ten changes two were lost and repaired; half of all were built with Claude Code, one of them by much.
+    fn changes(number: i64) -> Vec<Shipped> {
+        let change = |number: i64| {
+            let merged_at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * number);
+            let hours = |hours: i64| SignedDuration::from_hours(hours);
+            let is_built = number % 2 == 0;
+            Shipped {
+                repo: "github.com/acme/pay".to_owned(),
+                state: if number % 10 < 2 { State::Disqualified } else { State::Verified },
+                is_repair: false,
+                is_mature: true,
+                cost: NanoUsd(if is_built { 12_340_000_000 } else { 0 }),
+                tokens: if is_built { 1000 } else { 0 },
+                lines: Some(if number == 4 { 10 } else { 100 }),
+                began_at: is_built.then(|| merged_at - hours(30)),
+                opened_at: Some(merged_at - hours(20 + number)),
+                reviewed_at: (number > 2).then(|| merged_at - hours(1)),
+                merged_at,
+                shipped_at: merged_at,
+                restored_at: (number % 10 < 2).then(|| merged_at + hours(30 * number)),
+            }
+        };
+        let mut changes: Vec<Shipped> = (0..number).map(change).collect();
+        changes.extend((number > 5).then(|| Shipped {
+            is_repair: true,
+            state: State::Excluded,
+            ..change(2)
+        }));
+        changes
+    }
+
+    fn deliveries() -> Deliveries {
+        let team = |name: &str, number, requests| {
+            let changes = changes(number);
+            let of = Delivery::of(&changes.iter().zip(assistance(&changes)).collect::<Vec<_>>());
+            TeamDelivery {
+                team: name.to_lowercase(),
+                name: name.to_owned(),
+                spend: NanoUsd(1_234_560_000_000),
+                requests,
+                delivery: of,
+            }
+        };
+        let requests = Requests { open: 7, merged: 30, given_up: 2 };
+        let week = |week: &str| week.parse().unwrap();
+        Deliveries {
+            computed_at: Timestamp::UNIX_EPOCH,
+            first: week("2026-W36"),
+            last: week("2026-W47"),
+            weeks: 12,
+            teams: vec![team("Payments", 30, Some(requests)), team("Search", 3, None), team("Idle", 0, None)],
+        }
+    }
+
+    #[test]
+    fn a_line_for_each_team() {
+        insta::assert_snapshot!(report(&deliveries(), false), @r"
+        team      shipped  lead        failed  restored  rework    AI  open
+        ────────────────────────────────────────────────────────────────────
+        Payments       30  30 h  20 % (10–37)      12 d     3 %  50 %     7
+        Search          3  30 h        2 of 3     0 min     0 %  67 %     –
+        Idle            0     –                       –       –     –     –
+
+        Changes that shipped from 2026-W36 to 2026-W47; – is what no source tells.
+        lead: from the first session on a change, else its request, until it shipped.
+        failed: lost by revert, hotfix or reopened ticket, of mature weeks; restored: until
+        its repair shipped; rework: repairs of all that shipped; times are medians.
+        AI: a session is known to have built it; the rest may be anything.
+        ");
+    }
+
+    #[test]
+    fn all_there_is_of_one_team() {
+        let mut deliveries = deliveries();
+        deliveries.teams.truncate(1);
+        insta::assert_snapshot!(report(&deliveries, true), @r"
+        Payments: 30 changes shipped, 2.5 a week
+
+        time      changes  median   p75  of a change
+        ─────────────────────────────────────────────────────────────────
+        coding         15   0 min   4 h  until its request was opened
+        pickup         27    35 h  42 h  until somebody else reviewed it
+        review         27     1 h   1 h  until it was merged
+        open           30    34 h  42 h  from the request to the merge
+        deploy          –       –        from the merge to the users
+        lead           30    30 h  35 h  all of it
+        restored        6    12 d  25 d  from a failure to its repair
+
+        built with   changes  verified          share  lead     cost
+        ─────────────────────────────────────────────────────────────
+        AI-assisted       15     12/15  ~80 % (55–93)  30 h  $185.10
+        AI-heavy           1       1/1         1 of 1  30 h   $12.34
+        no known AI       15     12/15  ~80 % (55–93)  35 h    $0.00
+        verified share of AI-assisted above no known AI: -28 to +28 points at 95 %, which is no cause
+
+        failed    6/30, 20 % (10–37)
+        rework    1/31, 3 %, $12.34
+        spend     $1,234.56, $41.15 a change shipped
+        requests  7 open; 30/32 merged, 94 %
+
+        Changes that shipped from 2026-W36 to 2026-W47; – is what no source tells.
+        lead: from the first session on a change, else its request, until it shipped.
+        failed: lost by revert, hotfix or reopened ticket, of mature weeks; restored: until
+        its repair shipped; rework: repairs of all that shipped; times are medians.
+        AI: a session is known to have built it; the rest may be anything.
+        ");
+        deliveries.teams[0].delivery = Delivery::of(&[]);
+        let nothing =
+            "nothing shipped from 2026-W36 to 2026-W47: `cpvo sync && cpvo judge` read what lands\n";
+        assert_eq!(report(&deliveries, true), nothing);
+    }
+
+    #[test]
+    fn programs_read_seconds_and_counts() {
+        let mut deliveries = deliveries();
+        deliveries.teams.truncate(1);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&deliveries.answer()).unwrap(), @r#"
+        {
+          "computed_at": "1970-01-01T00:00:00Z",
+          "first_week": "2026-W36",
+          "last_week": "2026-W47",
+          "teams": [
+            {
+              "team": "payments",
+              "name": "Payments",
+              "spend_usd": 1234.560000000,
+              "changes": 30,
+              "repairs": 1,
+              "rework_usd": 12.340000000,
+              "attempted": 30,
+              "failed": 6,
+              "failed_share_low": 0.095051,
+              "failed_share_high": 0.373057,
+              "requests_open": 7,
+              "requests_merged": 30,
+              "requests_given_up": 2,
+              "coding_changes": 15,
+              "coding_median_seconds": 0,
+              "coding_p75_seconds": 14400,
+              "pickup_changes": 27,
+              "pickup_median_seconds": 126000,
+              "pickup_p75_seconds": 151200,
+              "review_changes": 27,
+              "review_median_seconds": 3600,
+              "review_p75_seconds": 3600,
+              "open_changes": 30,
+              "open_median_seconds": 122400,
+              "open_p75_seconds": 151200,
+              "deploy_changes": 0,
+              "deploy_median_seconds": null,
+              "deploy_p75_seconds": null,
+              "lead_changes": 30,
+              "lead_median_seconds": 108000,
+              "lead_p75_seconds": 126000,
+              "restore_changes": 6,
+              "restore_median_seconds": 1080000,
+              "restore_p75_seconds": 2160000,
+              "assisted_changes": 15,
+              "assisted_attempted": 15,
+              "assisted_verified": 12,
+              "assisted_cost_usd": 185.100000000,
+              "heavy_changes": 1,
+              "heavy_attempted": 1,
+              "heavy_verified": 1,
+              "heavy_cost_usd": 12.340000000,
+              "no_known_ai_changes": 15,
+              "no_known_ai_attempted": 15,
+              "no_known_ai_verified": 12,
+              "no_known_ai_cost_usd": 0.000000000,
+              "assisted_share_added_low": -0.283209,
+              "assisted_share_added_high": 0.283209
+            }
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn durations_are_said_in_one_unit() {
+        for (minutes, said) in
+            [(0, "0 min"), (59, "59 min"), (60, "1 h"), (47 * 60 + 59, "47 h"), (48 * 60, "2 d")]
+        {
+            assert_eq!(duration(SignedDuration::from_mins(minutes)), said);
+        }
+    }
+}

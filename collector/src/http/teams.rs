@@ -1,0 +1,40 @@
+//! `GET /v1/teams/{team}?weeks=12&basis=people`: one team with its weeks, what its outcomes cost and how it delivers.
+
+use super::App;
+use super::error::Error;
+use super::weeks::{Asked, Choice, choice};
+use crate::delivery::{Answer, deliveries};
+use crate::weekly::{self, team_known, weekly};
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What `cpvo weekly` says of it, and `cpvo delivery`.
+#[derive(Serialize)]
+struct Team {
+    #[serde(flatten)]
+    weekly: weekly::Answer,
+    delivery: Answer,
+}
+
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    Path(team): Path<String>,
+    asked: Asked,
+) -> Result<impl IntoResponse, Error> {
+    let Choice { weeks, basis, .. } = choice(asked)?;
+    let now = (app.now)();
+    let answer = app.store.read(move |db| {
+        if let Err(unknown) = team_known(db, Some(&team))? {
+            return Ok(Err(unknown));
+        }
+        let weekly = weekly(db, Some(&team), weeks, basis, now)?;
+        let delivery = deliveries(db, &weekly, weeks)?.answer();
+        let weekly = weekly.with_costs(db, Some(&team))?.answer();
+        Ok(Ok(serde_json::to_string_pretty(&Team { weekly, delivery })?))
+    });
+    let json = answer.await??;
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], json))
+}

@@ -1,0 +1,314 @@
+//! How a team delivers: what leaders ask beside the cost of an outcome. Of teams, never of people.
+
+use crate::interval::{Interval, Ppm, share_change};
+use crate::money::NanoUsd;
+use crate::outcome::{State, Tally};
+use crate::percentile::percentile;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// A change that shipped, as far as its sources tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipped {
+    pub repo: String,
+    pub state: State,
+    /// It takes another change back or mends it.
+    pub is_repair: bool,
+    /// Nothing of the week it shipped in can be lost any more.
+    pub is_mature: bool,
+    pub cost: NanoUsd,
+    /// Tokens that are known to have built it.
+    pub tokens: u64,
+    /// Added and deleted.
+    pub lines: Option<u64>,
+    pub began_at: Option<Timestamp>,
+    pub opened_at: Option<Timestamp>,
+    /// By somebody else for the first time.
+    pub reviewed_at: Option<Timestamp>,
+    pub merged_at: Timestamp,
+    pub shipped_at: Timestamp,
+    /// When the first change that repairs it shipped.
+    pub restored_at: Option<Timestamp>,
+}
+
+/// How much of a change Claude Code is known to have built; never that nobody used it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Assistance {
+    NoneKnown,
+    Assisted,
+    /// More tokens a line than three of four assisted changes of its repository.
+    Heavy,
+}
+
+impl Assistance {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoneKnown => "no known AI",
+            Self::Assisted => "AI-assisted",
+            Self::Heavy => "AI-heavy",
+        }
+    }
+}
+
+/// Of each change, held against the others of its repository.
+pub fn assistance(changes: &[Shipped]) -> Vec<Assistance> {
+    // tokens a line; in millionths, as half a token a line differs from none
+    let density = |change: &Shipped| {
+        let lines = change.lines.filter(|lines| *lines > 0 && change.tokens > 0)?;
+        Some(u128::from(change.tokens) * 1_000_000 / u128::from(lines))
+    };
+    let mut of_repo: BTreeMap<&str, Vec<u128>> = BTreeMap::new();
+    for change in changes {
+        of_repo.entry(&change.repo).or_default().extend(density(change));
+    }
+    for all in of_repo.values_mut() {
+        all.sort_unstable();
+    }
+    let of = |change: &Shipped| {
+        let three_quarters = percentile(&of_repo[change.repo.as_str()], 75);
+        match density(change) {
+            Some(one) if Some(one) > three_quarters => Assistance::Heavy,
+            _ if change.tokens > 0 => Assistance::Assisted,
+            _ => Assistance::NoneKnown,
+        }
+    };
+    changes.iter().map(of).collect()
+}
+
+/// How long something takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Took {
+    pub changes: usize,
+    pub median: SignedDuration,
+    pub p75: SignedDuration,
+}
+
+impl Took {
+    pub fn of(all: impl IntoIterator<Item = SignedDuration>) -> Option<Self> {
+        let mut all: Vec<SignedDuration> = all.into_iter().collect();
+        all.sort_unstable();
+        Some(Self { changes: all.len(), median: percentile(&all, 50)?, p75: percentile(&all, 75)? })
+    }
+
+    /// Between two instants of each change; what began after its end took no time.
+    fn between(
+        changes: &[&Shipped],
+        begin: impl Fn(&Shipped) -> Option<Timestamp>,
+        end: impl Fn(&Shipped) -> Option<Timestamp>,
+    ) -> Option<Self> {
+        let spans = changes.iter().filter_map(|change| Some(end(change)?.duration_since(begin(change)?)));
+        Self::of(spans.map(|span| span.max(SignedDuration::ZERO)))
+    }
+}
+
+/// From the first session on a change to its users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cycle {
+    /// Until the request was opened.
+    pub coding: Option<Took>,
+    /// Until somebody else reviewed it.
+    pub pickup: Option<Took>,
+    /// Until it was merged.
+    pub review: Option<Took>,
+    /// Until it shipped, where that was later.
+    pub deploy: Option<Took>,
+    /// From the request to the merge, whoever reviewed it.
+    pub open: Option<Took>,
+    /// All of it.
+    pub lead: Option<Took>,
+}
+
+impl Cycle {
+    fn of(changes: &[&Shipped]) -> Self {
+        let took = |begin: fn(&Shipped) -> Option<Timestamp>, end: fn(&Shipped) -> Option<Timestamp>| {
+            Took::between(changes, begin, end)
+        };
+        let merged = |change: &Shipped| Some(change.merged_at);
+        Self {
+            coding: took(|change| change.began_at, |change| change.opened_at),
+            pickup: took(|change| change.opened_at, |change| change.reviewed_at),
+            review: took(|change| change.reviewed_at, merged),
+            deploy: took(merged, |change| {
+                (change.shipped_at > change.merged_at).then_some(change.shipped_at)
+            }),
+            open: took(|change| change.opened_at, merged),
+            lead: took(|change| change.began_at.or(change.opened_at), |change| Some(change.shipped_at)),
+        }
+    }
+}
+
+/// The changes of one assistance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cohort {
+    pub changes: usize,
+    /// Of its mature weeks.
+    pub tally: Tally,
+    pub lead: Option<Took>,
+    pub cost: NanoUsd,
+}
+
+impl Cohort {
+    fn of(changes: &[&Shipped]) -> Self {
+        Self {
+            changes: changes.len(),
+            tally: tally(changes),
+            lead: Cycle::of(changes).lead,
+            cost: cost(changes),
+        }
+    }
+}
+
+/// What a team shipped in some weeks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Attempts at an outcome.
+    pub changes: usize,
+    pub repairs: usize,
+    /// What the repairs cost.
+    pub rework: NanoUsd,
+    pub cycle: Cycle,
+    /// Of the attempts, those of mature weeks: the lost ones are the failures.
+    pub tally: Tally,
+    /// From shipping a failure to shipping its repair.
+    pub restore: Option<Took>,
+    pub no_known_ai: Cohort,
+    /// AI-heavy ones, too.
+    pub assisted: Cohort,
+    pub heavy: Cohort,
+    /// How far the verified share of assisted changes lies above that of the others: an association, no cause.
+    pub share_added: Option<Interval<Ppm>>,
+}
+
+impl Delivery {
+    /// Of changes with their assistance.
+    pub fn of(changes: &[(&Shipped, Assistance)]) -> Self {
+        let (repairs, rest): (Vec<_>, Vec<_>) = changes.iter().partition(|(change, _)| change.is_repair);
+        let attempts: Vec<(&Shipped, Assistance)> =
+            rest.into_iter().filter(|(change, _)| change.state != State::Excluded).collect();
+        let only = |is_meant: &dyn Fn(Assistance) -> bool| -> Vec<&Shipped> {
+            attempts.iter().filter(|(_, how)| is_meant(*how)).map(|(change, _)| *change).collect()
+        };
+        let cohort = |is_meant: &dyn Fn(Assistance) -> bool| Cohort::of(&only(is_meant));
+        let (all, repairs) = (only(&|_| true), repairs.iter().map(|(one, _)| *one).collect::<Vec<_>>());
+        let (no_known_ai, assisted) =
+            (cohort(&|how| how == Assistance::NoneKnown), cohort(&|how| how > Assistance::NoneKnown));
+        let counts = |cohort: &Cohort| (cohort.tally.verified, cohort.tally.attempted());
+        Self {
+            changes: all.len(),
+            repairs: repairs.len(),
+            rework: cost(&repairs),
+            cycle: Cycle::of(&all),
+            tally: tally(&all),
+            restore: Took::between(&all, |change| Some(change.shipped_at), |change| change.restored_at),
+            share_added: share_change(counts(&assisted), counts(&no_known_ai)),
+            no_known_ai,
+            assisted,
+            heavy: cohort(&|how| how == Assistance::Heavy),
+        }
+    }
+}
+
+fn tally(changes: &[&Shipped]) -> Tally {
+    Tally::of(changes.iter().filter(|change| change.is_mature).map(|change| change.state))
+}
+
+/// A collector keeps the sum of all spend within 64 bits.
+fn cost(changes: &[&Shipped]) -> NanoUsd {
+    NanoUsd(changes.iter().fold(0, |sum, change| sum.saturating_add(change.cost.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Merged so many hours after midnight, and shipped an hour later.
+    fn shipped(repo: &str, hour: i64, tokens: u64, lines: u64) -> Shipped {
+        Shipped {
+            repo: repo.to_owned(),
+            state: State::Verified,
+            is_repair: false,
+            is_mature: true,
+            cost: NanoUsd(i64::try_from(tokens).unwrap()),
+            tokens,
+            lines: Some(lines),
+            began_at: (tokens > 0).then(|| at(hour - 5)),
+            opened_at: Some(at(hour - 3)),
+            reviewed_at: Some(at(hour - 2)),
+            merged_at: at(hour),
+            shipped_at: at(hour + 1),
+            restored_at: None,
+        }
+    }
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour)
+    }
+
+    fn hours(took: Option<Took>) -> Option<(usize, i64, i64)> {
+        took.map(|took| (took.changes, took.median.as_hours(), took.p75.as_hours()))
+    }
+
+    fn delivery(changes: &[Shipped]) -> Delivery {
+        Delivery::of(&changes.iter().zip(assistance(changes)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn three_of_four_assisted_changes_of_a_repository_are_not_heavy() {
+        let of = |changes: &[(&str, u64, u64)]| -> Vec<&str> {
+            let changes: Vec<Shipped> =
+                changes.iter().map(|(repo, tokens, lines)| shipped(repo, 9, *tokens, *lines)).collect();
+            assistance(&changes).into_iter().map(Assistance::as_str).collect()
+        };
+        let (none, some, heavy) = ("no known AI", "AI-assisted", "AI-heavy");
+        let four = [("a", 10, 10), ("a", 50, 10), ("a", 300, 100), ("a", 40, 10), ("a", 0, 10)];
+        assert_eq!(of(&four), [some, heavy, some, some, none]);
+        assert_eq!(of(&[("a", 10, 10), ("a", 50, 10), ("a", 300, 1)]), [some; 3], "of three none is above");
+        assert_eq!(of(&[("a", 9, 9); 8]), [some; 8], "all alike");
+        let other = [("b", 1, 1000), ("b", 2, 1000), ("b", 3, 1000), ("b", 4, 1000), ("b", 5, 0)];
+        assert_eq!(of(&[&four[..], &other].concat())[5..], [some, some, some, heavy, some]);
+    }
+
+    #[test]
+    fn a_cycle_is_split_where_its_parts_are_known() {
+        let mut changes = [shipped("a", 10, 7, 1), shipped("a", 20, 0, 1), shipped("a", 30, 7, 1)];
+        changes[2].opened_at = Some(at(20));
+        changes[2].reviewed_at = None;
+        changes[2].shipped_at = changes[2].merged_at;
+        let cycle = delivery(&changes).cycle;
+        assert_eq!(hours(cycle.coding), Some((2, 0, 2)), "the third was opened before its first session");
+        assert_eq!(hours(cycle.pickup), Some((2, 1, 1)));
+        assert_eq!(hours(cycle.review), Some((2, 2, 2)));
+        assert_eq!(hours(cycle.deploy), Some((2, 1, 1)), "the third shipped with its merge");
+        assert_eq!(hours(cycle.open), Some((3, 3, 10)));
+        assert_eq!(hours(cycle.lead), Some((3, 5, 6)), "6, 4 and 5 hours");
+        assert_eq!(hours(delivery(&[]).cycle.lead), None);
+    }
+
+    #[test]
+    fn failures_are_those_of_mature_weeks_and_repairs_are_no_attempts() {
+        let mut changes: Vec<Shipped> = (0..6).map(|hour| shipped("a", 10 * hour, 5, 1)).collect();
+        changes[0].state = State::Disqualified;
+        changes[0].restored_at = Some(at(4));
+        (changes[1].state, changes[1].is_mature) = (State::Disqualified, false);
+        (changes[2].state, changes[2].is_repair) = (State::Excluded, true);
+        changes[3].state = State::Excluded;
+        let delivery = delivery(&changes);
+        assert_eq!((delivery.changes, delivery.repairs, delivery.rework), (4, 1, NanoUsd(5)));
+        let Tally { verified, disqualified, pending } = delivery.tally;
+        assert_eq!((verified, disqualified, pending), (2, 1, 0));
+        assert_eq!(hours(delivery.restore), Some((1, 3, 3)));
+    }
+
+    #[test]
+    fn assisted_changes_are_held_against_those_without_known_ai() {
+        let mut changes: Vec<Shipped> =
+            (0..110).map(|hour| shipped("a", hour, 7 * u64::from(hour < 70), 1)).collect();
+        changes.iter_mut().skip(30).take(40).step_by(3).for_each(|lost| lost.state = State::Disqualified);
+        let delivery = delivery(&changes);
+        assert_eq!((delivery.assisted.changes, delivery.no_known_ai.changes), (70, 40));
+        assert_eq!((delivery.assisted.tally.verified, delivery.no_known_ai.tally.verified), (56, 40));
+        assert_eq!((delivery.assisted.cost, delivery.no_known_ai.cost), (NanoUsd(490), NanoUsd(0)));
+        assert_eq!(delivery.share_added, share_change((56, 70), (40, 40)));
+        assert_eq!(delivery.heavy.changes, 0);
+    }
+}
