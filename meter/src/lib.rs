@@ -18,6 +18,7 @@ mod answer;
 pub mod attribution;
 pub mod delivery;
 mod fault;
+mod glob;
 mod interval;
 mod limits;
 mod money;

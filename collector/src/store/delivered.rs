@@ -119,7 +119,7 @@ pub(crate) fn request_counts(db: &mut Db, first: Timestamp) -> Result<BTreeMap<S
          JOIN source AS s ON s.repo = p.repo AND s.branch = p.base_branch
          JOIN (
             SELECT r.repo, MIN(r.team) AS team FROM team_repository AS r JOIN team AS t ON t.team = r.team
-            WHERE r.paths = '' AND t.ended_at IS NULL GROUP BY r.repo HAVING COUNT(*) = 1
+            WHERE t.ended_at IS NULL GROUP BY r.repo HAVING COUNT(*) = 1 AND MAX(r.paths) = ''
          ) AS o ON o.repo = p.repo
          GROUP BY o.team",
         &values![first.to_string()],

@@ -4,7 +4,7 @@ use super::db::{Db, Row, Value, values};
 use super::people::person_find;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::{Objection, Revert};
+use meter::outcome::{Objection, Owner, Revert, owner};
 use meter::{Developer, Hour, Repo};
 use std::collections::BTreeMap;
 
@@ -89,31 +89,38 @@ pub(crate) fn change_files(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, 
 
 /// Who a repository belongs to.
 pub(crate) struct Owners {
-    /// Teams that own all of it, with the hour they ended.
-    teams: Vec<(String, Option<String>)>,
+    /// With the hour their team ended.
+    all: Vec<(Owner, Option<String>)>,
+    /// The files of each change, where somebody owns a part.
+    files: BTreeMap<String, Vec<String>>,
 }
 
 pub(crate) fn owners_find(db: &mut Db, repo: &Repo) -> Result<Owners> {
     let rows = db.query(
-        "SELECT t.team, t.ended_at FROM team_repository AS r JOIN team AS t ON t.team = r.team
-         WHERE r.repo = $1 AND r.paths = ''",
+        "SELECT t.team, r.paths, t.ended_at FROM team_repository AS r JOIN team AS t ON t.team = r.team
+         WHERE r.repo = $1",
         &values![repo.as_str()],
     )?;
-    let teams = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
-    Ok(Owners { teams })
+    let read = |row: &Row| {
+        let paths = row.get::<String>(1)?.lines().map(str::to_owned).collect();
+        Ok((Owner { team: row.get(0)?, paths }, row.get(2)?))
+    };
+    let all: Vec<(Owner, Option<String>)> = rows.iter().map(read).collect::<Result<_>>()?;
+    let shared = all.iter().any(|(owner, _)| !owner.paths.is_empty());
+    let files = if shared { change_files(db, repo)? } else { BTreeMap::new() };
+    Ok(Owners { all, files })
 }
 
 impl Owners {
-    /// The one team that owned the repository when the change landed, else the author's.
+    /// The team that owned most of the change when it landed, else the author's.
     pub(crate) fn team_of(&self, db: &mut Db, change: &Stored) -> Result<String> {
         let hour = Hour::of(change.merged_at);
         let then = hour.to_string();
-        let mut owners = self
-            .teams
-            .iter()
-            .filter(|(_, ended_at)| ended_at.as_ref().is_none_or(|ended_at| *ended_at > then));
-        if let (Some((team, _)), None) = (owners.next(), owners.next()) {
-            return Ok(team.clone());
+        let lives = |ended_at: &Option<String>| ended_at.as_ref().is_none_or(|ended_at| *ended_at > then);
+        let owners: Vec<&Owner> =
+            self.all.iter().filter(|(_, ended_at)| lives(ended_at)).map(|(owner, _)| owner).collect();
+        if let Some(team) = owner(&owners, self.files.get(&change.sha).map_or(&[], Vec::as_slice)) {
+            return Ok(team.to_owned());
         }
         let author = change.author.parse().ok().map(Developer::Email);
         let person = author.map(|author| person_find(db, &author)).transpose()?.unwrap_or_default();
@@ -199,4 +206,62 @@ pub(crate) fn objection_add(
         &values![repo.as_str(), &target.sha, kind, objection.rule, &by.sha, &at],
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::judge::judge_all;
+    use crate::store::fixture::{now, on_both, rows, teams};
+
+    const TEAMS: &str = r#"
+[[team]]
+id = "pay"
+repositories = [{ repo = "github.com/acme/all", paths = ["services/pay/**", "libs/money"] }]
+[[team]]
+id = "web"
+repositories = [{ repo = "github.com/acme/all", paths = ["apps/*"] }]
+members = [{ email = "ana@acme.example" }]
+[[team]]
+id = "gone"
+until = "2026-01-01"
+repositories = [{ repo = "github.com/acme/all", paths = ["**"] }]
+"#;
+
+    #[test]
+    fn a_change_over_several_teams_counts_once_for_who_owns_most_of_it() {
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            db.batch(
+                "INSERT INTO source VALUES ('github.com/acme/all', 'clone', 'main', 'x', '2026-11-25T00:00:00Z', NULL)",
+            )
+            .unwrap();
+            let changes = [
+                ("ana@acme.example", "services/pay/a.rs libs/money/b.rs apps/c.ts"),
+                ("x", "apps/c.ts services/pay/a.rs apps/x/d.ts"),
+                ("ana@acme.example", "services/pay/a.rs apps/c.ts"),
+                ("x", "services/pay/a.rs apps/c.ts"),
+                ("x", "docs/readme.md"),
+            ];
+            for (number, (author, files)) in (1..).zip(changes) {
+                let at = "2026-11-02T10:00:00Z";
+                db.batch(&format!(
+                    "INSERT INTO change (repo, sha, landed, number, title, author, merged_at, shipped_at)
+                     VALUES ('github.com/acme/all', 'a{number}', {number}, {number}, '', '{author}', '{at}', '{at}')"
+                ))
+                .unwrap();
+                for file in files.split(' ') {
+                    let row = format!(
+                        "INSERT INTO change_file VALUES ('github.com/acme/all', 'a{number}', '{file}')"
+                    );
+                    db.batch(&row).unwrap();
+                }
+            }
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            let owners = rows(db, "SELECT number, team FROM change ORDER BY number");
+            assert_eq!(owners, ["1|pay", "2|web", "3|web", "4|unassigned", "5|unassigned"]);
+            let counted = "SELECT SUM(verified + disqualified + pending) FROM team_week_tally AS t
+                JOIN judging AS j ON j.team = t.team AND j.policy_id = t.policy_id WHERE j.holds = 1";
+            assert_eq!(rows(db, counted), ["5"]);
+        });
+    }
 }
