@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The end of a reflog that is read; a day of work is a few kilobytes.
 const LOG_BYTES_MAX: u64 = 1 << 20;
 const BRANCHES_MAX: usize = 2_000;
-/// Git writes whole seconds, and a commit may end after the last line of a killed session.
+/// A commit may end after the last line of a killed session; none is begun before the first line.
 const SLACK_SECONDS: i64 = 5;
 
 /// A working tree the session was in, and what it may have committed there by name.
@@ -93,7 +93,7 @@ fn email(developer: Developer) -> Option<String> {
 fn logged(log: &str, from: i64, to: i64) -> BTreeSet<String> {
     let mut made = BTreeSet::new();
     for Entry { old, new, at, message } in log.lines().filter_map(Entry::of) {
-        if (from - SLACK_SECONDS..=to + SLACK_SECONDS).contains(&at) && makes(message) {
+        if (from..=to + SLACK_SECONDS).contains(&at) && makes(message) {
             if message.starts_with("commit (amend)") {
                 made.remove(old);
             }
@@ -202,7 +202,7 @@ mod tests {
             format!("{old} {new} Ana B <ana@acme.example> {at} +0100\t{message}\n")
         };
         let log = [
-            line("0", "a", 90, "commit (initial): before"),
+            line("0", "a", 99, "commit (initial): before"),
             line("a", "b", 100, "commit: first"),
             line("b", "c", 110, "commit (amend): first, better"),
             line("c", "d", 120, "checkout: moving from main to x"),
