@@ -1,8 +1,12 @@
 //! From the session to the change it built: real branches, real commits, the real hook, each way of merging.
 
+use jiff::{SignedDuration, Timestamp};
 use std::fs;
+use tests::client::Said;
+use tests::fake_api::{Step, run, say};
 use tests::git::Repository;
 use tests::transcript::{Transcript, tokens};
+use tests::wait::attempt;
 use tests::{REPO, World};
 
 /// How a host lands a request.
@@ -109,6 +113,120 @@ fn spend_goes_to_the_change_it_built_however_that_landed() {
     assert!(lost * 100 <= all * 15, "{lost} of {all} is unattributed: {rows:?}");
     let spent = world.collector().sql("SELECT SUM(cost_nanousd) AS cost FROM usage");
     assert_eq!(spent[0]["cost"], all, "nothing is lost or doubled");
+}
+
+/// Plays a prompt of the real client in the developer's clone, in a session of its own or a former one.
+fn prompt(world: &World, name: &str, steps: Vec<Step>, former: Option<&str>) -> String {
+    world.api.script(name, steps);
+    let resume: Vec<&str> = former.iter().flat_map(|id| ["--resume", *id]).collect();
+    let seen = world.session(&format!("go [[{name}]]"), &resume);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    Said::read(&seen).session
+}
+
+/// A session that thinks about something where it stands, and builds it on a branch of its own. The developer makes
+/// the branch: the client notices one that its own tools make only after a while.
+fn develops(
+    world: &World,
+    (from, to): (&'static str, &'static str),
+    output: u64,
+    former: Option<&str>,
+) -> String {
+    let thinking = vec![
+        run("git log --oneline | head -3").billed(3, output).on(from),
+        say("I shall need a branch.").billed(2, output / 3).on(from),
+    ];
+    let session = prompt(world, &format!("thinks of {to}"), thinking, former);
+    world.repo.git(&["switch", "--quiet", "main"]);
+    world.repo.git(&["switch", "--quiet", "--create", to]);
+    let building = vec![
+        run(&format!("echo '{to}' > {output}.rs")).billed(5, 4 * output).on(to),
+        run(&format!("git add . && git commit --quiet -m 'Build {to}'")).billed(4, 2 * output).on(to),
+        say("That is it.").billed(2, output).on(to),
+    ];
+    prompt(world, &format!("builds {to}"), building, Some(&session))
+}
+
+#[test]
+fn spend_of_real_sessions_goes_to_what_they_built() {
+    let world = World::equipped();
+    let host = Host::of(&world);
+    // what a person committed before a session began is not the session's
+    let earlier = (Timestamp::now() - SignedDuration::from_secs(2)).to_string();
+    world.repo.commit_at(&earlier, "By hand");
+    let land = |number: u64, branch: &str, way: Way| {
+        host.land(&world, (number, branch), way, &Timestamp::now().to_string());
+    };
+    let home = || world.repo.git(&["switch", "--quiet", "main"]);
+    let mut truth: Vec<(String, &str, &str)> = Vec::new(); // session, branch, what was built
+    let mut built = |session: &str, on: &'static [&'static str], what: &'static str| {
+        truth.extend(on.iter().map(|branch| (session.to_owned(), *branch, what)));
+    };
+
+    let merged = develops(&world, ("main", "feature/a"), 900, None);
+    built(&merged, &["main", "feature/a"], "feature/a");
+    land(1, "feature/a", Way::Merge);
+
+    home();
+    let long = develops(&world, ("main", "feature/b"), 700, None);
+    built(&long, &["main", "feature/b"], "feature/b");
+    land(2, "feature/b", Way::Merge);
+
+    // one session that goes on to something else once the first has landed
+    home();
+    assert_eq!(develops(&world, ("main", "feature/c"), 800, Some(&long)), long);
+    built(&long, &["feature/c"], "feature/c");
+    land(3, "feature/c", Way::Merge);
+
+    // begun in one session, finished in another
+    home();
+    world.repo.git(&["switch", "--quiet", "--create", "feature/d"]);
+    let write = vec![
+        run("echo d > d.rs").billed(3, 900).on("feature/d"),
+        say("Begun.").billed(2, 90).on("feature/d"),
+    ];
+    let begun = prompt(&world, "begins", write, None);
+    built(&begun, &["feature/d"], "feature/d");
+    let commit = run("git add . && git commit --quiet -m 'Build feature/d'").billed(3, 500).on("feature/d");
+    let done = say("Now it is.").billed(2, 900).on("feature/d");
+    let finished = prompt(&world, "finishes", vec![commit, done], None);
+    built(&finished, &["feature/d"], "feature/d");
+    land(4, "feature/d", Way::Merge);
+
+    // nothing came of it
+    home();
+    let asked = vec![run("true").billed(3, 200).on("main"), say("It is fine.").billed(2, 150).on("main")];
+    let asked = prompt(&world, "asked", asked, None);
+    built(&asked, &["main"], "");
+
+    let stored = attempt(|| (world.stored() == world.billed()).then_some(()));
+    assert!(stored.is_some(), "billed\n{}stored\n{}{}", world.billed(), world.stored(), world.diagnosis());
+    let cpvo = |args: &[&str]| world.collector().cpvo(args).success();
+    cpvo(&["sync"]);
+    cpvo(&["judge"]);
+    let rows = world.collector().sql(
+        "SELECT a.session_id, a.branch, a.class, COALESCE(c.title, '') AS title, SUM(a.cost_nanousd) AS cost
+         FROM attribution AS a LEFT JOIN change AS c ON c.repo = a.change_repo AND c.sha = a.change
+         GROUP BY a.session_id, a.branch, a.class, c.title",
+    );
+    let (mut all, mut wrong, mut lost) = (0, 0, 0);
+    for row in &rows {
+        let text = |name: &str| row[name].as_str().unwrap_or_default();
+        let built =
+            truth.iter().find(|(id, branch, _)| id == text("session_id") && *branch == text("branch"));
+        let (_, _, what) = built.unwrap_or_else(|| panic!("{row}"));
+        let cost = row["cost"].as_u64().unwrap();
+        let title = text("title").trim_start_matches("Build ");
+        all += cost;
+        lost += if title.is_empty() && !what.is_empty() { cost } else { 0 };
+        wrong += if title.is_empty() || title == *what { 0 } else { cost };
+    }
+    println!("of {all} nano-dollars {wrong} went to a wrong change and {lost} to none");
+    assert_eq!(all, world.billed().total(|_| true).cost_nanousd.cast_unsigned(), "{rows:#?}");
+    assert!(
+        wrong * 100 <= all * 2 && lost * 100 <= all * 15,
+        "{wrong} wrong, {lost} lost of {all}: {rows:#?}"
+    );
 }
 
 #[test]
