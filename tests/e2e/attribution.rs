@@ -1,6 +1,5 @@
 //! From the session to the change it built: real branches, real commits, the real hook, each way of merging.
 
-use jiff::{SignedDuration, Timestamp};
 use std::fs;
 use tests::client::Said;
 use tests::fake_api::{Step, run, say};
@@ -150,12 +149,12 @@ fn develops(
 #[test]
 fn spend_of_real_sessions_goes_to_what_they_built() {
     let world = World::equipped();
+    // what was there before any session
+    world.repo.git_at("2026-01-01T00:00:00Z", &["commit", "--quiet", "--amend", "--no-edit"]);
     let host = Host::of(&world);
-    // what a person committed before a session began is not the session's
-    let earlier = (Timestamp::now() - SignedDuration::from_secs(2)).to_string();
-    world.repo.commit_at(&earlier, "By hand");
-    let land = |number: u64, branch: &str, way: Way| {
-        host.land(&world, (number, branch), way, &Timestamp::now().to_string());
+    let land = |number: u64, branch: &str| {
+        let at = world.repo.git(&["log", "-1", "--format=%cI", branch]);
+        host.land(&world, (number, branch), Way::Merge, &at);
     };
     let home = || world.repo.git(&["switch", "--quiet", "main"]);
     let mut truth: Vec<(String, &str, &str)> = Vec::new(); // session, branch, what was built
@@ -165,18 +164,18 @@ fn spend_of_real_sessions_goes_to_what_they_built() {
 
     let merged = develops(&world, ("main", "feature/a"), 900, None);
     built(&merged, &["main", "feature/a"], "feature/a");
-    land(1, "feature/a", Way::Merge);
+    land(1, "feature/a");
 
     home();
     let long = develops(&world, ("main", "feature/b"), 700, None);
     built(&long, &["main", "feature/b"], "feature/b");
-    land(2, "feature/b", Way::Merge);
+    land(2, "feature/b");
 
     // one session that goes on to something else once the first has landed
     home();
     assert_eq!(develops(&world, ("main", "feature/c"), 800, Some(&long)), long);
     built(&long, &["feature/c"], "feature/c");
-    land(3, "feature/c", Way::Merge);
+    land(3, "feature/c");
 
     // begun in one session, finished in another
     home();
@@ -191,7 +190,7 @@ fn spend_of_real_sessions_goes_to_what_they_built() {
     let done = say("Now it is.").billed(2, 900).on("feature/d");
     let finished = prompt(&world, "finishes", vec![commit, done], None);
     built(&finished, &["feature/d"], "feature/d");
-    land(4, "feature/d", Way::Merge);
+    land(4, "feature/d");
 
     // nothing came of it
     home();
