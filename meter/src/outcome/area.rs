@@ -78,7 +78,8 @@ impl<'a> Touched<'a> {
         self.counts.push(count);
     }
 
-    /// The former changes that share files with these, as far back as `is_near`.
+    /// The former changes that are near and share files with these. All are looked at: clocks go wrong, so that one which
+    /// is not near may stand between others which are.
     pub(super) fn overlaps(
         &self,
         files: &BTreeSet<String>,
@@ -89,7 +90,7 @@ impl<'a> Touched<'a> {
         for path in files.iter().filter(|path| !is_common(path)) {
             count += 1;
             let former = self.of_file.get(path.as_str()).map_or(&[][..], Vec::as_slice);
-            for change in former.iter().rev().take_while(|change| is_near(**change)) {
+            for change in former.iter().filter(|change| is_near(**change)) {
                 *shared.entry(*change).or_default() += 1;
             }
         }
@@ -160,8 +161,10 @@ mod tests {
         for _ in 0..3 {
             touched.add(&file);
         }
-        let found: Vec<usize> =
-            touched.overlaps(&file, |change| change > 0).iter().map(|(change, _)| *change).collect();
-        assert_eq!(found, [1, 2]);
+        let found = |is_near: fn(usize) -> bool| -> Vec<usize> {
+            touched.overlaps(&file, is_near).iter().map(|(change, _)| *change).collect()
+        };
+        assert_eq!(found(|change| change > 0), [1, 2]);
+        assert_eq!(found(|change| change != 1), [0, 2], "a clock was wrong");
     }
 }
