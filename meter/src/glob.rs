@@ -25,6 +25,7 @@ mod tests {
             ("spike/*", "my/spike/x", false),
             ("*.md", "docs/ü.md", true),
             ("docs/*.md", "docs/a.rs", false),
+            ("docs/*.md", "docs/a.md.rs", false),
             ("a*b*c", "a-b-b-c", true),
             ("a*b*c", "a-c-b", false),
             ("a*ba", "aba", true),
