@@ -39,7 +39,10 @@ impl Company {
             let repo = format!("github.com/acme/{name}");
             let source = format!("kind = \"clone\"\nrepo = \"{repo}\"\npath = \"{name}\"\nbranch = \"main\"");
             settings = format!("{settings}\n[[source]]\n{source}\n");
-            Repository::create(&home.join(name), &home, &format!("https://{repo}.git"))
+            let repository = Repository::create(&home.join(name), &home, &format!("https://{repo}.git"));
+            // what has no remote need not be fetched: it is known up to now, its first commit too
+            repository.git(&["remote", "remove", "origin"]);
+            repository
         });
         fs::write(home.join("cpvo.toml"), settings).unwrap();
         let has_calm = || get(&collector.url(), "/v1/weeks?team=calm", &[]).starts_with("HTTP/1.1 200");
