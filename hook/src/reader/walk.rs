@@ -256,6 +256,9 @@ mod tests {
         let roots: Vec<_> = roots.iter().map(|root| home.path().join(root)).collect();
         let (found, troubles) = find(&roots);
         assert_eq!(troubles, Vec::<String>::new());
+        for Transcript { path, .. } in &found {
+            assert_eq!(fs::canonicalize(path).unwrap(), *path, "without links");
+        }
         let mut found: Vec<String> = found.iter().map(shown).collect();
         found.sort();
         assert_eq!(found, expected);
@@ -278,13 +281,18 @@ mod tests {
             format!("p/x/{A}/subagents/workflows/w/journal.jsonl"),
             format!("p/x/{A}/subagents/agent-1.meta.json"),
             format!("p/x/{A}/tool-results/output.jsonl"),
+            format!("p/x/subagents/{B}.jsonl"),
             "p/x/agent-3.jsonl".to_owned(),
             "p/x/other.jsonl".to_owned(),
             "p/x/memory/notes.md".to_owned(),
         ];
         let home = home(&files.each_ref().map(String::as_str));
-        check(&home, &["p"], &["a a", "agent-1 a+", "agent-2 a+", "agent-3 -+", "other -"]);
-        check(&home, &["p", "p/x", "missing"], &["a a", "agent-1 a+", "agent-2 a+", "agent-3 -+", "other -"]);
+        check(&home, &["p"], &["a a", "agent-1 a+", "agent-2 a+", "agent-3 -+", "b -+", "other -"]);
+        check(
+            &home,
+            &["p", "p/x", "missing"],
+            &["a a", "agent-1 a+", "agent-2 a+", "agent-3 -+", "b -+", "other -"],
+        );
         let of_one = session(&home.path().join(format!("p/x/{A}.jsonl")), &A.parse().unwrap());
         assert_eq!(of_one.iter().map(shown).collect::<Vec<_>>(), ["a a", "agent-1 a+", "agent-2 a+"]);
         assert_eq!(session(&home.path().join(format!("p/x/{B}.jsonl")), &B.parse().unwrap()), []);
