@@ -130,6 +130,42 @@ fn a_repository_is_read_page_by_page_and_then_only_what_is_new() {
 }
 
 #[test]
+fn a_request_that_was_touched_while_its_page_was_on_the_way_is_seen() {
+    let host = StandIn::start("acme/pay");
+    host.state().touch(request(2, "Add y", "2026-10-02T12:00:00Z", None));
+    let service = service(&host, "");
+    on_both(|db| {
+        syncs(db, &service);
+        let known = host.state().requests.clone();
+        for (number, at) in [(3, "2026-10-02T11:49:59Z"), (4, "2026-10-02T11:50:00Z")] {
+            host.state().requests.insert(0, request(number, "Add z", at, None));
+            host.state().requests.sort_by_key(|request| request["updatedAt"].to_string());
+        }
+        syncs(db, &service);
+        assert_eq!(rows(db, "SELECT number FROM pull_request ORDER BY number"), ["2", "4"]);
+        host.state().requests = known;
+    });
+}
+
+#[test]
+fn a_ticket_is_asked_for_until_its_change_can_no_longer_fail() {
+    let host = StandIn::start("acme/pay");
+    // now is 25 November
+    for (number, at) in [(1, "2026-08-26T11:59:59Z"), (2, "2026-08-26T12:00:00Z")] {
+        squash(&host, number, "Add x", at);
+        let id = format!("I_{number}");
+        host.state().issues.push(issue(&id, &[]));
+        host.state().requests.last_mut().unwrap()["closingIssuesReferences"] = json!([id]);
+    }
+    let service = service(&host, "since = '2026-08-01'");
+    on_both(|db| {
+        syncs(db, &service);
+        let asked = host.host().asked();
+        assert_eq!(asked.last().unwrap().body["variables"]["ids"], json!(["I_2"]));
+    });
+}
+
+#[test]
 fn what_changes_later_is_seen_again() {
     let host = StandIn::start("acme/pay");
     squash(&host, 1, "Add x", &day(1));

@@ -152,3 +152,148 @@ pub(super) fn request_complete(db: &mut Db, repo: &Repo, number: u64) -> Result<
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Commit, Landed, RequestCommit, Ticket};
+    use crate::store::change::{Cursor, Order, change_add, source_put};
+    use crate::store::fixture::{now, on_both, rows};
+
+    fn repo() -> Repo {
+        "github.com/acme/pay".parse().unwrap()
+    }
+
+    /// A request whose commits are `sha author`, oldest first.
+    fn request(number: u64, commits: &[&str]) -> Request {
+        let pushed = |commit: &&str| {
+            let (sha, author) = commit.split_once(' ').unwrap();
+            RequestCommit { sha: sha.to_owned(), author: author.to_owned(), message: "wip".to_owned() }
+        };
+        Request {
+            number,
+            title: "Add x".to_owned(),
+            body: "as asked".to_owned(),
+            base_branch: "main".to_owned(),
+            head_repo: Some("github.com/ana/pay".to_owned()),
+            head_branch: "feature/x".to_owned(),
+            author: Some("github:ana".to_owned()),
+            opened_at: "2026-10-01T08:00:00Z".parse().unwrap(),
+            merged_at: Some(now()),
+            closed_at: Some(now()),
+            merge_sha: Some("m".to_owned()),
+            labels: vec!["Bug".to_owned()],
+            fast_forward: false,
+            commits: commits.iter().map(pushed).collect(),
+            files: vec!["x.rs".to_owned()],
+            tickets: vec![Ticket { url: "https://x/1".to_owned(), id: "1".to_owned(), events: Vec::new() }],
+        }
+    }
+
+    fn commit(sha: &str, message: &str) -> Commit {
+        let (author, message) = ("zoe@x".to_owned(), message.to_owned());
+        Commit { sha: sha.to_owned(), parents: Vec::new(), committed_at: now(), author, message }
+    }
+
+    fn put(db: &mut Db, request: &Request) {
+        db.transaction(|db| request_put(db, &repo(), "github", request)).unwrap();
+    }
+
+    fn land(db: &mut Db, sha: &str, message: &str) {
+        let landed = Landed { commit: commit(sha, message), members: Vec::new(), files: Vec::new() };
+        let cursor = Cursor { kind: "clone", branch: "main", commit: sha };
+        source_put(db, &repo(), &cursor, now()).unwrap();
+        change_add(db, &repo(), &[landed], Order::AsRead).unwrap();
+    }
+
+    const PUSHED: &str =
+        "SELECT sha, landed, place, author FROM pull_request_commit ORDER BY number, place, sha";
+
+    #[test]
+    fn a_request_is_kept_as_its_host_has_it_now() {
+        on_both(|db| {
+            put(db, &request(1, &["c1 ana@x", "c2 ana@x"]));
+            let landed = LandedCommit { commit: commit("c2", "Add x"), number: Some(1) };
+            request_landed(db, &repo(), &landed).unwrap();
+            let mut pushed = request(1, &["c3 ben@x", "c2 ben@x"]);
+            pushed.title = "Add y".to_owned();
+            pushed.body = "as asked again".to_owned();
+            pushed.base_branch = "trunk".to_owned();
+            pushed.head_repo = None;
+            pushed.head_branch = "feature/y".to_owned();
+            pushed.author = None;
+            pushed.opened_at = "2026-10-02T08:00:00Z".parse().unwrap();
+            (pushed.merged_at, pushed.closed_at, pushed.merge_sha) = (None, None, Some("n".to_owned()));
+            pushed.labels = vec!["Sev-1".to_owned(), "hotfix".to_owned()];
+            (pushed.files, pushed.tickets) = (vec!["y.rs".to_owned()], Vec::new());
+            put(db, &pushed);
+            let head = "github.com/acme/pay|1|Add y|as asked again|trunk||feature/y||2026-10-02T08:00:00Z|||n|hotfix\nsev-1";
+            assert_eq!(rows(db, "SELECT * FROM pull_request"), [head]);
+            assert_eq!(rows(db, PUSHED), ["c3|0|1|ben@x", "c2|1|2|ben@x"], "what landed stays so");
+            assert_eq!(rows(db, "SELECT path FROM pull_request_file"), ["y.rs"]);
+            assert!(rows(db, "SELECT * FROM pull_request_ticket").is_empty());
+        });
+    }
+
+    #[test]
+    fn a_commit_is_of_the_request_that_landed_it() {
+        let of = |db: &mut Db, sha: &str| request_of_commit(db, &repo(), sha).unwrap();
+        on_both(|db| {
+            let mut open = request(3, &["c1 ana@x"]);
+            open.merged_at = None;
+            put(db, &open);
+            // an open request names the commit that would land it
+            assert_eq!((of(db, "m"), of(db, "c1")), (None, None));
+            put(db, &request(3, &["c1 ana@x"]));
+            assert_eq!((of(db, "m"), of(db, "c1")), (Some(3), None));
+            let landed = LandedCommit { commit: commit("c1", "Add x"), number: Some(3) };
+            request_landed(db, &repo(), &landed).unwrap();
+            put(db, &request(2, &[]));
+            assert_eq!((of(db, "m"), of(db, "c1")), (Some(2), Some(3)), "the first of several");
+            let elsewhere = "github.com/acme/web".parse().unwrap();
+            assert_eq!(request_of_commit(db, &elsewhere, "m").unwrap(), None);
+            assert_eq!(request_of_commit(db, &elsewhere, "c1").unwrap(), None);
+        });
+    }
+
+    #[test]
+    fn a_merged_request_completes_its_change_and_no_other() {
+        let known = "SELECT number, COALESCE(head_branch, '-'), author FROM change ORDER BY number";
+        on_both(|db| {
+            land(db, "a", "Add x (#1)");
+            land(db, "b", "Add y (#2)");
+            let mut open = request(1, &["c1 ", "c2 ben@x", "c3 ana@x"]);
+            (open.merged_at, open.merge_sha) = (None, None);
+            put(db, &open);
+            assert_eq!(rows(db, known), ["1|-|zoe@x", "2|-|zoe@x"]);
+            assert!(rows(db, "SELECT * FROM change_file").is_empty());
+            put(db, &Request { merged_at: Some(now()), ..open });
+            assert_eq!(rows(db, known), ["1|feature/x|ben@x", "2|-|zoe@x"], "the first who is known");
+            let commits = "SELECT sha, change_sha FROM change_commit ORDER BY sha";
+            assert_eq!(rows(db, commits), ["a|a", "b|b", "c1|a", "c2|a", "c3|a"]);
+            assert_eq!(rows(db, "SELECT change_sha, path FROM change_file"), ["a|x.rs"]);
+        });
+    }
+
+    #[test]
+    fn the_host_knows_better_than_the_message_which_request_it_was() {
+        on_both(|db| {
+            put(db, &request(2, &[]));
+            land(db, "m", "Add x, as in (#9)");
+            land(db, "n", "Add y (#8)");
+            assert_eq!(rows(db, "SELECT number, sha FROM change ORDER BY landed"), ["2|m", "8|n"]);
+        });
+    }
+
+    #[test]
+    fn a_request_that_imports_a_history_says_nothing() {
+        on_both(|db| {
+            for (count, said) in [(MEMBERS_MAX, MEMBERS_MAX), (MEMBERS_MAX + 1, 0)] {
+                let commits: Vec<String> = (0..count).map(|place| format!("{place} ana@x")).collect();
+                put(db, &request(1, &commits.iter().map(String::as_str).collect::<Vec<_>>()));
+                let words = "SELECT COUNT(*), SUM(LENGTH(message)) FROM pull_request_commit";
+                assert_eq!(rows(db, words), [format!("{count}|{}", said * "wip".len())]);
+            }
+        });
+    }
+}

@@ -499,8 +499,11 @@ fn a_clone_is_known_up_to_the_last_sync_that_read_all_of_it() {
             repository.git(&["add", "x.rs"]);
             repository.git(&["write-tree"]);
             known = at.parse().unwrap();
-            sync(db, &source, known).unwrap();
+            let stored = change_count(db, &source.repo).unwrap();
+            let rest = sync(db, &source, known).unwrap();
             assert_eq!(stands(db), known);
+            assert_eq!(i64::try_from(rest).unwrap(), change_count(db, &source.repo).unwrap() - stored);
+            assert_eq!(stored - before, i64::try_from(PAGE).unwrap(), "the next sync went on behind it");
         }
     });
 }

@@ -1,25 +1,32 @@
 //! `cpvo serve` reads its sources and judges by itself.
 
 use crate::server::Server;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::fs;
 use tests::host::Reply;
 use tests::host::github::{GitHub, commit, request};
 use tests::wait::until;
 
+#[expect(clippy::disallowed_methods, reason = "the server judges by the machine's clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 #[test]
 fn sources_are_read_and_judged_while_it_serves() {
     let host = GitHub::start("acme/pay");
-    let (sha, at) = ("a".repeat(40), "2026-10-02T12:00:00Z");
-    host.state().touch(request(1, "Add x", at, Some((at, &sha))));
-    host.state().commits.push(commit(&sha, at, "Add x (#1)", Some(1)));
+    let at = (now() - SignedDuration::from_hours(60 * 24)).to_string();
+    let sha = "a".repeat(40);
+    host.state().touch(request(1, "Add x", &at, Some((&at, &sha))));
+    host.state().commits.push(commit(&sha, &at, "Add x (#1)", Some(1)));
     let mut server = Server::start();
     let collector = &mut server.collector;
     collector.stop();
     fs::write(collector.folder.join("token"), "ghp_hunter2\n").unwrap();
     let settings = fs::read_to_string(collector.folder.join("cpvo.toml")).unwrap();
     let source = format!(
-        "\n[[source]]\nkind = 'github'\nrepo = 'github.com/acme/pay'\nurl = '{}'\ntoken_file = 'token'\nsince = '2026-09-01'\n",
+        "\n[[source]]\nkind = 'github'\nrepo = 'github.com/acme/pay'\nurl = '{}'\ntoken_file = 'token'\n",
         host.url()
     );
     fs::write(collector.folder.join("cpvo.toml"), settings + &source).unwrap();

@@ -119,6 +119,23 @@ fn a_project_is_read_page_by_page_and_then_only_what_is_new() {
 }
 
 #[test]
+fn a_request_that_was_touched_while_its_page_was_on_the_way_is_seen() {
+    let host = StandIn::start("acme/pay");
+    host.state().touch(request(2, "Add y", "2026-10-02T12:00:00Z", None));
+    let service = service(&host, "");
+    on_both(|db| {
+        syncs(db, &service);
+        let known = host.state().requests.clone();
+        for (iid, at) in [(3, "2026-10-02T11:49:59Z"), (4, "2026-10-02T11:50:00Z")] {
+            host.state().touch(request(iid, "Add z", at, None));
+        }
+        syncs(db, &service);
+        assert_eq!(rows(db, "SELECT number FROM pull_request ORDER BY number"), ["2", "4"]);
+        host.state().requests = known;
+    });
+}
+
+#[test]
 fn requests_that_were_touched_at_one_instant_are_all_read() {
     let host = merges(0);
     for iid in 1..=100 {
