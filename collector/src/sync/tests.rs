@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::judge::judge_repo;
-use crate::store::change::source_read;
+use crate::store::change::{source_read, source_reread};
 use crate::store::fixture::{now, on_both, rows, teams};
 use ::tests::git::Repository;
 use std::fs;
@@ -505,6 +505,10 @@ fn a_clone_is_known_up_to_the_last_sync_that_read_all_of_it() {
             assert_eq!(i64::try_from(rest).unwrap(), change_count(db, &source.repo).unwrap() - stored);
             assert_eq!(stored - before, i64::try_from(PAGE).unwrap(), "the next sync went on behind it");
         }
+        let whole = change_count(db, &source.repo).unwrap();
+        db.transaction(|db| source_reread(db, &source.repo)).unwrap();
+        assert_eq!(i64::try_from(sync(db, &source, known).unwrap()).unwrap(), whole);
+        assert_eq!(change_count(db, &source.repo).unwrap(), whole, "all pages of one sync");
     });
 }
 

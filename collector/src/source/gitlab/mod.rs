@@ -27,8 +27,6 @@ struct Cursor {
     start: Timestamp,
     /// What was touched last before is known.
     since: Timestamp,
-    /// Of those since then: more than one where a whole page was touched at one instant.
-    page: u32,
     #[serde(flatten)]
     history: History,
 }
@@ -61,7 +59,7 @@ impl<'a> Host<'a> for GitLab<'a> {
         let start = service.start((pace.now)())?;
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == start);
-        let fresh = Cursor { start, since: start, page: 1, history: History::default() };
+        let fresh = Cursor { start, since: start, history: History::default() };
         let cursor = known.unwrap_or(fresh);
         Ok(Self { web, service, host, path, has_clone, cursor, forks: HashMap::new() })
     }
@@ -119,8 +117,9 @@ impl GitLab<'_> {
         let tracked = self.service.branch.as_ref().or(project.default_branch.as_ref());
         let tracked = tracked.map_or("", String::as_str);
         let (mut size, mut tries) = (REQUESTS, Tries::default());
+        let mut page = 1; // another one where a whole page was touched at one instant
         loop {
-            let Cursor { since, page, .. } = self.cursor;
+            let since = self.cursor.since;
             let route = format!(
                 "/projects/{}/merge_requests?state=all&order_by=updated_at&sort=asc&updated_after={since}",
                 project.id
@@ -129,8 +128,7 @@ impl GitLab<'_> {
                 Part::Items(items, next) => (items, next),
                 Part::Missing => bail!("it has no merge requests, or the token may not see them"),
                 Part::TooMuch(why) => {
-                    tries.halve(&mut size, &why)?;
-                    self.cursor.page = 1; // pages of another size begin elsewhere
+                    tries.halve(&mut size, &why)?; // a smaller page begins before: none is missed
                     continue;
                 }
             };
@@ -138,7 +136,7 @@ impl GitLab<'_> {
             let newest = listed.last().map(|request| request.updated_at);
             let requests = listed.into_iter().map(|request| self.whole(project, request, tracked));
             let requests = requests.collect::<Result<Vec<_>>>()?;
-            (self.cursor.since, self.cursor.page) = match (newest, next) {
+            (self.cursor.since, page) = match (newest, next) {
                 (Some(newest), Some(_)) if newest > since => (newest, 1),
                 (_, Some(next)) => (since, next),
                 (Some(newest), None) => (newest.saturating_sub(OVERLAP)?.max(self.cursor.start), 1),

@@ -142,11 +142,13 @@ fn requests_that_were_touched_at_one_instant_are_all_read() {
         host.state().touch(request(iid, "Add x", &day(1), None));
     }
     let service = service(&host, "");
+    let fault = Some(host::Reply::Status(502, vec![], String::new()));
     on_both(|db| {
-        // a page of another size begins elsewhere
-        host.host().fail([None, None, Some(host::Reply::Status(502, vec![], String::new()))]);
+        // the project, then the first page twice, with three questions for each request: the second page is too much
+        host.host().fail(vec![None; 1 + 2 * (1 + 3 * 32)].into_iter().chain([fault.clone()]));
         syncs(db, &service);
         assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["100"]);
+        assert!(host.pages().contains(&"merge_requests 16 2".to_owned()), "{:?}", host.pages());
     });
 }
 
