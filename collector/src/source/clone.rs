@@ -117,8 +117,11 @@ impl History {
 
     /// When the clone last heard of its branch, as far as its files tell; `None` where it is nobody's clone.
     pub(crate) fn fetched_at(&self) -> Result<Option<Timestamp>> {
-        if self.git.ask(&["remote"])?.is_empty() {
-            return Ok(None);
+        let upstream = format!("refs/remotes/origin/{}", self.branch);
+        let is_followed = self.git.ask_if(&["rev-parse", "--verify", "--quiet", &upstream]).is_some()
+            || self.git.ask(&["rev-parse", "--is-bare-repository"])? == "true";
+        if !is_followed || self.git.ask(&["remote"])?.is_empty() {
+            return Ok(None); // the branch is made here
         }
         let folders =
             self.git.ask(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])?;
@@ -133,7 +136,10 @@ impl History {
         let made = ["HEAD", "config", "description", "packed-refs"];
         let made = folders.last().into_iter().flat_map(|folder| made.map(|name| folder.join(name)));
         let at = fetches.filter_map(modified_at).max().or_else(|| made.filter_map(modified_at).min());
-        Ok(Some(at.unwrap_or(Timestamp::UNIX_EPOCH)))
+        // whoever has the newest commit has heard of the branch since it was made
+        let tip = self.git.ask(&["log", "-1", "--no-show-signature", "--format=%ct", &self.tip, "--"])?;
+        let tip = tip.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
+        Ok(Some(at.max(tip).unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
     /// Its tags and the commits they stand for.

@@ -156,7 +156,7 @@ pub(super) fn request_complete(db: &mut Db, repo: &Repo, number: u64) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Commit, Landed, RequestCommit, Ticket};
+    use crate::source::{Commit, Effort, Landed, RequestCommit, Ticket};
     use crate::store::change::{Cursor, Order, change_add, source_put};
     use crate::store::fixture::{now, on_both, rows};
 
@@ -184,6 +184,7 @@ mod tests {
             merge_sha: Some("m".to_owned()),
             labels: vec!["Bug".to_owned()],
             fast_forward: false,
+            effort: Effort::default(),
             commits: commits.iter().map(pushed).collect(),
             files: vec!["x.rs".to_owned()],
             tickets: vec![Ticket { url: "https://x/1".to_owned(), id: "1".to_owned(), events: Vec::new() }],
