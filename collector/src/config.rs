@@ -158,7 +158,12 @@ fn parse(text: &str, folder: &Path, variable: &dyn Fn(&str) -> Option<String>) -
     let mut names: Vec<_> = sources.iter().map(|source| (source.name(), source.kind())).collect();
     names.sort_unstable();
     if let Some([(name, kind), _]) = names.array_windows().find(|[one, next]| one == next) {
-        bail!("two sources of the kind {kind} have the repo {name}");
+        bail!("two sources of the kind {kind} read {name}");
+    }
+    let mut keys: Vec<_> = sources.iter().flat_map(Source::projects).collect();
+    keys.sort_unstable();
+    if let Some([key, _]) = keys.array_windows().find(|[one, next]| one == next) {
+        bail!("two sources keep the tickets of {key}: a change that names {key}-1 could mean either");
     }
     Ok(Config {
         listen: file.listen,
@@ -218,10 +223,7 @@ mod tests {
         let Source::Clone(clone) = &config.sources[0] else { panic!("{config:?}") };
         assert_eq!(clone.path, Path::new("/etc/cpvo/../pay"));
         let error = |text: &str| format!("{:#}", parse(text, Path::new("")).unwrap_err());
-        assert!(
-            error(&source.repeat(2))
-                .contains("two sources of the kind clone have the repo github.com/acme/pay")
-        );
+        assert!(error(&source.repeat(2)).contains("two sources of the kind clone read github.com/acme/pay"));
         assert!(error(&source.replace("clone", "svn")).contains("svn"));
         assert!(error(&source.replace("github.com/acme/pay", "none")).contains("source 1: repo"));
         assert!(error(&(source.to_owned() + "colour = 'red'")).contains("colour"));
@@ -241,6 +243,34 @@ mod tests {
         assert!(error("token_file = 'token'").contains("either token_env or token_file"));
         assert!(error("path = '.'").contains("path"));
         parse(&(source.to_owned() + "url = 'http://127.0.0.1:1/graphql'"), Path::new("")).unwrap();
+    }
+
+    #[test]
+    fn a_tracker_says_whose_tickets_it_keeps() {
+        let jira =
+            "[[source]]\nkind = 'jira'\nurl = 'https://acme.atlassian.net/'\nprojects = ['pay', 'PAY']\n";
+        let linear =
+            "[[source]]\nkind = 'linear'\nworkspace = 'acme'\nteams = ['SHOP']\ntoken_env = 'PAY_TOKEN'\n";
+        let config = parse(&(jira.to_owned() + linear), Path::new("")).unwrap();
+        let told = config.sources.iter().map(|it| (it.name(), it.kind(), it.projects().concat()));
+        let expected = [("acme.atlassian.net", "jira", "PAY"), ("linear.app/acme", "linear", "SHOP")];
+        assert_eq!(told.collect::<Vec<_>>(), expected.map(|(name, kind, key)| (name, kind, key.to_owned())));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let error = |text: &str| format!("{:#}", parse(text, Path::new("")).unwrap_err());
+        assert!(error(&(jira.to_owned() + &linear.replace("SHOP", "PAY"))).contains("the tickets of PAY"));
+        assert!(error(&jira.repeat(2)).contains("two sources of the kind jira read acme.atlassian.net"));
+        assert!(
+            error(&jira.replace("'pay', 'PAY'", "")).contains("source 1: projects must name at least one")
+        );
+        assert!(error(&jira.replace("'pay'", "'PAY-42'")).contains("projects: \"PAY-42\" is none"));
+        assert!(error(&jira.replace("https", "http")).contains("source 1: url"));
+        assert!(
+            error(&linear.replace("'acme'", "'linear.app/acme'")).contains("source 1: workspace must be")
+        );
+        assert!(error(&linear.replace("SHOP", "4")).contains("teams: \"4\" is none"));
+        assert!(error(&(linear.to_owned() + "url = 'http://api.acme.example'")).contains("source 1: url"));
+        assert!(error(&(linear.to_owned() + "colour = 'red'")).contains("colour"));
+        assert!(error(&(jira.to_owned() + "token_env = 'A'\ntoken_file = 'b'")).contains("either token_env"));
     }
 
     #[test]

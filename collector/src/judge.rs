@@ -16,12 +16,13 @@ use crate::store::outcome::{
 use crate::store::people::teams_apply;
 use crate::store::policy::{policy_complaints, policy_list};
 use crate::store::tally::{Tallies, judging_record, tally_replace};
-use crate::store::ticket::{FoundReopen, reopen_add, ticket_list};
+use crate::store::ticket::{FoundReopen, reopen_add};
+use crate::tickets::{Commits, Reopened};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::outcome::{
-    Change, Judged, Mending, Mention, Nature, Objection, Place, Policy, Reopen, State, Strictness, Tally,
-    branch_words, judge, reopens, tag_words, words,
+    Change, Judged, Mending, Mention, Nature, Objection, Place, Policy, State, Strictness, Tally,
+    branch_words, judge, tag_words, words,
 };
 use meter::{Repo, Week};
 use std::collections::BTreeMap;
@@ -106,8 +107,10 @@ impl fmt::Display for Told {
 /// Judges all changes of a repository that landed by `at`, in one transaction.
 pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Told> {
     let stored = change_list(db, repo, at)?;
-    let (reopened, disputes) = (reopened(db, repo, at)?, dispute_list(db, repo)?);
-    let changes = changes(db, repo, &stored, &reopened, &disputes)?;
+    let commits = change_commits(db, repo)?;
+    let disputes = dispute_list(db, repo)?;
+    let reopened = Reopened::find(db, repo, at, (&stored, &commits), disputes)?;
+    let changes = changes(db, repo, &stored, commits, &reopened)?;
     let (owners, policies) = (owners_find(db, repo)?, policy_list(db)?);
     let cordoned = cordoned(db, repo, at)?;
     let judged = judge(&changes, policies.reach());
@@ -137,10 +140,10 @@ pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Told
         if one.judgement.as_ref() != Some(&judgement) {
             change_judge(db, repo, &one.sha, &judgement)?;
         }
-        for (ticket, reopen) in reopened.get(&one.sha).into_iter().flatten() {
+        for found in reopened.of(&one.sha) {
+            let (ticket, reopen) = found;
             let in_window = changes[index].in_window(reopen.at, held.policy);
-            let void = disputes.get(&one.sha).is_some_and(|void| is_disputed(void, ticket));
-            let disqualifies = in_window && !reopen.misclick && !void && state != State::Excluded;
+            let disqualifies = in_window && reopened.counts(&one.sha, found) && state != State::Excluded;
             reopen_add(db, repo, &FoundReopen { sha: &one.sha, ticket, reopen, in_window, disqualifies })?;
         }
         for revert in judged.of(index) {
@@ -165,53 +168,24 @@ fn changes(
     db: &mut Db,
     repo: &Repo,
     stored: &[Stored],
+    mut commits: Commits,
     reopened: &Reopened,
-    disputes: &BTreeMap<String, Vec<Dispute>>,
 ) -> Result<Vec<Change>> {
-    let mut commits = change_commits(db, repo)?;
     let mut files = change_files(db, repo)?;
     let marks = Marks { tags: tag_list(db, repo)?, labels: label_list(db, repo)? };
     let mut changes: Vec<Change> = Vec::with_capacity(stored.len());
     for one in stored {
         let commits = commits.remove(&one.sha).unwrap_or_default();
         let files = files.remove(&one.sha).unwrap_or_default();
-        let void = disputes.get(&one.sha).map_or(&[][..], Vec::as_slice);
-        let counts = |(ticket, reopen): &&(String, Reopen)| !reopen.misclick && !is_disputed(void, ticket);
+        let against = reopened.of(&one.sha).iter().filter(|found| reopened.counts(&one.sha, found));
         changes.push(Change {
             mending: marks.mending(repo, one, &commits),
-            disputed: void.iter().filter_map(Dispute::objection).collect(),
-            reopened_at: reopened
-                .get(&one.sha)
-                .into_iter()
-                .flatten()
-                .filter(counts)
-                .map(|(_, reopen)| reopen.at)
-                .collect(),
+            disputed: reopened.disputes(&one.sha).iter().filter_map(Dispute::objection).collect(),
+            reopened_at: against.map(|(_, reopen)| reopen.at).collect(),
             ..change(repo, one, commits, files, &marks)
         });
     }
     Ok(changes)
-}
-
-type Reopened = BTreeMap<String, Vec<(String, Reopen)>>;
-
-/// The tickets that were opened again by `at`, by the sha of each change it counts against.
-fn reopened(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Reopened> {
-    let mut found = Reopened::new();
-    for (ticket, closing) in ticket_list(db, repo, at)? {
-        let merged: Vec<Timestamp> = closing.changes.iter().map(|(_, merged_at)| *merged_at).collect();
-        for reopen in reopens(&closing.events, &merged) {
-            for change in &reopen.changes {
-                let (sha, _) = &closing.changes[*change];
-                found.entry(sha.clone()).or_default().push((ticket.clone(), reopen.clone()));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn is_disputed(void: &[Dispute], ticket: &str) -> bool {
-    void.iter().any(|dispute| dispute.evidence == ticket)
 }
 
 /// What an objection does to its target; `None` where it is nothing.

@@ -30,3 +30,9 @@ fn github_knows_what_it_is_asked() {
     let schema = checkout().join(".cache/schemas/node_modules/@octokit/graphql-schema/schema.graphql");
     assert_eq!(validate("collector/src/source/github/queries.graphql", &schema), "5 operations\n");
 }
+
+#[test]
+fn linear_knows_what_it_is_asked() {
+    let schema = checkout().join(".cache/schemas/linear.graphql");
+    assert_eq!(validate("collector/src/source/linear/queries.graphql", &schema), "5 operations\n");
+}

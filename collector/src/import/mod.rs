@@ -20,7 +20,7 @@ use serde::Serialize;
 /// Tickets that are asked for at a time.
 const TICKETS: usize = 100;
 /// No window is longer: what landed before can no longer fail.
-const MATURE: SignedDuration = SignedDuration::from_hours(91 * 24);
+pub(crate) const MATURE: SignedDuration = SignedDuration::from_hours(91 * 24);
 
 /// What was read of a host.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

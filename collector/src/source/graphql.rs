@@ -11,6 +11,8 @@ use std::time::Duration;
 
 const LIMIT_WAIT: Duration = Duration::from_mins(1);
 const LIMIT_WAITS_MAX: u32 = 5;
+/// As GitHub and Linear begin to say it.
+const TOO_MUCH: [&str; 2] = ["Something went wrong while executing your query", "Query too complex"];
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -28,6 +30,14 @@ struct Fault {
     kind: String,
     #[serde(default)]
     path: Vec<Value>,
+    #[serde(default)]
+    extensions: Extensions,
+}
+
+#[derive(Default, Deserialize)]
+struct Extensions {
+    #[serde(default)]
+    code: String,
 }
 
 enum Verdict {
@@ -40,14 +50,14 @@ enum Verdict {
 
 impl Fault {
     fn verdict(&self) -> Verdict {
-        match self.kind.as_str() {
-            "RATE_LIMITED" => Verdict::Wait,
+        let kind = if self.kind.is_empty() { &self.extensions.code } else { &self.kind };
+        match kind.as_str() {
+            "RATE_LIMITED" | "RATELIMITED" => Verdict::Wait,
             "MAX_NODE_LIMIT_EXCEEDED" | "RESOURCE_LIMITS_EXCEEDED" => Verdict::TooMuch,
             // one of a list that the token may not see, or that is gone
             "FORBIDDEN" | "NOT_FOUND" if self.path.iter().any(Value::is_u64) => Verdict::Lacking,
-            _ if self.message.starts_with("Something went wrong while executing your query") => {
-                Verdict::TooMuch
-            }
+            _ if TOO_MUCH.iter().any(|words| self.message.starts_with(words)) => Verdict::TooMuch,
+            _ if self.message.starts_with("Entity not found") => Verdict::Lacking,
             _ => Verdict::Refused,
         }
     }
@@ -87,9 +97,10 @@ pub(super) fn ask<T: DeserializeOwned>(
 }
 
 fn read<T: DeserializeOwned>(name: &str, envelope: &Envelope) -> Result<T> {
-    for fault in &envelope.errors {
+    for fault in envelope.errors.iter().filter(|_| envelope.data.is_some()) {
         tracing::warn!(query = name, message = shown(&fault.message), "a part of the answer is missing");
     }
-    let data = envelope.data.context("its answer holds no data")?;
-    serde_json::from_str(data.get()).with_context(|| format!("its answer to {name} has another form"))
+    let nothing = (!envelope.errors.is_empty()).then_some("null"); // all of it is missing
+    let data = envelope.data.map(RawValue::get).or(nothing).context("its answer holds no data")?;
+    serde_json::from_str(data).with_context(|| format!("its answer to {name} has another form"))
 }

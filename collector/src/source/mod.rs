@@ -6,7 +6,11 @@ pub(crate) mod github;
 pub(crate) mod gitlab;
 mod graphql;
 mod history;
+pub(crate) mod jira;
+pub(crate) mod linear;
 pub(crate) mod service;
+mod token;
+mod tracker;
 pub(crate) mod web;
 
 use anyhow::{Context, Result};
@@ -17,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use meter::outcome::TicketEvent;
 use service::Service;
 use std::path::Path;
+pub(crate) use tracker::{Found, Tracker};
 use web::Pace;
 
 /// What cpvo.toml names to read from.
@@ -26,6 +31,8 @@ pub(crate) enum Source {
     Clone(LocalClone),
     Github(Service),
     Gitlab(Service),
+    Jira(jira::Site),
+    Linear(linear::Workspace),
 }
 
 impl Source {
@@ -34,6 +41,8 @@ impl Source {
         match self {
             Self::Clone(clone) => clone.repo.as_str(),
             Self::Github(service) | Self::Gitlab(service) => service.repo.as_str(),
+            Self::Jira(site) => &site.name,
+            Self::Linear(workspace) => &workspace.name,
         }
     }
 
@@ -42,6 +51,8 @@ impl Source {
         match self {
             Self::Clone(_) => None,
             Self::Github(service) | Self::Gitlab(service) => service.address(),
+            Self::Jira(site) => Some(&site.name),
+            Self::Linear(workspace) => Some(&workspace.name),
         }
     }
 
@@ -50,6 +61,17 @@ impl Source {
             Self::Clone(_) => "clone",
             Self::Github(_) => GitHub::KIND,
             Self::Gitlab(_) => GitLab::KIND,
+            Self::Jira(_) => "jira",
+            Self::Linear(_) => "linear",
+        }
+    }
+
+    /// The projects of a tracker, by the keys of their tickets.
+    pub(crate) fn projects(&self) -> &[String] {
+        match self {
+            Self::Jira(site) => &site.projects,
+            Self::Linear(workspace) => &workspace.teams,
+            _ => &[],
         }
     }
 
@@ -59,6 +81,8 @@ impl Source {
             Self::Clone(clone) => clone.settle(folder),
             Self::Github(service) => service.settle(folder, "GITHUB_TOKEN", variable),
             Self::Gitlab(service) => service.settle(folder, "GITLAB_TOKEN", variable),
+            Self::Jira(site) => site.settle(folder, variable),
+            Self::Linear(workspace) => workspace.settle(folder, variable),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A service named in cpvo.toml: what is asked of it, where, and with which token.
 
+use super::token::Token;
 use super::web;
 use crate::config::Secret;
 use anyhow::{Context, Result, ensure};
@@ -7,8 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use meter::Repo;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How far back the first sync reads.
 const FIRST_SYNC: SignedDuration = SignedDuration::from_hours(365 * 24);
@@ -23,12 +23,8 @@ pub(crate) struct Service {
     pub branch: Option<String>,
     /// What was touched last before this day is not read; else a year before the first sync.
     pub since: Option<Date>,
-    /// The variable that holds the token.
-    token_env: Option<String>,
-    /// The file that holds it, read anew at each sync.
-    token_file: Option<PathBuf>,
-    #[serde(skip)]
-    token: Option<Secret>,
+    #[serde(flatten)]
+    token: Token,
 }
 
 impl Service {
@@ -42,14 +38,7 @@ impl Service {
         if let Some(url) = &self.url {
             web::address(url).with_context(|| format!("url {url:?}"))?;
         }
-        match &mut self.token_file {
-            Some(file) => {
-                ensure!(self.token_env.is_none(), "either token_env or token_file, not both");
-                *file = folder.join(&*file);
-            }
-            None => self.token = variable(self.token_env.get_or_insert_with(|| usual.to_owned())).map(Secret),
-        }
-        Ok(())
+        self.token.settle(folder, usual, variable)
     }
 
     /// The address of its API, or the host that has the usual one.
@@ -71,19 +60,6 @@ impl Service {
     }
 
     pub(super) fn token(&self) -> Result<Secret> {
-        let token = match (&self.token_file, &self.token_env) {
-            (Some(file), _) => {
-                let text = fs::read_to_string(file);
-                Secret(text.with_context(|| format!("could not read the token in {}", file.display()))?)
-            }
-            (None, variable) => {
-                let variable = variable.as_deref().unwrap_or_default();
-                self.token.clone().with_context(|| format!("{variable} is not set; it holds the token"))?
-            }
-        };
-        let text = token.0.trim();
-        let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        ensure!(visible, "the token is empty or not one word");
-        Ok(Secret(text.to_owned()))
+        self.token.read()
     }
 }

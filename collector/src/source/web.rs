@@ -3,9 +3,12 @@
 
 use crate::config::{Clock, Secret};
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rustls_native_certs::load_native_certs;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::cell::Cell;
 use std::io;
 use std::net::IpAddr;
@@ -45,11 +48,34 @@ pub(crate) struct Pace<'a> {
 pub(crate) struct Web<'a> {
     agent: Agent,
     base: String,
-    token: Secret,
+    credentials: Credentials,
     /// The second at which more may be asked, where nothing is left until then.
     spent_until: Cell<Option<u64>>,
     silences: Cell<u32>,
     pub pace: Pace<'a>,
+}
+
+/// How a request says who asks: a scheme, and what proves it.
+pub(super) struct Credentials {
+    scheme: &'static str,
+    proof: Secret,
+    token: Secret,
+}
+
+impl Credentials {
+    pub(super) fn bearer(token: Secret) -> Self {
+        Self { scheme: "Bearer ", proof: token.clone(), token }
+    }
+
+    /// The token alone.
+    pub(super) fn bare(token: Secret) -> Self {
+        Self { scheme: "", proof: token.clone(), token }
+    }
+
+    pub(super) fn basic(user: &str, token: Secret) -> Self {
+        let proof = Secret(STANDARD.encode(format!("{user}:{}", token.0)));
+        Self { scheme: "Basic ", proof, token }
+    }
 }
 
 #[derive(Debug)]
@@ -110,7 +136,7 @@ pub(super) fn address(text: &str) -> Result<(Uri, bool)> {
 }
 
 impl<'a> Web<'a> {
-    pub(super) fn new(base: &str, token: Secret, pace: Pace<'a>) -> Result<Self> {
+    pub(super) fn new(base: &str, credentials: Credentials, pace: Pace<'a>) -> Result<Self> {
         let (uri, is_loopback) = address(base).with_context(|| format!("the address {base:?}"))?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -126,7 +152,7 @@ impl<'a> Web<'a> {
         Ok(Self {
             agent: config.build().new_agent(),
             base,
-            token,
+            credentials,
             spent_until: Cell::new(None),
             silences: Cell::new(0),
             pace,
@@ -136,18 +162,18 @@ impl<'a> Web<'a> {
     /// Sends JSON to `route` below the address.
     pub(super) fn post(&self, route: &str, body: &str) -> Result<Reply> {
         self.patiently(route, |url| {
-            let request = self.agent.post(url).header("authorization", self.bearer());
+            let request = self.agent.post(url).header("authorization", self.authorization());
             request.header("content-type", "application/json").send(body)
         })
     }
 
     /// Asks for `route` below the address, also where that has moved to another one there.
     pub(super) fn get(&self, route: &str) -> Result<Reply> {
-        self.patiently(route, |url| self.agent.get(url).header("authorization", self.bearer()).call())
+        self.patiently(route, |url| self.agent.get(url).header("authorization", self.authorization()).call())
     }
 
-    fn bearer(&self) -> String {
-        format!("Bearer {}", self.token.0)
+    fn authorization(&self) -> String {
+        format!("{}{}", self.credentials.scheme, self.credentials.proof.0)
     }
 
     fn patiently(
@@ -172,6 +198,7 @@ impl<'a> Web<'a> {
             };
             self.silences.set(0);
             match (status, self.asked_to_wait(status, &headers)) {
+                (400, None) if is_graphql(&text) => return Ok(Reply::Answer(Answer { text, headers })),
                 (200..=299, _) => {
                     self.spent_until.set(reset(&headers).filter(|_| is_spent(&headers)));
                     return Ok(Reply::Answer(Answer { text, headers }));
@@ -246,7 +273,8 @@ impl<'a> Web<'a> {
 
     /// An error that does not hold the token, whatever the other side repeats.
     fn unsaid(&self, text: &str) -> anyhow::Error {
-        anyhow!(text.replace(&self.token.0, "…"))
+        let Credentials { proof, token, .. } = &self.credentials;
+        anyhow!(text.replace(&proof.0, "…").replace(&token.0, "…"))
     }
 }
 
@@ -300,14 +328,32 @@ fn location(to: &str) -> String {
     }
 }
 
+/// Whether a refusal lists its faults as an answer to a query does.
+fn is_graphql(body: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        errors: Vec<IgnoredAny>,
+    }
+    serde_json::from_str::<Refusal>(body).is_ok_and(|refusal| !refusal.errors.is_empty())
+}
+
 /// What a refusal says, as far as it can be shown.
 fn said(body: &str) -> String {
     #[derive(Deserialize)]
-    struct Refusal {
-        #[serde(alias = "error_description")]
-        message: String,
+    #[serde(untagged)]
+    enum Refusal {
+        One {
+            #[serde(alias = "error_description")]
+            message: String,
+        },
+        #[serde(rename_all = "camelCase")]
+        Several { error_messages: Vec<String> },
     }
-    shown(&serde_json::from_str::<Refusal>(body).map_or_else(|_| body.to_owned(), |it| it.message))
+    shown(&match serde_json::from_str(body) {
+        Ok(Refusal::One { message }) => message,
+        Ok(Refusal::Several { error_messages }) => error_messages.join(" "),
+        Err(_) => body.to_owned(),
+    })
 }
 
 pub(super) fn shown(text: &str) -> String {

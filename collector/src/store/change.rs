@@ -59,12 +59,12 @@ pub(crate) fn source_list(db: &mut Db) -> Result<Vec<Repo>> {
 }
 
 /// Up to when all that happened to each repository is known: where a clone and a host tell of it, by the one that
-/// was read longer ago. 1970 where one was never read whole.
+/// was read longer ago; and by every tracker, for any change may name its tickets. 1970 where one was never read whole.
 pub(crate) fn source_read(db: &mut Db) -> Result<BTreeMap<Repo, Timestamp>> {
     let rows = db.query(
         "SELECT repo, synced_at FROM source UNION ALL
          SELECT s.repo, COALESCE(v.synced_at, '1970-01-01T00:00:00Z') FROM service AS v
-         JOIN source AS s ON s.repo = v.name",
+         JOIN source AS s ON s.repo = v.name OR v.kind IN ('jira', 'linear')",
         &[],
     )?;
     let mut read: BTreeMap<Repo, Timestamp> = BTreeMap::new();

@@ -18,15 +18,21 @@ pub(crate) struct Dispute {
     pub evidence: String,
     pub reason: String,
     pub at: String,
+    /// When what it is about happened.
+    #[serde(skip)]
+    happened_at: Timestamp,
 }
 
 /// Disputes all that disqualifies a change by now; returns how many that is.
 pub(crate) fn dispute_add(db: &mut Db, change: (&str, &str), reason: &str, now: Timestamp) -> Result<u64> {
     let (repo, sha) = change;
     let disputed = db.execute(
-        "INSERT INTO dispute (repo, sha, kind, rule, evidence, reason, recorded_at)
-         SELECT repo, sha, kind, rule, COALESCE(by_url, by_sha), $3, $4 FROM disqualification WHERE repo = $1 AND sha = $2
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO dispute (repo, sha, kind, rule, evidence, reason, recorded_at, happened_at)
+         SELECT repo, sha, kind, rule, COALESCE(by_url, by_sha), $3, $4, happened_at FROM disqualification
+         WHERE repo = $1 AND sha = $2
+         ON CONFLICT (repo, sha, kind, evidence) DO UPDATE SET reason = excluded.reason,
+            recorded_at = excluded.recorded_at, happened_at = excluded.happened_at
+         WHERE excluded.happened_at > COALESCE(dispute.happened_at, dispute.recorded_at)",
         &values![repo, sha, reason, now.to_string()],
     )?;
     if disputed > 0 {
@@ -39,11 +45,12 @@ pub(crate) fn dispute_add(db: &mut Db, change: (&str, &str), reason: &str, now: 
 /// All of a repository, by the change they are about.
 pub(crate) fn dispute_list(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<Dispute>>> {
     let mut disputes: BTreeMap<String, Vec<Dispute>> = BTreeMap::new();
-    let sql = "SELECT sha, kind, rule, evidence, reason, recorded_at FROM dispute WHERE repo = $1
-        ORDER BY recorded_at, kind, evidence";
+    let sql = "SELECT sha, kind, rule, evidence, reason, recorded_at, COALESCE(happened_at, recorded_at)
+        FROM dispute WHERE repo = $1 ORDER BY recorded_at, kind, evidence";
     let read = |row: &Row| {
         let (kind, rule, evidence) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok::<_, anyhow::Error>(Dispute { kind, rule, evidence, reason: row.get(4)?, at: row.get(5)? })
+        let (reason, at, happened_at) = (row.get(4)?, row.get(5)?, row.parse(6)?);
+        Ok::<_, anyhow::Error>(Dispute { kind, rule, evidence, reason, at, happened_at })
     };
     for row in db.query(sql, &values![repo.as_str()])? {
         disputes.entry(row.get(0)?).or_default().push(read(&row)?);
@@ -55,5 +62,10 @@ impl Dispute {
     /// What it is about, where that is another change.
     pub(crate) fn objection(&self) -> Option<(Cause, String)> {
         Some((Cause::from_word(&self.kind)?, self.evidence.clone()))
+    }
+
+    /// Whether it is about a ticket that was opened again at `at`: what came later is another matter.
+    pub(crate) fn voids(&self, ticket: &str, at: Timestamp) -> bool {
+        self.evidence == ticket && at <= self.happened_at
     }
 }

@@ -32,6 +32,7 @@ pub(crate) mod tally;
 pub(crate) mod team_week;
 pub(crate) mod ticket;
 pub(crate) mod token;
+pub(crate) mod tracker;
 pub(crate) mod usage;
 pub(crate) mod week;
 

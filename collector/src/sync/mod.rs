@@ -5,6 +5,8 @@ use crate::import::{Imported, import};
 use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;
 use crate::source::gitlab::GitLab;
+use crate::source::jira::Jira;
+use crate::source::linear::Linear;
 use crate::source::service::Service;
 use crate::source::web::{Pace, REQUEST_MAX, Unreachable};
 use crate::source::{Host, Landed, Source, clone};
@@ -14,6 +16,7 @@ use crate::store::change::{
 };
 use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
+use crate::tracker::{forget_former, track};
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -57,6 +60,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let mut round = Round::new(&config.sources);
     let asked =
         |source: &&Source| args.sources.is_empty() || args.sources.iter().any(|name| name == source.name());
+    forget_former(&mut db, &config.sources)?;
     let (mut told, mut failed) = (Vec::new(), 0);
     for source in in_order(&config.sources).filter(asked) {
         match round.read(&mut db, source, pace) {
@@ -88,10 +92,16 @@ fn say(line: &impl fmt::Display) -> Result<()> {
     Ok(writeln!(stdout().lock(), "{line}")?)
 }
 
-/// Services before clones: a host knows by which request a commit came.
+/// Hosts before clones: a host knows by which request a commit came; then the trackers of what all those name.
 pub(crate) fn in_order(sources: &[Source]) -> impl Iterator<Item = &Source> {
-    let is_clone = |source: &&Source| matches!(source, Source::Clone(_));
-    sources.iter().filter(move |source| !is_clone(source)).chain(sources.iter().filter(is_clone))
+    let turn = |source: &&Source| match source {
+        Source::Github(_) | Source::Gitlab(_) => 0,
+        Source::Clone(_) => 1,
+        Source::Jira(_) | Source::Linear(_) => 2,
+    };
+    let mut sources: Vec<&Source> = sources.iter().collect();
+    sources.sort_by_key(turn);
+    sources.into_iter()
 }
 
 /// One reading of all sources.
@@ -132,6 +142,12 @@ fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pa
         }
         Source::Github(service) => import_of::<GitHub>(db, service, sources, pace)?,
         Source::Gitlab(service) => import_of::<GitLab>(db, service, sources, pace)?,
+        Source::Jira(site) => Jira::open(site, pace)
+            .and_then(|jira| track(db, &jira, source, pace))
+            .with_context(|| format!("the tickets of {}", source.name()))?,
+        Source::Linear(workspace) => Linear::open(workspace, pace)
+            .and_then(|linear| track(db, &linear, source, pace))
+            .with_context(|| format!("the tickets of {}", source.name()))?,
     };
     Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported, stale })
 }
@@ -180,6 +196,7 @@ impl fmt::Display for Synced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, kind, imported: Imported { landed, requests, tickets, changes }, stale } = self;
         match *kind {
+            "jira" | "linear" => return write!(f, "{source} ({kind}): {tickets} tickets read"),
             "clone" => write!(f, "{source}: {landed} commits landed since the last time")?,
             kind => {
                 write!(

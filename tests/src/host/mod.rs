@@ -1,7 +1,10 @@
 //! A git host or tracker of the tests' own: real sockets, answers of the shape the real one gives, faults on order.
 
+pub mod board;
 pub mod github;
 pub mod gitlab;
+pub mod jira;
+pub mod linear;
 
 use crate::fake_api::Request;
 use serde_json::Value;

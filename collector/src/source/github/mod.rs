@@ -8,7 +8,7 @@ mod payload;
 use super::graphql;
 use super::history::{History, Tip};
 use super::service::Service;
-use super::web::{Pace, Web};
+use super::web::{Credentials, Pace, Web};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -67,7 +67,8 @@ impl<'a> Host<'a> for GitHub<'a> {
             "github.com" => "https://api.github.com/graphql".to_owned(),
             host => format!("https://{host}/api/graphql"),
         };
-        let web = Web::new(service.url.as_ref().unwrap_or(&usual), service.token()?, pace)?;
+        let web =
+            Web::new(service.url.as_ref().unwrap_or(&usual), Credentials::bearer(service.token()?), pace)?;
         let since = service.start((pace.now)())?;
         // a cursor of another version is of no use: everything is read once more, and stored as it was
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());

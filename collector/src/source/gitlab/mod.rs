@@ -8,7 +8,7 @@ mod payload;
 
 use super::history::{History, Tip};
 use super::service::Service;
-use super::web::{Pace, Reply, Tries, Web};
+use super::web::{Credentials, Pace, Reply, Tries, Web};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket};
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
@@ -55,7 +55,8 @@ impl<'a> Host<'a> for GitLab<'a> {
     fn open(service: &'a Service, cursor: Option<&str>, has_clone: bool, pace: Pace<'a>) -> Result<Self> {
         let (host, path) = service.host_and_path().context("repo must be host/group/name")?;
         let usual = format!("https://{host}/api/v4");
-        let web = Web::new(service.url.as_ref().unwrap_or(&usual), service.token()?, pace)?;
+        let web =
+            Web::new(service.url.as_ref().unwrap_or(&usual), Credentials::bearer(service.token()?), pace)?;
         let start = service.start((pace.now)())?;
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == start);

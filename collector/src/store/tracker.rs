@@ -1,0 +1,88 @@
+//! The keys by which changes name tickets of trackers, and what each stands for.
+
+use super::db::{Db, values};
+use super::request::whole;
+use super::ticket::{event, ticket_put};
+use crate::source::Ticket;
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::outcome::{TicketEvent, project_of};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The keys a tracker was asked for, each with when its ticket changed last.
+pub(crate) fn key_revisions(db: &mut Db, tracker: &str) -> Result<BTreeMap<String, String>> {
+    let rows = db.query("SELECT key, revision FROM ticket_key WHERE tracker = $1", &values![tracker])?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Stores the ticket that a key stands for, as it is now.
+pub(crate) fn key_put(
+    db: &mut Db,
+    (tracker, kind): (&str, &str),
+    key: &str,
+    (ticket, revision): (&Ticket, &str),
+) -> Result<()> {
+    ticket_put(db, kind, ticket)?;
+    db.execute(
+        "INSERT INTO ticket_key (tracker, key, ticket, revision) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (tracker, key) DO UPDATE SET ticket = excluded.ticket, revision = excluded.revision",
+        &values![tracker, key, &ticket.url, revision],
+    )?;
+    Ok(())
+}
+
+/// Remembers that a key stands for nothing now; what it stood for stays as it was last read.
+pub(crate) fn key_miss(db: &mut Db, tracker: &str, key: &str) -> Result<()> {
+    db.execute(
+        "INSERT INTO ticket_key (tracker, key, ticket, revision) VALUES ($1, $2, NULL, '') ON CONFLICT DO NOTHING",
+        &values![tracker, key],
+    )?;
+    Ok(())
+}
+
+/// What is known of the tickets of trackers.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// The projects that trackers were asked for.
+    pub projects: BTreeSet<String>,
+    /// The address of each ticket that was ever opened again, by its keys.
+    pub reopened: BTreeMap<String, String>,
+}
+
+pub(crate) fn key_list(db: &mut Db) -> Result<Keys> {
+    let mut keys = Keys::default();
+    for row in db.query("SELECT key FROM ticket_key", &[])? {
+        let key: String = row.get(0)?;
+        let project = project_of(&key);
+        if !keys.projects.contains(project) {
+            keys.projects.insert(project.to_owned());
+        }
+    }
+    let reopened = "SELECT key, ticket FROM ticket_key
+        WHERE ticket IN (SELECT ticket FROM ticket_event WHERE event = 'reopened')";
+    for row in db.query(reopened, &[])? {
+        keys.reopened.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(keys)
+}
+
+/// What happened to a ticket by `at`, in order of time.
+pub(crate) fn ticket_events(db: &mut Db, ticket: &str, at: Timestamp) -> Result<Vec<TicketEvent>> {
+    let rows = db.query(
+        "SELECT ticket, happened_at, event, actor, by_hand, as_done FROM ticket_event
+         WHERE ticket = $1 AND happened_at <= $2 ORDER BY place",
+        &values![ticket, whole(at)],
+    )?;
+    rows.iter().map(event).collect()
+}
+
+/// Forgets how far trackers were read that are none of these: nobody waits for them.
+pub(crate) fn tracker_retain(db: &mut Db, trackers: &[(&str, &str)]) -> Result<()> {
+    for row in db.query("SELECT name, kind FROM service WHERE kind IN ('jira', 'linear')", &[])? {
+        let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+        if !trackers.contains(&(name.as_str(), kind.as_str())) {
+            db.execute("DELETE FROM service WHERE name = $1 AND kind = $2", &values![&name, &kind])?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What trackers tell of the tickets that changes name, key by key: a tracker is asked for those that may still count
+//! against a change, and for what happened to those that it says were touched.
+
+use crate::import::{Imported, MATURE};
+use crate::source::web::Pace;
+use crate::source::{Found, Source, Ticket, Tracker};
+use crate::store::change::source_list;
+use crate::store::db::Db;
+use crate::store::outcome::{change_commits, change_list};
+use crate::store::service::{Progress, service_progress, service_put};
+use crate::store::tracker::{key_miss, key_put, key_revisions, tracker_retain};
+use crate::tickets::keys_of;
+use anyhow::Result;
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use meter::outcome::moved;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Keys that are asked for, and stored, at a time.
+const KEYS: usize = 100;
+
+/// Reads the tickets of a tracker that changes name.
+pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: Pace) -> Result<Imported> {
+    let (name, kind) = (source.name(), source.kind());
+    let began = (pace.now)();
+    let synced_at = service_progress(db, name, kind)?.and_then(|known| known.synced_at);
+    let progress = |synced_at| Progress { cursor: String::new(), synced_at };
+    service_put(db, name, kind, &progress(synced_at))?; // from here on weeks wait for it
+    let revisions = key_revisions(db, name)?;
+    let wanted = wanted(db, source.projects(), &revisions, began)?;
+    let bar = ProgressBar::new(wanted.len() as u64).with_message(name.to_owned()); // shows itself on a terminal only
+    let mut imported = Imported::default();
+    for keys in wanted.chunks(KEYS) {
+        let found = tracker.find(keys)?;
+        let touched = |(key, found): &(&String, &Found)| revisions.get(*key) != Some(&found.revision);
+        let ids: BTreeSet<String> = found.iter().filter(touched).map(|(_, found)| found.id.clone()).collect();
+        let mut moves = tracker.moves(&ids.into_iter().collect::<Vec<_>>())?;
+        let mut events = BTreeMap::new();
+        db.transaction(|db| {
+            for key in keys {
+                let Some(Found { id, revision }) = found.get(key) else {
+                    key_miss(db, name, key)?;
+                    continue;
+                };
+                imported.tickets += 1;
+                if revisions.get(key) == Some(revision) {
+                    continue;
+                }
+                let known = events.entry(id).or_insert_with(|| moved(moves.remove(id).unwrap_or_default()));
+                let ticket = Ticket { url: tracker.address(key), id: id.clone(), events: known.clone() };
+                key_put(db, (name, kind), key, (&ticket, revision))?;
+            }
+            Ok(())
+        })?;
+        bar.inc(keys.len() as u64);
+    }
+    service_put(db, name, kind, &progress(Some(began)))?;
+    bar.finish_and_clear();
+    Ok(imported)
+}
+
+/// Lets no week wait for a tracker that is no longer among the sources.
+pub(crate) fn forget_former(db: &mut Db, sources: &[Source]) -> Result<()> {
+    let trackers = sources.iter().filter(|source| !source.projects().is_empty());
+    tracker_retain(db, &trackers.map(|source| (source.name(), source.kind())).collect::<Vec<_>>())
+}
+
+/// The keys to be asked for: of changes that may still fail, and those that never were.
+fn wanted(
+    db: &mut Db,
+    projects: &[String],
+    asked: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let projects: BTreeSet<String> = projects.iter().cloned().collect();
+    let since = now.saturating_sub(MATURE)?;
+    let mut wanted = BTreeSet::new();
+    for repo in source_list(db)? {
+        let commits = change_commits(db, &repo)?;
+        for one in change_list(db, &repo, now)? {
+            let keys = keys_of(&one, &commits, &projects);
+            wanted.extend(keys.into_iter().filter(|key| one.merged_at >= since || !asked.contains_key(key)));
+        }
+    }
+    Ok(wanted.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests;
