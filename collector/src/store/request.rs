@@ -228,7 +228,7 @@ mod tests {
             pushed.labels = vec!["Sev-1".to_owned(), "hotfix".to_owned()];
             (pushed.files, pushed.tickets) = (vec!["y.rs".to_owned()], Vec::new());
             put(db, &pushed);
-            let head = "github.com/acme/pay|1|Add y|as asked again|trunk||feature/y||2026-10-02T08:00:00Z|||n|hotfix\nsev-1";
+            let head = "github.com/acme/pay|1|Add y|as asked again|trunk||feature/y||2026-10-02T08:00:00Z|||n|hotfix\nsev-1|||";
             assert_eq!(rows(db, "SELECT * FROM pull_request"), [head]);
             assert_eq!(rows(db, PUSHED), ["c3|0|1|ben@x", "c2|1|2|ben@x"], "what landed stays so");
             assert_eq!(rows(db, "SELECT path FROM pull_request_file"), ["y.rs"]);
