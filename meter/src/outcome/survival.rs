@@ -154,6 +154,9 @@ impl Judged {
             if !change.is_repair && apart(change, &changes[target]) {
                 continue;
             }
+            if mention.place == Place::Passing && !mention.again && self.is_taken_back(target) {
+                continue;
+            }
             let again = mention.again || self.natures[target] == Nature::Revert;
             let kind = if again { Kind::Reland } else { Kind::Revert };
             let is_repair = change.is_repair || is_whole(mention, is_within);
@@ -169,6 +172,14 @@ impl Judged {
             nature = Nature::Reland;
         }
         nature
+    }
+}
+
+impl Judged {
+    /// Whether a change was taken back last: a list of what was done, as a squash keeps it, takes nothing back twice.
+    fn is_taken_back(&self, target: usize) -> bool {
+        let last = self.reverts.iter().rev().find(|revert| revert.target == target);
+        last.is_some_and(|revert| revert.kind == Kind::Revert)
     }
 }
 
@@ -449,6 +460,13 @@ mod tests {
         let judged = judge(&changes);
         assert_eq!(judged.natures, [Nature::Change, Nature::Revert, Nature::Reland]);
         assert_eq!(judged.state(&changes, 2, Policy::default(), at(10_000)), State::Verified);
+    }
+
+    #[test]
+    fn a_list_of_what_was_done_takes_nothing_back_twice() {
+        let listed = "Version 5 (#3)\n\n* Revert \"Add x (#1)\"\n\nThis reverts commit 000000000000000000000000000000000a000000.";
+        check(&[(0, "Add x (#1)"), (1, "Revert \"Add x (#1)\" (#2)"), (2, listed)], &["1>0"]);
+        check(&[(0, "Add x (#1)"), (2, listed)], &["1>0"]);
     }
 
     #[test]

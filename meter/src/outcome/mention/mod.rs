@@ -124,11 +124,23 @@ pub fn branch_words(branch: &str) -> Option<Mention> {
 }
 
 /// What a word does to its target.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Verb {
     again: bool,
+    form: Form,
+    /// `semi-revert`
+    partly: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Form {
+    /// `revert`
+    #[default]
+    Bare,
     /// `reverts`, `reverting`: it says what this change does wherever it stands.
-    doing: bool,
+    Doing,
+    /// `reverted`: it may be what was done to something.
+    Done,
 }
 
 fn verb(word: &str) -> Option<Verb> {
@@ -137,14 +149,32 @@ fn verb(word: &str) -> Option<Verb> {
         Some(stem) => (true, stem),
         None => (false, word.as_str()),
     };
+    let (partly, stem) = match stem.strip_prefix("semi-") {
+        Some(stem) => (true, stem),
+        None => (false, stem),
+    };
     let stem = stem.strip_prefix("re-").map_or_else(|| stem.to_owned(), |stem| format!("re{stem}"));
-    match stem.as_str() {
-        "revert" | "reverted" => Some(Verb { again, doing: false }),
-        "reverts" | "reverting" => Some(Verb { again, doing: true }),
-        "reland" | "relanded" | "reapply" | "reapplied" if !again => Some(Verb { again: true, doing: false }),
-        "relands" | "relanding" | "reapplies" | "reapplying" if !again => {
-            Some(Verb { again: true, doing: true })
-        }
+    let (stem, again) = match stem.strip_prefix("revert") {
+        Some(ending) => (ending, again),
+        None if again => return None,
+        None => (stem.strip_prefix("reland").or_else(|| reapplies(&stem))?, true),
+    };
+    let form = match stem {
+        "" => Form::Bare,
+        "ed" => Form::Done,
+        "s" | "ing" => Form::Doing,
+        _ => return None,
+    };
+    Some(Verb { again, form, partly })
+}
+
+/// The ending of `reapply`, as `reland` would have it.
+fn reapplies(stem: &str) -> Option<&'static str> {
+    match stem {
+        "reapply" => Some(""),
+        "reapplied" => Some("ed"),
+        "reapplies" => Some("s"),
+        "reapplying" => Some("ing"),
         _ => None,
     }
 }

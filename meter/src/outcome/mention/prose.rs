@@ -1,14 +1,17 @@
 //! Running text that names what it takes back or brings again.
 
-use super::reference::{named, reference};
-use super::{Mention, Place, Verb, verb};
+use super::reference::{Found, named, reference};
+use super::{Form, Mention, Place, Rule, Target, Verb, verb};
 use crate::text::Repo;
 use std::ops::Range;
+
+/// A word, and whether its line begins with it.
+type Word<'a> = (&'a str, bool);
 
 /// Every mention in running text.
 pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
     let mut fenced = false;
-    let mut words: Vec<(&str, bool)> = Vec::new(); // each with whether its line begins with it
+    let mut paragraphs: Vec<Vec<Word>> = vec![Vec::new()];
     let mut listed: Option<Verb> = None;
     for line in text.lines().map(str::trim) {
         fenced ^= line.starts_with("```");
@@ -18,25 +21,36 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
         let bullet = line.strip_prefix("* ").or_else(|| line.strip_prefix("- "));
         if let (Some(verb), Some(item)) = (listed, bullet) {
             let found = item.split_whitespace().find_map(|word| reference(word, false, repo)).flatten();
+            let opens = paragraphs.iter().map(Vec::len).sum::<usize>() == 1;
             mentions.extend(found.map(|(rule, target)| Mention {
                 rule,
                 target,
                 again: verb.again,
                 partial: false,
-                place: if words.len() == 1 { Place::Opening } else { Place::Passing },
+                place: if opens { Place::Opening } else { Place::Passing },
             }));
             continue;
+        }
+        if line.is_empty() || bullet.is_some() {
+            paragraphs.push(Vec::new());
         }
         if !line.is_empty() {
             listed = line.strip_suffix(':').and_then(verb);
         }
         let starts = bullet.is_none();
-        words.extend(line.split_whitespace().enumerate().map(|(index, word)| (word, index == 0 && starts)));
+        let words = line.split_whitespace().enumerate().map(|(index, word)| (word, index == 0 && starts));
+        let last = paragraphs.len() - 1;
+        paragraphs[last].extend(words);
     }
-    for at in 0..words.len() {
-        if let Some((verb, length)) = verb_at(&words, at) {
-            said(&words, at..at + length, verb, repo, mentions);
-        }
+    paragraphs.retain(|words| !words.is_empty());
+    for (index, words) in paragraphs.iter().enumerate() {
+        let verbs =
+            (0..words.len()).filter_map(|at| verb_at(words, at).map(|(verb, length)| (at, verb, length)));
+        let said = verbs.flat_map(|(at, verb, length)| said(words, at..at + length, verb, repo));
+        mentions.extend(said.map(|mention| {
+            let place = if index == 0 { mention.place } else { Place::Passing };
+            Mention { place, ..mention }
+        }));
     }
 }
 
@@ -72,7 +86,7 @@ pub(in crate::outcome) fn turns(word: &str) -> bool {
 }
 
 /// The targets after the verb that stands at `span`, where it states what this change does.
-fn said(words: &[(&str, bool)], span: Range<usize>, verb: Verb, repo: &Repo, mentions: &mut Vec<Mention>) {
+fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Mention> {
     let at = span.start;
     let mut first = at;
     while !words[first].1 && first > 0 && OPENERS.contains(&words[first - 1].0.to_lowercase().as_str()) {
@@ -82,42 +96,112 @@ fn said(words: &[(&str, bool)], span: Range<usize>, verb: Verb, repo: &Repo, men
     let turned = at > 0 && !words[at].1 && (at.saturating_sub(2)..at).any(|before| turns(words[before].0));
     let mut next = span.end;
     let word = |at: usize| words.get(at).map_or("", |(word, _)| *word);
-    let states = verb.doing || word(next).eq_ignore_ascii_case("of");
+    let states = verb.form == Form::Doing || word(next).trim_end_matches(':').eq_ignore_ascii_case("of");
+    let mut mentions = Vec::new();
     if turned || !(opens || states) {
-        return;
+        return mentions;
     }
-    let mut partial = at > 0 && word(at - 1).eq_ignore_ascii_case("partially");
+    let mut partial = verb.partly || at > 0 && word(at - 1).eq_ignore_ascii_case("partially");
     let place = if first == 0 && opens { Place::Opening } else { Place::Passing };
-    let (mut commit, mut request) = (false, false);
+    let mut named_as = Named::default();
     loop {
-        match word(next).to_lowercase().as_str() {
+        match word(next).trim_end_matches(':').to_lowercase().as_str() {
             "part" | "parts" => partial = true,
             "of" | "the" | "merge" | "changes" | "from" => {}
-            "commit" | "commits" => commit = true,
-            "pr" | "prs" | "mr" | "pull" | "request" | "requests" => request = true,
+            other if named_as.says(other) => {}
             _ => break,
         }
         next += 1;
     }
+    if named_as.token(word(next), repo).is_none() {
+        let again = verb.again;
+        let of = portion(words, span.end, repo)
+            .filter(|_| verb.form == Form::Doing || opens && verb.form == Form::Bare);
+        mentions.extend(of.map(|(rule, target, partial)| Mention {
+            rule,
+            target,
+            again,
+            partial: partial || verb.partly,
+            place: Place::Passing,
+        }));
+        return mentions;
+    }
     loop {
         let token = word(next);
-        let found = if commit { named(token, repo) } else { reference(token, request, repo) };
-        let Some(found) = found else { return };
+        let Some(found) = named_as.token(token, repo) else { return mentions };
         let again = verb.again;
         mentions.extend(found.map(|(rule, target)| Mention { rule, target, again, partial, place }));
         next += 1;
         let joined = matches!(word(next), "and" | "&" | ",");
         if !joined && !token.ends_with(',') {
-            return;
+            return mentions;
         }
         next += usize::from(joined);
         next += usize::from(matches!(word(next), "and" | "&"));
     }
 }
 
+/// What the words before a name say that it is.
+#[derive(Default)]
+struct Named {
+    commit: bool,
+    request: bool,
+}
+
+impl Named {
+    fn says(&mut self, word: &str) -> bool {
+        match word {
+            "commit" | "commits" => self.commit = true,
+            "pr" | "prs" | "mr" | "pull" | "request" | "requests" => self.request = true,
+            _ => return false,
+        }
+        true
+    }
+
+    fn token(&self, token: &str, repo: &Repo) -> Option<Found> {
+        if self.commit { named(token, repo) } else { reference(token, self.request, repo) }
+    }
+}
+
+/// How far behind its verb a target may stand.
+const PORTION_WORDS_MAX: usize = 12;
+
+/// What is taken back where something of it is named first, and whether that is a part by its own words: `reverts the
+/// guard added in #12`, `revert some of the changes from 1a2b3c4`.
+fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bool)> {
+    let mut partial = false;
+    let near = (from..words.len()).take(PORTION_WORDS_MAX);
+    let clause = near.take_while(|at| {
+        let ends = |word: &str| word.ends_with(['.', ',', ';', ':', ')']) || OTHERWISE.contains(&word);
+        *at == from || !ends(&words[at - 1].0.to_lowercase())
+    });
+    for at in clause {
+        let word = words[at].0.to_lowercase();
+        partial |= ["part", "parts", "portion", "some", "few", "much", "most"].contains(&word.as_str());
+        // something stands between the verb and where it is from
+        if at == from || !["from", "of", "in", "by"].contains(&word.as_str()) {
+            continue;
+        }
+        let (mut named_as, mut next) = (Named::default(), at + 1);
+        let word = |at: usize| words.get(at).map_or(String::new(), |(word, _)| word.to_lowercase());
+        while word(next) == "the" || named_as.says(&word(next)) {
+            next += 1;
+        }
+        if let Some((token, _)) = words.get(next)
+            && let Some(Some((rule, target))) = named_as.token(token, repo)
+        {
+            return Some((rule, target, partial));
+        }
+    }
+    None
+}
+
+/// What comes after it is why or where to, not what.
+const OTHERWISE: [&str; 9] = ["to", "because", "as", "since", "due", "when", "for", "so", "until"];
+
 /// The verb at `at` and how many words it is. Those that also say other things than `revert` state nothing but
 /// where a line begins with them, and nothing of a title.
-fn verb_at(words: &[(&str, bool)], at: usize) -> Option<(Verb, usize)> {
+fn verb_at(words: &[Word], at: usize) -> Option<(Verb, usize)> {
     let word =
         |at: usize| words.get(at).map_or("", |(word, _)| word.trim_start_matches(['(', '"', '*', '_']));
     if let Some(verb) = verb(word(at)) {
@@ -129,5 +213,5 @@ fn verb_at(words: &[(&str, bool)], at: usize) -> Option<(Verb, usize)> {
         ("backout" | "rollback" | "undo" | "undoes" | "undoing", _) => 1,
         _ => return None,
     };
-    Some((Verb { again: false, doing: false }, length))
+    Some((Verb::default(), length))
 }

@@ -56,7 +56,7 @@ fn second_take(subject: &str) -> Option<Repeated<'_>> {
     let mark = MARKS.into_iter().find(|mark| lower.ends_with(mark))?;
     let text = own[..own.len() - mark.len()].trim_end_matches([' ', ',', '-', ':']);
     Some(Repeated {
-        verb: Verb { again: true, doing: false },
+        verb: Verb { again: true, ..Verb::default() },
         text,
         number: None,
         cut: false,

@@ -77,6 +77,32 @@ fn requests_are_referred_to() {
 }
 
 #[test]
+fn what_is_named_may_be_something_of_the_target() {
+    check("x\n\nReverts the analyzer portion of #12", &["reference #12 partly"]);
+    check("x\n\nThis reverts the debug logging change introduced in #12.", &["reference #12"]);
+    check("x\n\nHere we have less, reverting a few of the changes from 1a2b3c4", &["commit 1a2b3c4 partly"]);
+    check("x\n\nReverts some of the plumbing added by commit 1a2b3c4", &["commit 1a2b3c4 partly"]);
+    check("Revert `uninstall` deduplication from #12 (#14)", &["reference #12"]);
+    check("x\n\nIt reverts changes to the parser in pull request 12", &[]); // to where, or what of?
+    check("x\n\nSemi-revert of #12", &["reference #12 partly"]);
+    check("x\n\nSort of a revert of: https://github.com/acme/pay/pull/12", &["reference #12"]);
+    for nothing in [
+        "x\n\nReverted the flag in #12",
+        "x\n\nReverts the flag because of a fault in #12",
+        "x\n\nIt reverts the flag, as said in #12",
+        "x\n\nWe have to revert the flag from #12",
+    ] {
+        check(nothing, &[]);
+    }
+}
+
+#[test]
+fn a_paragraph_turns_no_other() {
+    check("x\n\n* Revert \"a test of the bug\"\n\nThis reverts commit 1a2b3c4.", &["commit 1a2b3c4"]);
+    check("x\n\nA queue that is not\n\n- reverting #12", &["reference #12"]);
+}
+
+#[test]
 fn titles_are_repeated_with_and_without_their_number() {
     check("Revert \"Add x (#12)\"", &["number #12"]);
     check("Revert \"Add x (#12)\" (#14)", &["number #12"]);
