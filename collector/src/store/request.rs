@@ -121,7 +121,7 @@ pub(crate) fn request_missed(db: &mut Db, repo: &Repo, sha: &str) -> Result<bool
     Ok(!rows.is_empty())
 }
 
-/// Completes the change that a request became: who made it where, in which commits and files.
+/// Completes the change that a request became: who made it where, when it landed, in which commits and files.
 pub(super) fn request_complete(db: &mut Db, repo: &Repo, number: u64) -> Result<()> {
     let key = values![repo.as_str(), number];
     let merged =
@@ -137,6 +137,13 @@ pub(super) fn request_complete(db: &mut Db, repo: &Repo, number: u64) -> Result<
             author = COALESCE((SELECT author FROM pull_request_commit
                 WHERE repo = $1 AND number = $2 AND place > 0 AND author <> '' ORDER BY place LIMIT 1), author)
          WHERE repo = $1 AND sha = $3",
+        &row,
+    )?;
+    // a commit that was fast-forwarded is older than its landing
+    db.execute(
+        "UPDATE change SET merged_at = p.merged_at, shipped_at = p.merged_at
+         FROM pull_request AS p JOIN source AS s ON s.repo = p.repo AND s.branch = p.base_branch
+         WHERE p.repo = $1 AND p.number = $2 AND change.repo = $1 AND change.sha = $3",
         &row,
     )?;
     db.execute(
@@ -273,6 +280,30 @@ mod tests {
             let commits = "SELECT sha, change_sha FROM change_commit ORDER BY sha";
             assert_eq!(rows(db, commits), ["a|a", "b|b", "c1|a", "c2|a", "c3|a"]);
             assert_eq!(rows(db, "SELECT change_sha, path FROM change_file"), ["a|x.rs"]);
+        });
+    }
+
+    #[test]
+    fn a_change_landed_when_its_request_was_merged() {
+        let known = "SELECT sha, merged_at, shipped_at FROM change ORDER BY sha";
+        let (committed, merged) = ("2026-11-25T12:00:00Z", "2026-11-28T12:00:00Z");
+        let merged_into = |number, branch: &str| Request {
+            base_branch: branch.to_owned(),
+            merged_at: merged.parse().ok(),
+            fast_forward: true,
+            merge_sha: None,
+            ..request(number, &[&format!("c{number} ana@x")])
+        };
+        on_both(|db| {
+            put(db, &merged_into(1, "main"));
+            put(db, &merged_into(3, "develop"));
+            land(db, "c1", "Add x");
+            land(db, "c2", "Add y (#2)");
+            land(db, "c3", "Add z");
+            let at = |sha: &str, at: &str| format!("{sha}|{at}|{at}");
+            assert_eq!(rows(db, known), [at("c1", merged), at("c2", committed), at("c3", committed)]);
+            put(db, &merged_into(2, "main"));
+            assert_eq!(rows(db, known), [at("c1", merged), at("c2", merged), at("c3", committed)]);
         });
     }
 
