@@ -43,7 +43,7 @@ pub(crate) fn import<'a, H: Host<'a>>(
     let known = service_progress(db, repo.as_str(), H::KIND)?;
     let synced_at = known.as_ref().and_then(|known| known.synced_at);
     let mut host = H::open(service, known.as_ref().map(|known| known.cursor.as_str()), has_clone, pace)?;
-    let keeper = Keeper { repo, kind: H::KIND, has_clone, synced_at };
+    let mut keeper = Keeper { repo, kind: H::KIND, has_clone, synced_at };
     let mut imported = Imported::default();
     let spinner = ProgressBar::new_spinner(); // shows itself on a terminal only
     let mut store = |page: Page, cursor: &str| {
@@ -52,7 +52,8 @@ pub(crate) fn import<'a, H: Host<'a>>(
         spinner.tick();
         db.transaction(|db| {
             keeper.page_put(db, page)?;
-            service_put(db, repo.as_str(), H::KIND, &Progress { cursor: cursor.to_owned(), synced_at })
+            let progress = Progress { cursor: cursor.to_owned(), synced_at: keeper.synced_at };
+            service_put(db, repo.as_str(), H::KIND, &progress)
         })
     };
     host.read(&mut store)?;
@@ -94,8 +95,8 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    fn page_put(&self, db: &mut Db, page: Page) -> Result<()> {
-        let Self { repo, .. } = *self;
+    fn page_put(&mut self, db: &mut Db, page: Page) -> Result<()> {
+        let repo = self.repo;
         match page {
             Page::Requests(requests) => {
                 requests.iter().try_for_each(|request| request_put(db, repo, self.kind, request))?;
@@ -106,12 +107,15 @@ impl Keeper<'_> {
                 if self.has_clone {
                     return self.regroup(db, commits.iter().map(|landed| landed.commit.sha.as_str()));
                 }
-                self.source_put(db, &branch, self.synced_at)?;
+                self.source_put(db, &branch)?;
                 let landed: Vec<Landed> = commits.into_iter().map(LandedCommit::into_landed).collect();
                 change_add(db, repo, &landed, Order::ByTime)
             }
             Page::Rewritten if self.has_clone => Ok(()),
-            Page::Rewritten => change_forget(db, repo),
+            Page::Rewritten => {
+                self.synced_at = None; // also where this sync does not come to its end
+                change_forget(db, repo)
+            }
         }
     }
 
@@ -125,9 +129,9 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    fn source_put(&self, db: &mut Db, branch: &str, synced_at: Option<Timestamp>) -> Result<()> {
+    fn source_put(&self, db: &mut Db, branch: &str) -> Result<()> {
         let cursor = Cursor { kind: self.kind, branch, commit: "" };
-        source_put(db, self.repo, &cursor, synced_at.unwrap_or(Timestamp::UNIX_EPOCH))
+        source_put(db, self.repo, &cursor, self.synced_at.unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
     /// All of it was read by `began`.

@@ -6,6 +6,7 @@ use crate::source::Source;
 use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;
 use crate::source::web::Unreachable;
+use crate::store::change::source_read;
 use crate::store::fixture::{now, on_both, rows, teams};
 use crate::sync::{Round, sync};
 use ::tests::git::Repository;
@@ -571,6 +572,37 @@ fn a_branch_that_was_rewritten_is_read_anew() {
         let titles = rows(db, "SELECT title FROM change ORDER BY landed");
         assert_eq!(titles[1..], ["Add x", "Add y, second part", "Fix another typo"]);
         host.state().commits = whole;
+    });
+}
+
+#[test]
+fn a_branch_that_was_rewritten_is_unknown_until_all_of_it_is_read() {
+    let host = landings();
+    let service = service(&host, "");
+    let whole = host.state().commits.clone();
+    on_both(|db| {
+        syncs(db, &service);
+        let mut state = host.state();
+        state.commits.clear();
+        for number in 1..=150 {
+            state.commits.push(commit(&sha(5000 + number), &day(5), &format!("Add {number}"), None));
+        }
+        drop(state);
+        let known = |db: &mut Db| source_read(db).unwrap()[&service.repo];
+        let mut cut_off = |questions: usize| {
+            let refused = Some(Reply::Status(401, vec![], String::new()));
+            host.host().fail(vec![None; questions].into_iter().chain([refused]));
+            sync_with(db, &service, false).unwrap_err();
+            assert_eq!(known(db), Timestamp::UNIX_EPOCH, "{questions}");
+            change_count(db, &service.repo).unwrap()
+        };
+        // requests, branch, and both pages, behind which the history that was known is not
+        assert_eq!(cut_off(4), 0);
+        assert_eq!(cut_off(3), 100);
+        assert_eq!(cut_off(2), 100);
+        assert_eq!(syncs(db, &service).changes, 150);
+        assert_eq!(known(db), now());
+        host.state().commits = whole.clone();
     });
 }
 

@@ -75,23 +75,16 @@ pub(crate) fn source_read(db: &mut Db) -> Result<BTreeMap<Repo, Timestamp>> {
     Ok(read)
 }
 
-/// Forgets what was read of a repository, whose history is to be read anew.
+/// Forgets what was read of a repository, whose history is to be read anew: until then nothing of it is known.
 pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     tally_replace(db, repo, &Tallies::new())?;
-    for table in [
-        "disqualification",
-        "suspicion",
-        "revert",
-        "reopen",
-        "change_file",
-        "change_commit",
-        "change",
-        "tag",
-        "source",
-    ] {
+    for table in
+        ["disqualification", "suspicion", "revert", "reopen", "change_file", "change_commit", "change", "tag"]
+    {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }
-    Ok(())
+    source_reread(db, repo)?;
+    source_synced(db, repo, Timestamp::UNIX_EPOCH)
 }
 
 pub(crate) fn change_count(db: &mut Db, repo: &Repo) -> Result<i64> {
