@@ -287,6 +287,17 @@ fn who_does_not_answer_twice_cannot_be_reached() {
 }
 
 #[test]
+fn who_answered_once_is_slow_and_can_be_reached() {
+    let host = forty();
+    let service = service(&host, "");
+    on_both(|db| {
+        host.host().fail([None, Some(Reply::Silent), Some(Reply::Silent)]);
+        let pace = Pace { now, answer_max: Duration::from_secs(2), until: None, wait: &|_| Ok(()) };
+        assert_eq!(import::<GitHub>(db, &service, false, pace).unwrap().requests, 40);
+    });
+}
+
+#[test]
 fn nobody_is_asked_twice_where_nobody_answers() {
     let host = forty();
     let nowhere = "http://127.0.0.1:1/api/v4";

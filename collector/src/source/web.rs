@@ -30,7 +30,7 @@ const WAIT_MAX: Duration = Duration::from_mins(65);
 const WAIT_USUAL: Duration = Duration::from_mins(1);
 /// How often the smallest page is asked for.
 const TRIES_MAX: u32 = 3;
-/// How many answers in a row may fail to come.
+/// How many answers in a row may fail to come before the first one does.
 const SILENCES_MAX: u32 = 2;
 
 /// How a sync takes its time.
@@ -52,6 +52,7 @@ pub(crate) struct Web<'a> {
     /// The second at which more may be asked, where nothing is left until then.
     spent_until: Cell<Option<u64>>,
     silences: Cell<u32>,
+    has_answered: Cell<bool>,
     pub pace: Pace<'a>,
 }
 
@@ -155,6 +156,7 @@ impl<'a> Web<'a> {
             credentials,
             spent_until: Cell::new(None),
             silences: Cell::new(0),
+            has_answered: Cell::new(false),
             pace,
         })
     }
@@ -196,7 +198,7 @@ impl<'a> Web<'a> {
                 Ok(answered) => answered,
                 Err(error) => return self.unanswered(&error),
             };
-            self.silences.set(0);
+            self.has_answered.set(true);
             match (status, self.asked_to_wait(status, &headers)) {
                 (400, None) if is_graphql(&text) => return Ok(Reply::Answer(Answer { text, headers })),
                 (200..=299, _) => {
@@ -217,7 +219,8 @@ impl<'a> Web<'a> {
     }
 
     fn unanswered(&self, error: &ureq::Error) -> Result<Reply> {
-        let is_silence = matches!(error, ureq::Error::Timeout(_));
+        // who has answered is there, and slow
+        let is_silence = matches!(error, ureq::Error::Timeout(_)) && !self.has_answered.get();
         self.silences.set(if is_silence { self.silences.get() + 1 } else { 0 });
         if is_out_of_reach(error) || self.silences.get() == SILENCES_MAX {
             bail!(Unreachable(self.unsaid(&error.to_string()).to_string()));
