@@ -347,6 +347,20 @@ fn a_turn_ends_and_keeps_what_was_read() {
 }
 
 #[test]
+fn what_was_answered_is_kept_where_no_more_may_be_asked() {
+    let host = forty();
+    let service = service(&host, "");
+    host.state().rate = Some((199, "2026-11-25T12:01:30Z".to_owned()));
+    on_both(|db| {
+        let until = "2026-11-25T12:01:00Z".parse().ok();
+        let pace = Pace { now, answer_max: ANSWER_MAX, until, wait: &|_| Ok(()) };
+        let error = format!("{:#}", import::<GitHub>(db, &service, false, pace).unwrap_err());
+        assert!(error.contains("its turn is over"), "{error}");
+        assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["25"]);
+    });
+}
+
+#[test]
 fn a_host_that_asks_for_patience_gets_it() {
     let host = forty();
     let service = service(&host, "");
@@ -366,7 +380,7 @@ fn a_host_that_asks_for_patience_gets_it() {
         let (imported, waits) = sync_with(db, &service, false).unwrap();
         assert_eq!((imported.requests, waits), (40, vec![7, 8, 31, 60]));
         host.state().rate = Some((199, "2026-11-25T12:01:30Z".to_owned()));
-        assert_eq!(sync_with(db, &service, false).unwrap().1, [90, 90, 90]);
+        assert_eq!(sync_with(db, &service, false).unwrap().1, [91, 91], "before each but the first");
         host.state().rate = Some((200, "2026-11-25T12:01:30Z".to_owned()));
         assert!(sync_with(db, &service, false).unwrap().1.is_empty());
         host.host().fail(vec![status(429, "retry-after", "7200"); 5]);

@@ -266,6 +266,11 @@ impl<'a> Web<'a> {
         Duration::from_secs(second.saturating_sub(now) + 1)
     }
 
+    /// Has the next question wait, where there is one.
+    pub(super) fn rest_until(&self, at: Timestamp) {
+        self.spent_until.set(u64::try_from(at.as_second()).ok());
+    }
+
     /// Waits, within reason.
     pub(super) fn wait(&self, time: Duration) -> Result<()> {
         let time = time.min(WAIT_MAX);

@@ -222,8 +222,7 @@ impl GitHub<'_> {
     ) -> Result<T> {
         let answer: T = graphql::ask(&self.web, (QUERIES, query), variables, size)?;
         if let Some(rate) = answer.rate().filter(|rate| rate.remaining < POINTS_MIN) {
-            let left = rate.reset_at.duration_since((self.web.pace.now)());
-            self.web.wait(left.try_into().unwrap_or_default())?;
+            self.web.rest_until(rate.reset_at);
         }
         Ok(answer)
     }
