@@ -4,7 +4,7 @@ use super::student::t95;
 use super::{Interval, Ppm, count, float, rounded};
 use crate::money::NanoUsd;
 
-/// Fewer weeks tell nothing of how weeks scatter.
+/// Fewer weeks with cost or outcomes tell nothing of how weeks scatter.
 const WEEKS_MIN: u32 = 4;
 
 /// A ratio on the scale of logarithms, with its standard error.
@@ -14,8 +14,8 @@ struct LogRatio {
     degrees: u32,
 }
 
-/// The interval of cost per outcome, from the cost and the outcomes of each week. `None` from fewer than four weeks,
-/// without outcomes or without cost.
+/// The interval of cost per outcome, from the cost and the outcomes of each week. `None` from fewer than four weeks
+/// that have either, without outcomes or without cost.
 pub fn cost_interval(weeks: &[(NanoUsd, u64)]) -> Option<Interval<NanoUsd>> {
     let ratio = LogRatio::of(weeks)?;
     let reach = t95(ratio.degrees) * ratio.error;
@@ -34,7 +34,9 @@ pub fn cost_change(new: &[(NanoUsd, u64)], old: &[(NanoUsd, u64)]) -> Option<Int
 impl LogRatio {
     /// Linearised: se = √(Σ(cost − ratio × outcomes)² × W/(W − 1)) / Σcost.
     fn of(weeks: &[(NanoUsd, u64)]) -> Option<Self> {
-        let number = u32::try_from(weeks.len()).ok().filter(|number| *number >= WEEKS_MIN)?;
+        // a week with neither lies on every ratio
+        let telling = weeks.iter().filter(|(cost, outcomes)| cost.0 != 0 || *outcomes > 0).count();
+        let number = u32::try_from(telling).ok().filter(|number| *number >= WEEKS_MIN)?;
         let cost: f64 = weeks.iter().map(|(cost, _)| float(cost.0)).sum();
         let outcomes: f64 = weeks.iter().map(|(_, outcomes)| count(*outcomes)).sum();
         if cost <= 0.0 || outcomes <= 0.0 {
@@ -101,5 +103,8 @@ mod tests {
             assert_eq!(cost_interval(&weeks(few)), None, "{few:?}");
             assert_eq!(cost_change(&weeks(few), &weeks(&EIGHT)), None, "{few:?}");
         }
+        let quiet = |of: &[(i64, u64)]| weeks(&[of, &[(0, 0); 20]].concat());
+        assert_eq!(cost_interval(&quiet(&FOUR[..3])), None, "weeks in which nothing happened");
+        assert_eq!(cost_interval(&quiet(&FOUR)), cost_interval(&weeks(&FOUR)));
     }
 }

@@ -46,7 +46,7 @@ pub struct Period {
     pub share: Option<Interval<Ppm>>,
     /// Cost per verified outcome; `None` where nothing was verified at a known cost.
     pub cpvo: Option<NanoUsd>,
-    /// `None` also from fewer than four weeks.
+    /// `None` also from fewer than four weeks in which something happened.
     pub cpvo_interval: Option<Interval<NanoUsd>>,
 }
 
