@@ -116,9 +116,17 @@ impl Owners {
     pub(crate) fn team_of(&self, db: &mut Db, change: &Stored) -> Result<String> {
         let hour = Hour::of(change.merged_at);
         let then = hour.to_string();
-        let lives = |ended_at: &Option<String>| ended_at.as_ref().is_none_or(|ended_at| *ended_at > then);
-        let owners: Vec<&Owner> =
-            self.all.iter().filter(|(_, ended_at)| lives(ended_at)).map(|(owner, _)| owner).collect();
+        let living: Vec<&(Owner, Option<String>)> = self
+            .all
+            .iter()
+            .filter(|(_, ended_at)| ended_at.as_ref().is_none_or(|ended_at| *ended_at > then))
+            .collect();
+        // who owns today what a team owned until it ended came after it
+        let later = |(one, ended_at): &(Owner, Option<String>)| {
+            ended_at.is_none()
+                && living.iter().any(|(other, ended_at)| ended_at.is_some() && other.paths == one.paths)
+        };
+        let owners: Vec<&Owner> = living.iter().filter(|one| !later(one)).map(|(owner, _)| owner).collect();
         if let Some(team) = owner(&owners, self.files.get(&change.sha).map_or(&[], Vec::as_slice)) {
             return Ok(team.to_owned());
         }
@@ -210,6 +218,7 @@ pub(crate) fn objection_add(
 
 #[cfg(test)]
 mod tests {
+    use super::Db;
     use crate::judge::judge_all;
     use crate::store::fixture::{now, on_both, rows, teams};
 
@@ -262,6 +271,29 @@ repositories = [{ repo = "github.com/acme/all", paths = ["**"] }]
             let counted = "SELECT SUM(verified + disqualified + pending) FROM team_week_tally AS t
                 JOIN judging AS j ON j.team = t.team AND j.policy_id = t.policy_id WHERE j.holds = 1";
             assert_eq!(rows(db, counted), ["5"]);
+        });
+    }
+
+    #[test]
+    fn what_a_team_owned_until_it_ended_stays_its_own() {
+        const FORMER: &str =
+            "[[team]]\nid = \"shop\"\nrepositories = [\"github.com/acme/all\"]\nmembers = []\n";
+        on_both(|db| {
+            teams(db, FORMER, now());
+            db.batch(
+                "INSERT INTO source VALUES ('github.com/acme/all', 'clone', 'main', 'x', '2026-11-25T00:00:00Z', NULL);
+                 INSERT INTO change (repo, sha, landed, number, title, author, merged_at, shipped_at) VALUES
+                    ('github.com/acme/all', 'a1', 1, 1, '', 'ana@acme.example', '2026-11-02T10:00:00Z',
+                     '2026-11-02T10:00:00Z')",
+            )
+            .unwrap();
+            let owner = |db: &mut Db| {
+                judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+                rows(db, "SELECT team FROM change")
+            };
+            assert_eq!(owner(db), ["shop"]);
+            teams(db, &FORMER.replace("shop", "store"), now());
+            assert_eq!(owner(db), ["shop"], "its successor owns what comes");
         });
     }
 }
