@@ -40,6 +40,8 @@ pub(crate) struct History {
     pub branch: String,
     /// Its newest commit.
     pub tip: String,
+    /// Where others have it; `None` where the branch is made here.
+    remote: Option<String>,
     /// The newest commit that was read before; `None` where all of it is to be read.
     pub after: Option<String>,
 }
@@ -48,11 +50,11 @@ pub(crate) struct History {
 pub(crate) fn open(source: &LocalClone, cursor: Option<(&str, &str)>) -> Result<History> {
     let git = Git { path: source.path.clone() };
     guard(&git)?;
-    let (branch, tip) = tracked(&git, source.branch.as_deref())?;
+    let (branch, tip, remote) = tracked(&git, source.branch.as_deref())?;
     let known = cursor.filter(|(of, _)| *of == branch).map(|(_, commit)| commit.to_owned());
     // a branch that was rewritten is read anew
     let after = known.filter(|commit| git.ask(&["merge-base", "--is-ancestor", commit, &tip]).is_ok());
-    Ok(History { git, branch, tip, after })
+    Ok(History { git, branch, tip, remote, after })
 }
 
 fn guard(git: &Git) -> Result<()> {
@@ -78,25 +80,44 @@ fn guard(git: &Git) -> Result<()> {
     Ok(())
 }
 
-/// The tracked branch and its newest commit. What the remote has goes before a branch of the same name here:
-/// that is what others got.
-fn tracked(git: &Git, asked: Option<&str>) -> Result<(String, String)> {
-    let symbolic = |name| git.ask_if(&["symbolic-ref", "--quiet", name]);
+/// The tracked branch, its newest commit and the remote it was fetched from. What a remote has, `origin` before others,
+/// goes before a branch of the same name here: that is what others got.
+fn tracked(git: &Git, asked: Option<&str>) -> Result<(String, String, Option<String>)> {
+    let mut remotes: Vec<String> = git.ask(&["remote"])?.lines().map(str::to_owned).collect();
+    remotes.sort_by_key(|remote| remote != "origin");
+    let symbolic = |name: &str| git.ask_if(&["symbolic-ref", "--quiet", name]);
     let name = if let Some(branch) = asked {
         branch.to_owned()
     } else {
-        let reference = symbolic("refs/remotes/origin/HEAD").or_else(|| symbolic("HEAD"));
+        let folder = remotes.first().map(|remote| format!("refs/remotes/{remote}/")).unwrap_or_default();
+        let reference = symbolic(&format!("{folder}HEAD")).or_else(|| symbolic("HEAD"));
         let reference = reference.context("its HEAD is detached: name the tracked branch by `branch`")?;
-        let name = reference.strip_prefix("refs/remotes/origin/");
-        name.or_else(|| reference.strip_prefix("refs/heads/")).unwrap_or(&reference).to_owned()
+        let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix(&folder));
+        name.unwrap_or(&reference).to_owned()
     };
-    for folder in ["refs/remotes/origin", "refs/heads"] {
-        let commit = format!("{folder}/{name}^{{commit}}");
-        if let Some(tip) = git.ask_if(&["rev-parse", "--verify", "--quiet", &commit]) {
-            return Ok((name, tip));
+    let newest = |folder: &str| {
+        git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{folder}/{name}^{{commit}}")])
+    };
+    for remote in &remotes {
+        if let Some(tip) = newest(&format!("refs/remotes/{remote}")) {
+            return Ok((name, tip, Some(remote.clone())));
         }
     }
+    if let Some(tip) = newest("refs/heads") {
+        let is_bare = git.ask(&["rev-parse", "--is-bare-repository"])? == "true"; // its branches are the remote's
+        return Ok((name, tip, remotes.into_iter().next().filter(|_| is_bare)));
+    }
     bail!("it has no branch {name:?} with a commit: fetch it, or name the tracked branch by `branch`")
+}
+
+/// An address as `FETCH_HEAD` has it: without credentials, and as short as can be.
+fn is_same(fetched: &str, address: &str) -> bool {
+    let short = |address: &str| {
+        let address = address.trim_end_matches('/');
+        address.strip_suffix(".git").unwrap_or(address).trim_end_matches('/').to_owned()
+    };
+    let [repo, other] = [fetched, address].map(Repo::of_remote);
+    if repo.is_none() { short(fetched) == short(address) } else { repo == other }
 }
 
 fn modified_at(file: PathBuf) -> Option<Timestamp> {
@@ -117,19 +138,16 @@ impl History {
 
     /// When the clone last heard of its branch, as far as its files tell; `None` where it is nobody's clone.
     pub(crate) fn fetched_at(&self) -> Result<Option<Timestamp>> {
-        let upstream = format!("refs/remotes/origin/{}", self.branch);
-        let is_followed = self.git.ask_if(&["rev-parse", "--verify", "--quiet", &upstream]).is_some()
-            || self.git.ask(&["rev-parse", "--is-bare-repository"])? == "true";
-        if !is_followed || self.git.ask(&["remote"])?.is_empty() {
-            return Ok(None); // the branch is made here
-        }
+        let Some(remote) = &self.remote else { return Ok(None) };
+        let address = self.git.ask_if(&["remote", "get-url", remote]).unwrap_or_default();
         let folders =
             self.git.ask(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])?;
         let folders: Vec<&Path> = folders.lines().map(Path::new).collect();
         let of_branch = format!("\tbranch '{}' of ", self.branch);
-        // a fetch that fails empties the file, one of another branch does not name this one
+        // a fetch that fails empties the file, one of another branch or from elsewhere does not name this one
+        let names = |line: &str| line.split_once(&of_branch).is_some_and(|(_, from)| is_same(from, &address));
         let heard = |file: &PathBuf| {
-            fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains(&of_branch))
+            fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).lines().any(names))
         };
         let fetches = folders.iter().map(|folder| folder.join("FETCH_HEAD")).filter(heard);
         // never fetched: what the clone was made with, and is not all written anew later

@@ -444,7 +444,9 @@ fn a_clone_is_known_up_to_its_last_fetch() {
         fs::File::options().write(true).open(file).unwrap().set_modified(at.into()).unwrap();
     };
     let known = "SELECT synced_at FROM source";
-    let clones = [clone("usual", "--no-local"), clone("mirror", "--mirror")];
+    clone("fork", "--no-local");
+    let clones =
+        [clone("usual", "--no-local"), clone("named", "--origin=upstream"), clone("mirror", "--mirror")];
     on_both(|db| {
         for (clone, git) in &clones {
             let fetch = |args: &[&str]| {
@@ -464,7 +466,7 @@ fn a_clone_is_known_up_to_its_last_fetch() {
             fetch(&[]);
             touch(git.join("FETCH_HEAD"), 10);
             syncs(10, "46 days ago");
-            for elsewhere in [&["origin", "feature/x"][..], &["../nowhere"]] {
+            for elsewhere in [&["origin", "feature/x"][..], &["../nowhere"], &["../fork", "main"]] {
                 fetch(elsewhere);
                 syncs(10, "46 days ago");
             }
