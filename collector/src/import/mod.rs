@@ -3,7 +3,7 @@
 
 use crate::source::service::Service;
 use crate::source::web::Pace;
-use crate::source::{Host, Landed, LandedCommit, Page, Request};
+use crate::source::{Host, Landed, LandedCommit, Page, Request, TicketPass};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, source_put, source_reread, source_synced,
 };
@@ -57,12 +57,21 @@ pub(crate) fn import<'a, H: Host<'a>>(
         })
     };
     host.read(&mut store)?;
-    let maturing = ticket_maturing(db, repo, H::KIND, began.saturating_sub(MATURE)?)?;
+    // what an earlier sync began is as old as that
+    let TicketPass { began, after } =
+        host.ticket_pass().take().unwrap_or(TicketPass { began, after: String::new() });
+    let maturing = ticket_maturing(db, repo, H::KIND, began.saturating_sub(MATURE)?, &after)?;
     for ids in maturing.chunks(TICKETS) {
         let tickets = host.tickets(ids)?;
         imported.tickets += tickets.len() as u64;
-        db.transaction(|db| tickets.iter().try_for_each(|ticket| ticket_put(db, H::KIND, ticket)))?;
+        *host.ticket_pass() = ids.last().map(|after| TicketPass { began, after: after.clone() });
+        let progress = Progress { cursor: host.cursor()?, synced_at: keeper.synced_at };
+        db.transaction(|db| {
+            tickets.iter().try_for_each(|ticket| ticket_put(db, H::KIND, ticket))?;
+            service_put(db, repo.as_str(), H::KIND, &progress)
+        })?;
     }
+    *host.ticket_pass() = None;
     db.transaction(|db| {
         keeper.complete(db, began)?;
         service_put(db, repo.as_str(), H::KIND, &Progress { cursor: host.cursor()?, synced_at: Some(began) })

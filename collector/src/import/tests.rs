@@ -10,8 +10,8 @@ use crate::store::change::source_read;
 use crate::store::fixture::{now, on_both, rows, teams};
 use crate::sync::{Round, sync};
 use ::tests::git::Repository;
-use ::tests::host::Reply;
 use ::tests::host::github::{GitHub as StandIn, commit, issue, pushed, request};
+use ::tests::host::{Asked, Reply};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::path::Path;
@@ -357,6 +357,46 @@ fn what_was_answered_is_kept_where_no_more_may_be_asked() {
         let error = format!("{:#}", import::<GitHub>(db, &service, false, pace).unwrap_err());
         assert!(error.contains("its turn is over"), "{error}");
         assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["25"]);
+    });
+}
+
+#[test]
+fn tickets_that_are_too_many_for_a_turn_are_asked_for_in_the_next_one() {
+    let host = StandIn::start("acme/pay");
+    squash(&host, 1, "Add x", "2026-11-20T12:00:00Z");
+    let service = service(&host, "");
+    let later = || "2026-11-26T12:00:00Z".parse().unwrap();
+    on_both(|db| {
+        syncs(db, &service);
+        let ids: Vec<String> = (0..250).map(|number| format!("I_{number:03}")).collect();
+        for id in &ids {
+            let text = format!(
+                "INSERT INTO ticket (ticket, service, id) VALUES ('{id}', 'github', '{id}');
+                 INSERT INTO pull_request_ticket (repo, number, ticket) VALUES ('github.com/acme/pay', 1, '{id}')"
+            );
+            db.batch(&text).unwrap();
+        }
+        host.state().requests[0]["updatedAt"] = json!("2026-11-20T11:00:00Z"); // read before
+        let asked = |from: usize| -> Vec<Value> {
+            let ids = |asked: &Asked| asked.body["variables"]["ids"].clone();
+            host.host().asked()[from..].iter().map(ids).filter(|ids| !ids.is_null()).collect()
+        };
+        let known = "SELECT synced_at FROM service";
+        let turn = |db: &mut Db, now| {
+            let before = host.host().asked().len();
+            let pace = Pace { now, answer_max: ANSWER_MAX, until: None, wait: &|_| Ok(()) };
+            (import::<GitHub>(db, &service, false, pace), asked(before))
+        };
+        db.batch("UPDATE service SET synced_at = '2026-11-24T12:00:00Z'").unwrap();
+        // requests, branch, history and the first of the tickets
+        host.host().fail(vec![None; 4].into_iter().chain([Some(Reply::Status(401, vec![], String::new()))]));
+        turn(db, now).0.unwrap_err();
+        assert_eq!(rows(db, known), ["2026-11-24T12:00:00Z"]);
+        assert_eq!(turn(db, later).1, [json!(ids[100..200]), json!(ids[200..])]);
+        assert_eq!(rows(db, known), [now().to_string()], "as old as the first of them");
+        assert_eq!(turn(db, later).1, [json!(ids[..100]), json!(ids[100..200]), json!(ids[200..])]);
+        assert_eq!(rows(db, known), [later().to_string()]);
+        host.state().requests[0]["updatedAt"] = json!("2026-11-20T12:00:00Z");
     });
 }
 

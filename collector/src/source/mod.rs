@@ -19,6 +19,7 @@ use github::GitHub;
 use gitlab::GitLab;
 use jiff::{SignedDuration, Timestamp};
 use meter::outcome::TicketEvent;
+use serde::{Deserialize, Serialize};
 use service::Service;
 use std::path::Path;
 pub(crate) use tracker::{Found, Tracker};
@@ -141,8 +142,18 @@ pub(crate) trait Host<'a>: Sized {
     fn read(&mut self, keep: Keep) -> Result<()>;
     /// Where the next sync goes on.
     fn cursor(&self) -> Result<String>;
+    /// Where the asking for tickets goes on, a part of the cursor.
+    fn ticket_pass(&mut self) -> &mut Option<TicketPass>;
     /// Tickets as they are now.
     fn tickets(&self, ids: &[String]) -> Result<Vec<Ticket>>;
+}
+
+/// A reading of the tickets that may yet be opened again, in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TicketPass {
+    pub began: Timestamp,
+    /// The last one that was read.
+    pub after: String,
 }
 
 /// Of what was read once more: a request may be touched while its page is on the way.

@@ -33,19 +33,21 @@ pub(crate) fn ticket_put(db: &mut Db, service: &str, ticket: &Ticket) -> Result<
     Ok(())
 }
 
-/// What a service calls the tickets that changes of a repository merged since `since` are to close.
+/// What a service calls the tickets that changes of a repository merged since `since` are to close, those that come
+/// behind `after`.
 pub(crate) fn ticket_maturing(
     db: &mut Db,
     repo: &Repo,
     service: &str,
     since: Timestamp,
+    after: &str,
 ) -> Result<Vec<String>> {
     let rows = db.query(
         "SELECT DISTINCT t.id FROM ticket AS t
          JOIN pull_request_ticket AS l ON l.ticket = t.ticket
          JOIN pull_request AS p ON p.repo = l.repo AND p.number = l.number
-         WHERE p.repo = $1 AND t.service = $2 AND p.merged_at >= $3 ORDER BY t.id",
-        &values![repo.as_str(), service, whole(since)],
+         WHERE p.repo = $1 AND t.service = $2 AND p.merged_at >= $3 AND t.id > $4 ORDER BY t.id",
+        &values![repo.as_str(), service, whole(since), after],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }

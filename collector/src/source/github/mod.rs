@@ -9,7 +9,7 @@ use super::graphql;
 use super::history::{History, Tip};
 use super::service::Service;
 use super::web::{Credentials, Pace, Web};
-use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket};
+use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::Repo;
@@ -34,6 +34,8 @@ struct Cursor {
     /// What was touched last before is known.
     since: Timestamp,
     requests: Option<RequestPass>,
+    #[serde(default)]
+    tickets: Option<TicketPass>,
     #[serde(flatten)]
     history: History,
 }
@@ -73,7 +75,8 @@ impl<'a> Host<'a> for GitHub<'a> {
         // a cursor of another version is of no use: everything is read once more, and stored as it was
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == since);
-        let fresh = Cursor { start: since, since, requests: None, history: History::default() };
+        let fresh =
+            Cursor { start: since, since, requests: None, tickets: None, history: History::default() };
         Ok(Self {
             web,
             host,
@@ -93,6 +96,10 @@ impl<'a> Host<'a> for GitHub<'a> {
 
     fn cursor(&self) -> Result<String> {
         Ok(serde_json::to_string(&self.cursor)?)
+    }
+
+    fn ticket_pass(&mut self) -> &mut Option<TicketPass> {
+        &mut self.cursor.tickets
     }
 
     fn tickets(&self, ids: &[String]) -> Result<Vec<Ticket>> {

@@ -9,7 +9,7 @@ mod payload;
 use super::history::{History, Tip};
 use super::service::Service;
 use super::web::{Credentials, Pace, Reply, Tries, Web};
-use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket};
+use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use payload::{Branch, Diff, Issue, MergeRequest, Project, Pushed, StateEvent};
@@ -27,6 +27,8 @@ struct Cursor {
     start: Timestamp,
     /// What was touched last before is known.
     since: Timestamp,
+    #[serde(default)]
+    tickets: Option<TicketPass>,
     #[serde(flatten)]
     history: History,
 }
@@ -60,7 +62,7 @@ impl<'a> Host<'a> for GitLab<'a> {
         let start = service.start((pace.now)())?;
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == start);
-        let fresh = Cursor { start, since: start, history: History::default() };
+        let fresh = Cursor { start, since: start, tickets: None, history: History::default() };
         let cursor = known.unwrap_or(fresh);
         Ok(Self { web, service, host, path, has_clone, cursor, forks: HashMap::new() })
     }
@@ -85,6 +87,10 @@ impl<'a> Host<'a> for GitLab<'a> {
 
     fn cursor(&self) -> Result<String> {
         Ok(serde_json::to_string(&self.cursor)?)
+    }
+
+    fn ticket_pass(&mut self) -> &mut Option<TicketPass> {
+        &mut self.cursor.tickets
     }
 
     fn tickets(&self, ids: &[String]) -> Result<Vec<Ticket>> {
