@@ -191,7 +191,8 @@ impl<'a> Web<'a> {
             }
             let answered = request(&url).and_then(|mut response| {
                 let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true);
-                let text = text.read_to_string()?;
+                // before anything of it is read or cut: whatever it repeats may be shown
+                let text = self.unsaid(&text.read_to_string()?);
                 Ok((response.status().as_u16(), response.headers().clone(), text))
             });
             let (status, headers, text) = match answered {
@@ -206,13 +207,11 @@ impl<'a> Web<'a> {
                     return Ok(Reply::Answer(Answer { text, headers }));
                 }
                 (_, Some(wait)) => self.wait(wait)?,
-                (404, None) => return Ok(Reply::Missing(self.unsaid(&said(&text)).to_string())),
+                (404, None) => return Ok(Reply::Missing(said(&text))),
                 (408 | 500 | 502..=504, None) => return Ok(Reply::TooMuch(format!("it answers {status}"))),
                 (300..=399, None) => url = self.moved(&headers)?,
-                (401, None) => {
-                    return Err(self.unsaid(&format!("it does not take the token: {}", said(&text))));
-                }
-                (_, None) => return Err(self.unsaid(&format!("it answers {status}: {}", said(&text)))),
+                (401, None) => bail!("it does not take the token: {}", said(&text)),
+                (_, None) => bail!("it answers {status}: {}", said(&text)),
             }
         }
         bail!("it asks to wait again and again; what was read is kept, the next sync goes on")
@@ -223,13 +222,13 @@ impl<'a> Web<'a> {
         let is_silence = matches!(error, ureq::Error::Timeout(_)) && !self.has_answered.get();
         self.silences.set(if is_silence { self.silences.get() + 1 } else { 0 });
         if is_out_of_reach(error) || self.silences.get() == SILENCES_MAX {
-            bail!(Unreachable(self.unsaid(&error.to_string()).to_string()));
+            bail!(Unreachable(self.unsaid(&error.to_string())));
         }
         match error {
             ureq::Error::Timeout(_) | ureq::Error::Io(_) | ureq::Error::Protocol(_) => {
                 Ok(Reply::TooMuch(error.to_string()))
             }
-            error => Err(self.unsaid(&error.to_string())),
+            error => bail!(self.unsaid(&error.to_string())),
         }
     }
 
@@ -279,10 +278,10 @@ impl<'a> Web<'a> {
         (self.pace.wait)(time)
     }
 
-    /// An error that does not hold the token, whatever the other side repeats.
-    fn unsaid(&self, text: &str) -> anyhow::Error {
+    /// What the other side says without the token, should it repeat that.
+    fn unsaid(&self, text: &str) -> String {
         let Credentials { proof, token, .. } = &self.credentials;
-        anyhow!(text.replace(&proof.0, "…").replace(&token.0, "…"))
+        text.replace(&proof.0, "…").replace(&token.0, "…")
     }
 }
 

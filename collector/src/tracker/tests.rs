@@ -376,6 +376,8 @@ fn what_is_no_answer_of_jira_stores_nothing_and_says_why() {
     let words =
         format!("{{\"message\": \"Client must be authenticated {TOKEN} Ym90QGFjbWUuZXhhbXBsZTpodW50ZXIy\"}}");
     refused(&[status(401, &words)], "does not take the token: Client must be authenticated … …");
+    let long = format!("{{\"message\": \"{}{TOKEN}\"}}", "x".repeat(296));
+    refused(&[status(401, &long)], "xxx…");
     let unseen = "{\"errorMessages\": [\"No project could be found with key 'PAY'.\"], \"errors\": {}}";
     refused(&[status(404, unseen)], "the project PAY: it answers 404: No project could be found");
     refused(&[status(200, "<html>")], "its answer to project/PAY has another form");
@@ -385,8 +387,10 @@ fn what_is_no_answer_of_jira_stores_nothing_and_says_why() {
         "its answer to issue/bulkfetch has another form",
     );
     refused(&[None, None, None, status(400, "{\"errorMessages\": [\"Bad\"]}")], "it answers 400: Bad");
-    let failed = "{\"issues\": [], \"issueErrors\": [{\"id\": \"10001\", \"errorMessage\": \"Try again\"}]}";
-    refused(&[None, None, None, status(200, failed)], "could not fetch the issue 10001: Try again");
+    let failed = format!(
+        "{{\"issues\": [], \"issueErrors\": [{{\"id\": \"10001\", \"errorMessage\": \"Try again {TOKEN}\"}}]}}"
+    );
+    refused(&[None, None, None, status(200, &failed)], "could not fetch the issue 10001: Try again …");
     refused(
         &[None, None, None, None, status(200, "{}")],
         "its answer to changelog/bulkfetch has another form",
@@ -410,8 +414,9 @@ fn what_is_no_answer_of_linear_stores_nothing_and_says_why() {
     refused(&[status(400, "<html>")], "it answers 400: <html>");
     refused(&[status(200, "<html>")], "its answer is no GraphQL");
     refused(&[status(200, "{\"data\": {}}")], "its answer to Teams has another form");
-    let scopes = "{\"errors\": [{\"message\": \"Not allowed\", \"extensions\": {\"code\": \"FORBIDDEN\"}}]}";
-    refused(&[status(400, scopes)], "it refuses: Not allowed");
+    let scopes =
+        json!({"errors": [{"message": format!("{TOKEN} may not"), "extensions": {"code": "FORBIDDEN"}}]});
+    refused(&[status(400, &scopes.to_string())], "it refuses: … may not");
     let other = json!({"data": {"organization": {"urlKey": "evil"}, "teams": {"nodes": []}}});
     refused(&[Some(Reply::Json(other))], "the token is of the workspace \"evil\", not of \"acme\"");
     let unseen = json!({"data": {"organization": {"urlKey": "acme"}, "teams": {"nodes": []}}});
