@@ -7,7 +7,7 @@ use crate::judge::judge_all;
 use crate::source::web::{Pace, REQUEST_MAX};
 use crate::store::db::Access;
 use crate::sync::{Round, in_order};
-use crate::tracker::forget_former;
+use crate::tracker::wait_for_trackers;
 use anyhow::{Result, bail};
 use std::convert::Infallible;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -50,7 +50,7 @@ fn turn(config: &Config, pace: Pace) {
         Ok(db) => db,
         Err(error) => return tracing::warn!(error = format!("{error:#}"), "could not sync"),
     };
-    if let Err(error) = forget_former(&mut db, &config.sources) {
+    if let Err(error) = wait_for_trackers(&mut db, &config.sources) {
         tracing::warn!(
             error = format!("{error:#}"),
             "could not forget the trackers that are no source any more"

@@ -16,7 +16,7 @@ use crate::store::change::{
 };
 use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
-use crate::tracker::{forget_former, track};
+use crate::tracker::{track, wait_for_trackers};
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let mut round = Round::new(&config.sources);
     let asked =
         |source: &&Source| args.sources.is_empty() || args.sources.iter().any(|name| name == source.name());
-    forget_former(&mut db, &config.sources)?;
+    wait_for_trackers(&mut db, &config.sources)?;
     let (mut told, mut failed) = (Vec::new(), 0);
     for source in in_order(&config.sources).filter(asked) {
         match round.read(&mut db, source, pace) {

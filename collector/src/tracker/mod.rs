@@ -23,9 +23,6 @@ const KEYS: usize = 100;
 pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: Pace) -> Result<Imported> {
     let (name, kind) = (source.name(), source.kind());
     let began = (pace.now)();
-    let synced_at = service_progress(db, name, kind)?.and_then(|known| known.synced_at);
-    let progress = |synced_at| Progress { cursor: String::new(), synced_at };
-    service_put(db, name, kind, &progress(synced_at))?; // from here on weeks wait for it
     let revisions = key_revisions(db, name)?;
     let wanted = wanted(db, source.projects(), &revisions, began)?;
     let bar = ProgressBar::new(wanted.len() as u64).with_message(name.to_owned()); // shows itself on a terminal only
@@ -54,15 +51,22 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
         })?;
         bar.inc(keys.len() as u64);
     }
-    service_put(db, name, kind, &progress(Some(began)))?;
+    service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: Some(began) })?;
     bar.finish_and_clear();
     Ok(imported)
 }
 
-/// Lets no week wait for a tracker that is no longer among the sources.
-pub(crate) fn forget_former(db: &mut Db, sources: &[Source]) -> Result<()> {
+/// Lets weeks wait for the trackers among the sources, be they ever reached, and for no former one.
+pub(crate) fn wait_for_trackers(db: &mut Db, sources: &[Source]) -> Result<()> {
     let trackers = sources.iter().filter(|source| !source.projects().is_empty());
-    tracker_retain(db, &trackers.map(|source| (source.name(), source.kind())).collect::<Vec<_>>())
+    let trackers: Vec<_> = trackers.map(|source| (source.name(), source.kind())).collect();
+    tracker_retain(db, &trackers)?;
+    for (name, kind) in trackers {
+        if service_progress(db, name, kind)?.is_none() {
+            service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: None })?;
+        }
+    }
+    Ok(())
 }
 
 /// The keys to be asked for: of changes that may still fail, and those that never were.

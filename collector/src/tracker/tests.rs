@@ -71,6 +71,7 @@ fn syncs(db: &mut Db, source: &Source) -> Result<(String, Vec<u64>)> {
         Ok(())
     };
     let pace = Pace { now, answer_max: Duration::from_secs(30), until: None, wait: &wait };
+    wait_for_trackers(db, std::slice::from_ref(source))?;
     let told = Round::new(&[]).read(db, source, pace)?.to_string();
     Ok((told, waits.into_inner()))
 }
@@ -433,11 +434,23 @@ fn weeks_wait_for_a_tracker_until_it_is_no_source_any_more() {
         reads(db, source, 0);
         db.execute(&format!("UPDATE service SET synced_at = '{early}'"), &[]).unwrap();
         assert_eq!(stands(db), early);
-        forget_former(db, std::slice::from_ref(source)).unwrap();
+        wait_for_trackers(db, std::slice::from_ref(source)).unwrap();
         assert_eq!(stands(db), early);
         db.execute("UPDATE service SET synced_at = NULL", &[]).unwrap();
         assert_eq!(stands(db), "1970-01-01T00:00:00Z");
-        forget_former(db, &[]).unwrap();
+        wait_for_trackers(db, &[]).unwrap();
         assert_eq!(stands(db), now().to_string());
+    });
+}
+
+#[test]
+fn weeks_wait_for_a_tracker_that_was_never_reached() {
+    let (jira, source) = jira();
+    on_both(|db| {
+        begin(db);
+        jira.host().fail([Some(Reply::Status(401, vec![], String::new()))]);
+        syncs(db, &source).unwrap_err();
+        let stands = source_read(db).unwrap()[&REPO.parse().unwrap()];
+        assert_eq!(stands, Timestamp::UNIX_EPOCH);
     });
 }
