@@ -88,7 +88,7 @@ fn named(
     let Keys { projects, reopened } = key_list(db)?;
     let mut tickets: BTreeMap<String, Closing> = BTreeMap::new();
     for one in stored.iter().filter(|_| !reopened.is_empty()) {
-        for ticket in keys_of(one, commits, &projects).iter().filter_map(|key| reopened.get(key)) {
+        for ticket in keys_of(one, commits, &projects).iter().filter_map(|key| reopened.get(key)).flatten() {
             tickets.entry(ticket.clone()).or_default().changes.push((one.sha.clone(), one.merged_at));
         }
     }

@@ -45,8 +45,8 @@ pub(crate) fn key_miss(db: &mut Db, tracker: &str, key: &str) -> Result<()> {
 pub(crate) struct Keys {
     /// The projects that trackers were asked for.
     pub projects: BTreeSet<String>,
-    /// The address of each ticket that was ever opened again, by its keys.
-    pub reopened: BTreeMap<String, String>,
+    /// The addresses of the tickets that were ever opened again, by their keys: several trackers may use one.
+    pub reopened: BTreeMap<String, Vec<String>>,
 }
 
 pub(crate) fn key_list(db: &mut Db) -> Result<Keys> {
@@ -61,7 +61,7 @@ pub(crate) fn key_list(db: &mut Db) -> Result<Keys> {
     let reopened = "SELECT key, ticket FROM ticket_key
         WHERE ticket IN (SELECT ticket FROM ticket_event WHERE event = 'reopened')";
     for row in db.query(reopened, &[])? {
-        keys.reopened.insert(row.get(0)?, row.get(1)?);
+        keys.reopened.entry(row.get(0)?).or_default().push(row.get(1)?);
     }
     Ok(keys)
 }

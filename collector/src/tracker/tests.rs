@@ -454,3 +454,23 @@ fn weeks_wait_for_a_tracker_that_was_never_reached() {
         assert_eq!(stands, Timestamp::UNIX_EPOCH);
     });
 }
+
+#[test]
+fn a_key_of_two_trackers_stands_for_the_tickets_of_both() {
+    let ((jira, of_jira), (linear, of_linear)) = (jira(), linear());
+    let again = |day: &str| {
+        let (done, todo) = (format!("2026-11-{day}T13:00:00Z"), format!("2026-11-{day}T18:00:00Z"));
+        Card::new("PAY-1", &[("done", &done, "ana"), ("todo", &todo, "ben")])
+    };
+    for (first, second) in [("10", "20"), ("20", "10")] {
+        jira.board.put(again(first));
+        linear.board.put(again(second));
+        on_both(|db| {
+            begin(db);
+            land(db, 1, 20, ("x", "PAY-1: Add x"));
+            reads(db, &of_jira, 1);
+            reads(db, &of_linear, 1);
+            judged(db, "2026-11-25T12:00:00Z", &["1|disqualified"]);
+        });
+    }
+}
