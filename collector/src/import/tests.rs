@@ -194,12 +194,14 @@ fn what_changes_later_is_seen_again() {
 #[test]
 fn a_request_is_as_large_and_as_reviewed_as_its_host_says() {
     let host = StandIn::start("acme/pay");
-    let review = |login: Option<&str>, at: Option<&str>| json!({"submittedAt": at, "author": login.map(|login| json!({"login": login}))});
+    let review = |login: Option<&str>, at: Option<&str>| json!({"submittedAt": at, "author": login.map(|login| json!({"__typename": if login.ends_with("-bot") { "Bot" } else { "User" }, "login": login}))});
     let mut reviewed = request(1, "Add x", &day(3), None);
-    (reviewed["additions"], reviewed["deletions"]) = (json!(30), json!(12));
+    (reviewed["additions"], reviewed["deletions"], reviewed["mergedAt"]) =
+        (json!(30), json!(12), json!(day(3)));
     reviewed["reviews"] = json!({"nodes": [
         review(Some("ana"), Some("2026-10-01T09:00:00Z")), review(Some("ben"), None),
         review(None, Some("2026-10-02T11:00:00Z")), review(Some("eve"), Some("2026-10-02T10:00:00Z")),
+        review(Some("review-bot"), Some("2026-10-01T09:00:01Z")), review(Some("eve"), Some("2026-10-05T10:00:00Z")),
     ]});
     host.state().touch(reviewed);
     host.state().touch(request(2, "Add y", &day(3), None));

@@ -150,6 +150,8 @@ struct Named {
 
 #[derive(Debug, Deserialize)]
 struct Actor {
+    #[serde(default, rename = "__typename")]
+    kind: String,
     login: String,
 }
 
@@ -258,9 +260,12 @@ impl PullRequest {
     fn effort(&self) -> Effort {
         let login = |actor: &Option<Actor>| actor.as_ref().map(|actor| actor.login.clone());
         let author = login(&self.author);
+        let is_bot = |review: &&Review| review.author.as_ref().is_some_and(|actor| actor.kind == "Bot");
+        let is_in_time = |at: &Timestamp| self.merged_at.is_none_or(|merged_at| *at <= merged_at);
         let by_others = |reviews: &Connection<Review>| -> Vec<Timestamp> {
-            let reviews = reviews.nodes.iter().flatten();
-            reviews.filter(|it| login(&it.author) != author).filter_map(|it| it.submitted_at).collect()
+            let reviews = reviews.nodes.iter().flatten().filter(|it| !is_bot(it));
+            let by_others = reviews.filter(|it| login(&it.author) != author);
+            by_others.filter_map(|it| it.submitted_at).filter(is_in_time).collect()
         };
         let reviews = self.reviews.as_ref().map(by_others);
         Effort {
