@@ -1,5 +1,6 @@
 //! Whether two changes are about the same thing, told from the files they touch.
 
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A change of more files shares one with everybody.
@@ -59,30 +60,33 @@ impl Overlap {
     }
 }
 
-/// What the changes so far touched, by file.
+/// What the changes so far touched.
 #[derive(Default)]
 pub(super) struct Touched<'a> {
-    of_file: HashMap<&'a str, Vec<usize>>,
+    /// Each file's changes in the order of time, which by wrong clocks is not that of landing.
+    of_file: HashMap<&'a str, Vec<(Timestamp, usize)>>,
     counts: Vec<usize>,
 }
 
 impl<'a> Touched<'a> {
-    /// Adds the next change.
-    pub(super) fn add(&mut self, files: &'a BTreeSet<String>) {
+    /// Adds the next change, of that time.
+    pub(super) fn add(&mut self, files: &'a BTreeSet<String>, at: Timestamp) {
         let files = files.iter().filter(|path| !is_common(path));
         let mut count = 0;
         for path in files {
-            self.of_file.entry(path).or_default().push(self.counts.len());
+            let known = self.of_file.entry(path).or_default();
+            let place = known.partition_point(|(before, _)| *before <= at);
+            known.insert(place, (at, self.counts.len()));
             count += 1;
         }
         self.counts.push(count);
     }
 
-    /// The former changes that are near and share files with these. All are looked at: clocks go wrong, so that one which
-    /// is not near may stand between others which are.
+    /// The former changes that are near and share files with these. None is near before the first `is_late` time.
     pub(super) fn overlaps(
         &self,
         files: &BTreeSet<String>,
+        is_late: impl Fn(Timestamp) -> bool,
         is_near: impl Fn(usize) -> bool,
     ) -> Vec<(usize, Overlap)> {
         let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
@@ -90,7 +94,8 @@ impl<'a> Touched<'a> {
         for path in files.iter().filter(|path| !is_common(path)) {
             count += 1;
             let former = self.of_file.get(path.as_str()).map_or(&[][..], Vec::as_slice);
-            for change in former.iter().filter(|change| is_near(**change)) {
+            let late = former.partition_point(|(at, _)| !is_late(*at));
+            for (_, change) in former[late..].iter().filter(|(_, change)| is_near(*change)) {
                 *shared.entry(*change).or_default() += 1;
             }
         }
@@ -105,6 +110,7 @@ impl<'a> Touched<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     fn files(names: &str) -> BTreeSet<String> {
         names.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
@@ -114,8 +120,8 @@ mod tests {
     fn check(former: &str, files_now: &str, same_area: bool, close: bool) {
         let former = files(former);
         let mut touched = Touched::default();
-        touched.add(&former);
-        let found = touched.overlaps(&files(files_now), |_| true);
+        touched.add(&former, Timestamp::UNIX_EPOCH);
+        let found = touched.overlaps(&files(files_now), |_| true, |_| true);
         let told = found.first().map_or((false, false), |(_, it)| (it.is_same_area(), it.is_close()));
         assert_eq!(told, (same_area, close), "{former:?} {files_now}");
     }
@@ -157,14 +163,23 @@ mod tests {
     #[test]
     fn only_what_is_near_is_looked_at() {
         let file = files("a");
+        let at = |second| Timestamp::from_second(second).unwrap();
         let mut touched = Touched::default();
-        for _ in 0..3 {
-            touched.add(&file);
+        for second in (0..1000).chain([2000, 100, 1000]) {
+            touched.add(&file, at(second));
         }
-        let found = |is_near: fn(usize) -> bool| -> Vec<usize> {
-            touched.overlaps(&file, is_near).iter().map(|(change, _)| *change).collect()
+        let looked = Cell::new(0);
+        let found = |since: i64, is_near: fn(usize) -> bool| -> Vec<usize> {
+            let is_near = |change| {
+                looked.set(looked.get() + 1);
+                is_near(change)
+            };
+            let overlaps = touched.overlaps(&file, |time| time >= at(since), is_near);
+            overlaps.iter().map(|(change, _)| *change).collect()
         };
-        assert_eq!(found(|change| change > 0), [1, 2]);
-        assert_eq!(found(|change| change != 1), [0, 2], "a clock was wrong");
+        assert_eq!(found(999, |_| true), [999, 1000, 1002], "a clock was wrong");
+        assert_eq!(found(999, |change| change != 1000), [999, 1002]);
+        assert_eq!(found(2001, |_| true), [0; 0]);
+        assert_eq!(looked.get(), 6);
     }
 }

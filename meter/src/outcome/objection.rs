@@ -4,6 +4,7 @@ use super::area::{Overlap, Touched};
 use super::policy::Policy;
 use super::survival::{Change, Kind, Nature, Revert};
 use crate::vocabulary::words;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 words! {
@@ -47,37 +48,41 @@ impl Finder<'_> {
             .collect();
         let change = &self.changes[by];
         if nature == Nature::Revert {
-            let window = |target: &Change| change.merged_at < self.reach.window_ends(target.shipped_at);
-            let near = self.near(by, window, Overlap::is_same_area);
+            let window = |at| self.reach.window_ends(at);
+            let near = self.near(by, window, |target| target.shipped_at, Overlap::is_same_area);
             let others =
                 near.into_iter().filter(|target| reverts.iter().all(|revert| revert.target != *target));
             found.extend(others.map(|target| against(target, Cause::Revert, "files", true)));
             return found;
         }
-        let haste = |target: &Change| change.merged_at < self.reach.haste_ends(target.merged_at);
+        let haste = |at| self.reach.haste_ends(at);
+        let merged_at = |target: &Change| target.merged_at;
         if !cited.is_empty() {
             let cited = cited.iter();
             found
                 .extend(cited.map(|(target, certain)| against(*target, Cause::Hotfix, "citation", !certain)));
         } else if let Some(sign) = change.mending.sign {
-            let near = self.near(by, haste, Overlap::is_same_area);
+            let near = self.near(by, haste, merged_at, Overlap::is_same_area);
             found.extend(near.into_iter().map(|target| against(target, Cause::Hotfix, sign.as_str(), false)));
         } else if change.mending.is_fix {
-            let near = self.near(by, haste, Overlap::is_close);
+            let near = self.near(by, haste, merged_at, Overlap::is_close);
             found.extend(near.into_iter().map(|target| against(target, Cause::Hotfix, "files", true)));
         }
         found
     }
 
-    /// The former changes that are near in time and by their files.
+    /// The former changes that are near by their files and in time: what began with them has not ended.
     fn near(
         &self,
         by: usize,
-        in_time: impl Fn(&Change) -> bool,
+        ends: impl Fn(Timestamp) -> Timestamp,
+        began: impl Fn(&Change) -> Timestamp,
         by_files: impl Fn(Overlap) -> bool,
     ) -> Vec<usize> {
-        let in_time = |former: usize| in_time(&self.changes[former]);
-        let overlaps = self.touched.overlaps(&self.changes[by].files, in_time).into_iter();
+        let change = &self.changes[by];
+        let is_late = |at| change.merged_at < ends(at);
+        let is_near = |former: usize| is_late(began(&self.changes[former]));
+        let overlaps = self.touched.overlaps(&change.files, is_late, is_near).into_iter();
         overlaps.filter(|(_, overlap)| by_files(*overlap)).map(|(target, _)| target).collect()
     }
 }

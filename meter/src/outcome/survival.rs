@@ -132,7 +132,7 @@ pub fn judge(changes: &[Change], reach: Policy) -> Judged {
             judged.objections.extend(finder.objections(by, nature, &judged.reverts[first..], &cited));
         }
         known.add(by, change);
-        finder.touched.add(&change.files);
+        finder.touched.add(&change.files, change.merged_at.max(change.shipped_at));
     }
     judged.reverts.sort_by_key(|revert| (revert.target, revert.by));
     judged.objections.sort_by_key(|objection| (objection.target, objection.by));
