@@ -129,6 +129,20 @@ fn normal_seen(world: &World, seen: &Seen) -> Seen {
     Seen { stdout: world.anonymous(&stdout), stderr: world.anonymous(&seen.stderr), code: seen.code }
 }
 
+/// Tools that run at once end in any order: their results stand in that of their ids, whichever is marked as the last.
+fn in_one_order(message: &mut Value) {
+    let Some(blocks) = message["content"].as_array_mut() else { return };
+    let (mut results, others): (Vec<Value>, Vec<Value>) =
+        blocks.drain(..).partition(|block| block["type"] == "tool_result");
+    results.sort_by_key(|result| result["tool_use_id"].to_string());
+    if results.len() > 1 {
+        for fields in results.iter_mut().filter_map(Value::as_object_mut) {
+            fields.remove("cache_control");
+        }
+    }
+    *blocks = results.into_iter().chain(others).collect();
+}
+
 /// Every request the model got, without what differs from run to run, in an order that does not.
 fn contexts(world: &World) -> Vec<String> {
     let mut contexts: Vec<String> = world
@@ -137,6 +151,7 @@ fn contexts(world: &World) -> Vec<String> {
         .into_iter()
         .map(|mut body| {
             body["metadata"] = Value::Null; // ids of the device and the session
+            body["messages"].as_array_mut().into_iter().flatten().for_each(in_one_order);
             world.anonymous(&serde_json::to_string_pretty(&body).expect("JSON"))
         })
         .collect();
