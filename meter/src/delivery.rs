@@ -50,24 +50,24 @@ impl Assistance {
     }
 }
 
-/// Of each change, held against the others of its repository.
-pub fn assistance(changes: &[Shipped]) -> Vec<Assistance> {
+/// Of each change, held against those of its repository that shipped since `since`.
+pub fn assistance(changes: &[Shipped], since: Timestamp) -> Vec<Assistance> {
     // tokens a line; in millionths, as half a token a line differs from none
     let density = |change: &Shipped| {
         let lines = change.lines.filter(|lines| *lines > 0 && change.tokens > 0)?;
         Some(u128::from(change.tokens) * 1_000_000 / u128::from(lines))
     };
     let mut of_repo: BTreeMap<&str, Vec<u128>> = BTreeMap::new();
-    for change in changes {
+    for change in changes.iter().filter(|change| change.shipped_at >= since) {
         of_repo.entry(&change.repo).or_default().extend(density(change));
     }
     for all in of_repo.values_mut() {
         all.sort_unstable();
     }
     let of = |change: &Shipped| {
-        let three_quarters = percentile(&of_repo[change.repo.as_str()], 75);
-        match density(change) {
-            Some(one) if Some(one) > three_quarters => Assistance::Heavy,
+        let three_quarters = of_repo.get(change.repo.as_str()).and_then(|all| percentile(all, 75));
+        match density(change).zip(three_quarters) {
+            Some((one, three_quarters)) if one > three_quarters => Assistance::Heavy,
             _ if change.tokens > 0 => Assistance::Assisted,
             _ => Assistance::NoneKnown,
         }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn delivery(changes: &[Shipped]) -> Delivery {
-        Delivery::of(&changes.iter().zip(assistance(changes)).collect::<Vec<_>>())
+        Delivery::of(&changes.iter().zip(assistance(changes, Timestamp::MIN)).collect::<Vec<_>>())
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
         let of = |changes: &[(&str, u64, u64)]| -> Vec<&str> {
             let changes: Vec<Shipped> =
                 changes.iter().map(|(repo, tokens, lines)| shipped(repo, 9, *tokens, *lines)).collect();
-            assistance(&changes).into_iter().map(Assistance::as_str).collect()
+            assistance(&changes, Timestamp::MIN).into_iter().map(Assistance::as_str).collect()
         };
         let (none, some, heavy) = ("no known AI", "AI-assisted", "AI-heavy");
         let four = [("a", 10, 10), ("a", 50, 10), ("a", 300, 100), ("a", 40, 10), ("a", 0, 10)];
@@ -266,6 +266,18 @@ mod tests {
         assert_eq!(of(&[("a", 9, 9); 8]), [some; 8], "all alike");
         let other = [("b", 1, 1000), ("b", 2, 1000), ("b", 3, 1000), ("b", 4, 1000), ("b", 5, 0)];
         assert_eq!(of(&[&four[..], &other].concat())[5..], [some, some, some, heavy, some]);
+    }
+
+    #[test]
+    fn changes_of_long_ago_move_no_quartile() {
+        let lately = [10, 20, 30, 40].map(|tokens| shipped("a", 1000, tokens, 1));
+        let long_ago = [35, 1, 100, 100, 100, 100].map(|tokens| shipped("a", 9, tokens, 1));
+        let of_b = [shipped("b", 9, 5, 1)];
+        let all = [&lately[..], &long_ago, &of_b].concat();
+        let (some, heavy) = (Assistance::Assisted, Assistance::Heavy);
+        assert_eq!(assistance(&all, at(1001))[..6], [some, some, some, heavy, heavy, some]);
+        assert_eq!(assistance(&all, at(1001))[..4], assistance(&lately, at(1001)));
+        assert_eq!(assistance(&all, at(1001)).last(), Some(&some), "held against none");
     }
 
     #[test]

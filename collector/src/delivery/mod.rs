@@ -75,7 +75,8 @@ pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Cl
 pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Deliveries> {
     let now = weekly.computed_at;
     let first = weeks_back(now, weeks);
-    let all = delivered_list(db, weeks_back(now, weeks.max(ALIKE)).start(), None)?;
+    let alike = weeks_back(now, ALIKE);
+    let all = delivered_list(db, first.min(alike).start(), None)?;
     let mature: BTreeSet<(&str, Week)> = weekly
         .weeks
         .iter()
@@ -87,7 +88,7 @@ pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Del
         .map(|one| seen(one, mature.contains(&(one.team.as_str(), Week::of(one.shipped_at)))))
         .collect();
     let mut of_team: BTreeMap<&str, Vec<(&Shipped, Assistance)>> = BTreeMap::new();
-    for ((one, shipped), assistance) in all.iter().zip(&shipped).zip(assistance(&shipped)) {
+    for ((one, shipped), assistance) in all.iter().zip(&shipped).zip(assistance(&shipped, alike.start())) {
         if one.shipped_at >= first.start() {
             of_team.entry(&one.team).or_default().push((shipped, assistance));
         }

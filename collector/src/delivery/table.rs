@@ -198,7 +198,8 @@ mod tests {
     fn deliveries() -> Deliveries {
         let team = |name: &str, number, requests| {
             let changes = changes(number);
-            let of = Delivery::of(&changes.iter().zip(assistance(&changes)).collect::<Vec<_>>());
+            let of =
+                Delivery::of(&changes.iter().zip(assistance(&changes, Timestamp::MIN)).collect::<Vec<_>>());
             TeamDelivery {
                 team: name.to_lowercase(),
                 name: name.to_owned(),

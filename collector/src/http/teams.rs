@@ -4,7 +4,7 @@ use super::App;
 use super::error::Error;
 use super::weeks::{Asked, Choice, choice};
 use crate::delivery::{Answer, deliveries};
-use crate::weekly::{self, team_known, weekly};
+use crate::weekly::{self, Basis, team_known, weekly};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -30,8 +30,10 @@ pub(super) async fn get(
         if let Err(unknown) = team_known(db, Some(&team))? {
             return Ok(Err(unknown));
         }
+        // as `cpvo delivery` says it: whoever's change spend built, it is the people's there
+        let people = weekly(db, Some(&team), weeks, Basis::People, now)?;
+        let delivery = deliveries(db, &people, weeks)?.answer();
         let weekly = weekly(db, Some(&team), weeks, basis, now)?;
-        let delivery = deliveries(db, &weekly, weeks)?.answer();
         let weekly = weekly.with_costs(db, Some(&team))?.answer();
         Ok(Ok(serde_json::to_string_pretty(&Team { weekly, delivery })?))
     });

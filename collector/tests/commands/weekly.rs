@@ -74,6 +74,19 @@ impl Company {
 
     /// Reports so many dollars of one week, as a hook would.
     fn spend(&self, email: &str, week: usize, dollars: u64) {
+        self.report((email, "github.com/acme/pay"), week, dollars, &json!([]));
+    }
+
+    /// Reports what the last change of a repository cost that one person.
+    fn build(&self, email: &str, number: usize, week: usize, dollars: u64) {
+        let sha = self.repositories[number].git(&["rev-parse", "HEAD"]);
+        let at = self.week(week).start().to_string();
+        let commits = json!([{"sha": sha.trim(), "branch": "feature/PAY-42", "at": at}]);
+        let repo = ["github.com/acme/busy", "github.com/acme/calm"][number];
+        self.report((email, repo), week, dollars, &commits);
+    }
+
+    fn report(&self, (email, repo): (&str, &str), week: usize, dollars: u64, commits: &Value) {
         let week = self.week(week);
         let mut report: Value =
             serde_json::from_str(include_str!("../../../meter/golden/report.json")).unwrap();
@@ -87,16 +100,17 @@ impl Company {
         for (field, value) in [
             ("session_id", json!(format!("8b41c8a0-5f0e-4c8e-9a55-{:0>12}", dollars))),
             ("week", json!(week.to_string())),
+            ("repo", json!(repo)),
             ("developer", json!({"email": email})),
             ("usage", json!([row])),
             ("started_at", Value::Null),
             ("ended_at", Value::Null),
-            ("commits", json!([])),
+            ("commits", commits.clone()),
             ("pull_requests", json!([])),
         ] {
             report[field] = value;
         }
-        let token = self.cpvo(&["token", "issue", "--repo", "github.com/acme/pay"]);
+        let token = self.cpvo(&["token", "issue", "--repo", repo]);
         let answer = post(&self.collector.url(), token.trim(), &json!([report]), &self.collector.folder());
         assert!(answer.contains("\"applied\""), "{answer}");
     }
@@ -224,6 +238,7 @@ fn what_leaders_ask_besides_is_served_as_it_is_printed() {
     company.land(&company.repositories[0], 0, 1..6, 2);
     company.land(&company.repositories[1], 1, 1..3, 0);
     company.spend("ana@acme.example", 0, 10);
+    company.build("ana@acme.example", 1, 1, 5);
     company.cpvo(&["sync"]);
     company.cpvo(&["judge"]);
     let served = |path: &str| -> Value {
@@ -236,7 +251,7 @@ fn what_leaders_ask_besides_is_served_as_it_is_printed() {
     let busy = &delivery["teams"][0];
     check(
         busy,
-        &json!({"team": "busy", "spend_usd": 10.0, "changes": 6, "repairs": 2, "rework_usd": 0.0, "attempted": 5,
+        &json!({"team": "busy", "spend_usd": 15.0, "changes": 6, "repairs": 2, "rework_usd": 0.0, "attempted": 5,
         "failed": 2, "restore_changes": 2, "restore_median_seconds": 86400, "lead_changes": 0,
         "lead_median_seconds": null, "requests_open": null, "no_known_ai_changes": 6, "assisted_changes": 0}),
     );
@@ -246,6 +261,9 @@ fn what_leaders_ask_besides_is_served_as_it_is_printed() {
     for part in ["weeks", "teams", "costs", "units"] {
         assert_eq!(team[part], weekly[part], "{part}");
     }
+    let work = served("/v1/teams/busy?weeks=12&basis=work");
+    assert_eq!(work["teams"][0]["cost_usd"], json!(10.0), "the rest built what is calm's");
+    assert_eq!(work["delivery"], team["delivery"]);
     assert_eq!(served("/v1/changes"), printed(&["changes", "--format", "json"]));
     let calm = "github.com/acme/calm";
     let of_calm = printed(&["changes", "--repo", calm, "--format", "json"]);
