@@ -2,6 +2,7 @@
 
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
+use super::evidence::DISQUALIFICATIONS;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -27,12 +28,15 @@ pub(crate) struct Dispute {
 pub(crate) fn dispute_add(db: &mut Db, change: (&str, &str), reason: &str, now: Timestamp) -> Result<u64> {
     let (repo, sha) = change;
     let disputed = db.execute(
-        "INSERT INTO dispute (repo, sha, kind, rule, evidence, reason, recorded_at, happened_at)
-         SELECT repo, sha, kind, rule, COALESCE(by_url, by_sha), $3, $4, happened_at FROM disqualification
-         WHERE repo = $1 AND sha = $2
+        &format!(
+            "INSERT INTO dispute (repo, sha, kind, rule, evidence, reason, recorded_at, happened_at)
+         SELECT repo, sha, kind, rule, COALESCE(by_url, by_sha), $3, $4, MAX(happened_at)
+         FROM ({DISQUALIFICATIONS}) AS d WHERE repo = $1 AND sha = $2
+         GROUP BY repo, sha, kind, rule, COALESCE(by_url, by_sha)
          ON CONFLICT (repo, sha, kind, evidence) DO UPDATE SET reason = excluded.reason,
             recorded_at = excluded.recorded_at, happened_at = excluded.happened_at
-         WHERE excluded.happened_at > COALESCE(dispute.happened_at, dispute.recorded_at)",
+         WHERE excluded.happened_at > COALESCE(dispute.happened_at, dispute.recorded_at)"
+        ),
         &values![repo, sha, reason, now.to_string()],
     )?;
     if disputed > 0 {

@@ -43,11 +43,23 @@ pub(crate) struct Reversal {
     pub in_window: bool,
 }
 
+/// What disqualifies changes. Of several tickets of one change the table keeps one; the others are known by when each
+/// was opened again.
+pub(super) const DISQUALIFICATIONS: &str = "
+    SELECT repo, sha, kind, rule, by_sha, by_url, happened_at FROM disqualification WHERE kind <> 'reopen'
+    UNION ALL
+    SELECT r.repo, r.sha, d.kind, d.rule, d.by_sha, r.ticket, r.reopened_at FROM reopen AS r
+    JOIN disqualification AS d ON d.repo = r.repo AND d.sha = r.sha AND d.kind = 'reopen'
+    WHERE r.misclick = 0 AND r.in_window = 1 AND NOT EXISTS (
+        SELECT 1 FROM dispute AS v WHERE v.repo = r.repo AND v.sha = r.sha AND v.evidence = r.ticket
+            AND r.reopened_at <= COALESCE(v.happened_at, v.recorded_at)
+    )";
+
 pub(crate) fn disqualification_list(
     db: &mut Db,
     repo: &Repo,
 ) -> Result<BTreeMap<String, Vec<Disqualification>>> {
-    listed(db, repo, "disqualification", "d.by_url")
+    listed(db, repo, &format!("({DISQUALIFICATIONS})"), "d.by_url")
 }
 
 /// What would disqualify changes besides, were they judged literally.
