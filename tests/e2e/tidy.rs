@@ -16,7 +16,8 @@ struct Source {
 impl Source {
     /// The file without its unit tests; a file of tests has none.
     fn production(&self) -> &str {
-        if self.path.ends_with("/tests.rs") || self.path.ends_with("/fixture.rs") {
+        let tests = ["/tests.rs", "/fixture.rs"].iter().any(|name| self.path.ends_with(name));
+        if tests || self.path.contains("/src/") && self.path.contains("/tests/") {
             return "";
         }
         self.text.split("\n#[cfg(test)]\n").next().unwrap_or_default()

@@ -155,4 +155,6 @@ impl Keeper<'_> {
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,339 @@
+//! Both trackers, read through stand-ins of their APIs into both databases.
+
+mod faults;
+
+use super::*;
+use crate::judge::judge_repo;
+use crate::store::change::source_read;
+use crate::store::dispute::dispute_add;
+use crate::store::evidence::disqualification_list;
+use crate::store::fixture::{now, on_both, rows, teams};
+use crate::sync::Round;
+use ::tests::host::Reply;
+use ::tests::host::board::{Board, Card};
+use ::tests::host::jira::Jira;
+use ::tests::host::linear::Linear;
+use serde_json::json;
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Duration;
+
+const TOKEN: &str = "hunter2";
+const REPO: &str = "github.com/acme/pay";
+
+fn source(text: &str) -> Source {
+    let mut source: Source = toml::from_str(text).unwrap();
+    let variable = |name: &str| match name {
+        "JIRA_EMAIL" => Some("bot@acme.example".to_owned()),
+        "JIRA_TOKEN" | "LINEAR_TOKEN" => Some(TOKEN.to_owned()),
+        _ => None,
+    };
+    source.settle(Path::new(""), &variable).unwrap();
+    source
+}
+
+fn jira() -> (Jira, Source) {
+    let host = Jira::start(&[("PAY", "PAY"), ("SHOP", "SHOP")], 3);
+    let source = source(&format!("kind = 'jira'\nurl = '{}'\nprojects = ['pay', 'SHOP']", host.url()));
+    (host, source)
+}
+
+fn linear() -> (Linear, Source) {
+    let host = Linear::start("acme", &["PAY", "SHOP"], 3);
+    let text =
+        format!("kind = 'linear'\nworkspace = 'acme'\nteams = ['PAY', 'SHOP']\nurl = '{}'", host.url());
+    let source = source(&text);
+    (host, source)
+}
+
+/// Runs `check` on a board of each tracker and a database of each kind.
+fn each(check: impl Fn(&mut Db, &Board, &Source)) {
+    let ((jira, of_jira), (linear, of_linear)) = (jira(), linear());
+    for (board, source) in [(&jira.board, &of_jira), (&linear.board, &of_linear)] {
+        on_both(|db| {
+            board.cards().clear();
+            begin(db);
+            check(db, board, source);
+        });
+    }
+}
+
+/// Teams, and a repository that was read just now.
+fn begin(db: &mut Db) {
+    teams(db, "", now());
+    db.execute(
+        &format!("INSERT INTO source VALUES ('{REPO}', 'clone', 'main', 'x', '{}', NULL)", now()),
+        &[],
+    )
+    .unwrap();
+}
+
+fn syncs(db: &mut Db, source: &Source) -> Result<(String, Vec<u64>)> {
+    let waits = RefCell::new(Vec::new());
+    let wait = |time: Duration| {
+        waits.borrow_mut().push(time.as_secs());
+        Ok(())
+    };
+    let pace = Pace { now, answer_max: Duration::from_secs(30), until: None, wait: &wait };
+    wait_for_trackers(db, std::slice::from_ref(source))?;
+    let told = Round::new(&[]).read(db, source, pace)?.to_string();
+    Ok((told, waits.into_inner()))
+}
+
+#[track_caller]
+fn reads(db: &mut Db, source: &Source, tickets: usize) {
+    let (told, _) = syncs(db, source).unwrap();
+    assert_eq!(told, format!("{} ({}): {tickets} tickets read", source.name(), source.kind()));
+}
+
+/// A change that landed at noon of the day in November 2026.
+fn land(db: &mut Db, number: usize, day: u8, (branch, message): (&str, &str)) {
+    let title = message.lines().next().unwrap();
+    let sql = format!(
+        "INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merged_at, shipped_at) VALUES
+            ('{REPO}', 'a{number}', {number}, {number}, '{title}', '{branch}', '', '{at}', '{at}')",
+        at = format_args!("2026-11-{day:02}T12:00:00Z"),
+    );
+    db.execute(&sql, &[]).unwrap();
+    let commit =
+        format!("INSERT INTO change_commit VALUES ('{REPO}', 'a{number}', 'a{number}', '{message}')");
+    db.execute(&commit, &[]).unwrap();
+}
+
+#[track_caller]
+fn judged(db: &mut Db, at: &str, expected: &[&str]) {
+    db.transaction(|db| judge_repo(db, &REPO.parse().unwrap(), at.parse().unwrap())).unwrap();
+    assert_eq!(rows(db, "SELECT number, state FROM change ORDER BY number"), expected, "{at}");
+}
+
+const EVENTS: &str = "SELECT k.key, e.event, e.happened_at, COALESCE(e.actor, '-') FROM ticket_key AS k
+    JOIN ticket_event AS e ON e.ticket = k.ticket ORDER BY k.key, e.place";
+
+#[test]
+fn a_change_fails_where_its_ticket_is_opened_again() {
+    each(|db, board, source| {
+        land(db, 1, 20, ("x", "PAY-1: Add x"));
+        land(db, 2, 20, ("ana/pay-2-add-y", "Add y"));
+        land(db, 3, 20, ("x", "Add z\n\nFixes SHOP-3"));
+        land(db, 4, 20, ("x", "PAY-4: Add v"));
+        land(db, 5, 21, ("x", "PAY-1: Add more of x"));
+        land(db, 6, 23, ("x", "PAY-1: Mend x"));
+        let done = ("done", "2026-11-20T13:00:00Z", "ana");
+        board.put(Card::new(
+            "PAY-1",
+            &[("doing", "2026-11-19T13:00:00Z", "ana"), done, ("todo", "2026-11-22T12:00:00Z", "ben")],
+        ));
+        let at_once =
+            [done, ("doing", "2026-11-22T12:00:00Z", "ana"), ("done", "2026-11-22T12:10:00Z", "ana")];
+        board.put(Card::new("PAY-2", &at_once));
+        let dropped = ("dropped", "2026-11-20T13:00:00Z", "ana");
+        board.put(Card::new("SHOP-3", &[dropped, ("todo", "2026-11-22T12:00:00Z", "ben")]));
+        board.put(Card::new("PAY-4", &[done]));
+        board.put(Card::new("PAY-77", &[done, ("todo", "2026-11-22T12:00:00Z", "ben")]));
+        reads(db, source, 4);
+        judged(
+            db,
+            "2026-11-22T11:59:59Z",
+            &["1|pending", "2|pending", "3|pending", "4|pending", "5|pending", "6|"],
+        );
+        let states = ["1|disqualified", "2|pending", "3|pending", "4|pending", "5|disqualified", "6|pending"];
+        judged(db, "2026-11-25T12:00:00Z", &states);
+        let url = if source.kind() == "jira" {
+            format!("http://{}/browse", source.name())
+        } else {
+            "https://linear.app/acme/issue".to_owned()
+        };
+        let evidence = "SELECT sha, kind, rule, by_url, happened_at FROM disqualification ORDER BY sha";
+        let expected =
+            ["a1", "a5"].map(|sha| format!("{sha}|reopen|ticket|{url}/PAY-1|2026-11-22T12:00:00Z"));
+        assert_eq!(rows(db, evidence), expected);
+        let reopens = "SELECT sha, misclick, in_window FROM reopen ORDER BY sha";
+        assert_eq!(rows(db, reopens), ["a1|0|1", "a2|1|1", "a5|0|1"]);
+        let service = format!("{}|{}|{}", source.name(), source.kind(), now());
+        assert_eq!(rows(db, "SELECT name, kind, synced_at FROM service"), [service]);
+    });
+}
+
+#[test]
+fn only_what_was_touched_is_read_again() {
+    let ((jira, of_jira), (linear, of_linear)) = (jira(), linear());
+    let histories = |asked: &[String]| {
+        asked.iter().filter(|it| it.contains("changelog") || it.contains("Histor")).count()
+    };
+    for (board, source) in [(&jira.board, &of_jira), (&linear.board, &of_linear)] {
+        let asked = || if source.kind() == "jira" { jira.queries() } else { linear.queries() };
+        on_both(|db| {
+            begin(db);
+            for number in 1..=3 {
+                land(db, number, 20, ("x", &format!("PAY-{number}: Add x")));
+                board.put(Card::new(&format!("PAY-{number}"), &[("done", "2026-11-20T13:00:00Z", "ana")]));
+            }
+            reads(db, source, 3);
+            let (before, known) = (asked().len(), rows(db, EVENTS));
+            reads(db, source, 3);
+            assert_eq!(histories(&asked()[before..]), 0);
+            assert_eq!(rows(db, EVENTS), known);
+            let again = [("done", "2026-11-20T13:00:00Z", "ana"), ("doing", "2026-11-22T12:00:00Z", "")];
+            board.put(Card::new("PAY-2", &again));
+            let before = asked().len();
+            reads(db, source, 3);
+            assert_eq!(
+                histories(&asked()[before..]),
+                if source.kind() == "jira" { 1 } else { 2 },
+                "{:?}",
+                &asked()[before..]
+            );
+            let events = rows(db, EVENTS);
+            assert_eq!(events.len(), 4);
+            let bot = if source.kind() == "jira" { "-" } else { "GitHub" };
+            assert_eq!(events[2], format!("PAY-2|reopened|2026-11-22T12:00:00Z|{bot}"));
+        });
+    }
+}
+
+#[test]
+fn a_ticket_that_was_moved_is_known_by_its_former_key() {
+    each(|db, board, source| {
+        let again = [("done", "2026-11-20T13:00:00Z", "ana"), ("todo", "2026-11-22T12:00:00Z", "ben")];
+        board.put(Card { former: vec!["PAY-1".to_owned()], ..Card::new("OPS-9", &again) });
+        board.put(Card { former: vec!["PAY-2".to_owned()], ..Card::new("SHOP-2", &again) });
+        land(db, 1, 20, ("x", "PAY-1: Add x"));
+        land(db, 2, 20, ("x", "PAY-2: Add y"));
+        land(db, 3, 20, ("x", "SHOP-2: Add z"));
+        reads(db, source, 3);
+        judged(db, "2026-11-25T12:00:00Z", &["1|disqualified", "2|disqualified", "3|disqualified"]);
+    });
+}
+
+#[test]
+fn what_is_not_there_is_asked_for_while_it_may_count() {
+    each(|db, board, source| {
+        land(db, 1, 20, ("x", "PAY-1: Add x"));
+        reads(db, source, 0);
+        assert_eq!(rows(db, "SELECT key, ticket FROM ticket_key"), ["PAY-1|"]);
+        let again = [("done", "2026-11-20T13:00:00Z", "ana"), ("todo", "2026-11-22T12:00:00Z", "ben")];
+        board.put(Card::new("PAY-1", &again));
+        reads(db, source, 1);
+        judged(db, "2026-11-25T12:00:00Z", &["1|disqualified"]);
+        board.cards().clear();
+        reads(db, source, 0);
+        judged(db, "2026-11-25T12:00:00Z", &["1|disqualified"]);
+    });
+}
+
+#[test]
+fn what_landed_long_ago_is_asked_for_once() {
+    each(|db, board, source| {
+        let long_ago =
+            "UPDATE change SET merged_at = '2026-08-26T11:59:59Z', shipped_at = '2026-08-26T11:59:59Z'";
+        land(db, 1, 20, ("x", "PAY-1: Add x"));
+        db.execute(long_ago, &[]).unwrap();
+        board.put(Card::new(
+            "PAY-1",
+            &[("done", "2026-08-27T13:00:00Z", "ana"), ("todo", "2026-08-28T12:00:00Z", "ben")],
+        ));
+        reads(db, source, 1);
+        judged(db, "2026-11-25T12:00:00Z", &["1|disqualified"]);
+        reads(db, source, 0);
+        db.execute(&long_ago.replace("T11:59:59Z", "T12:00:00Z"), &[]).unwrap();
+        reads(db, source, 1);
+    });
+}
+
+#[test]
+fn a_state_that_was_deleted_hides_no_reopen() {
+    each(|db, board, source| {
+        land(db, 1, 20, ("x", "PAY-1: Add x"));
+        let moves = [
+            ("gone", "2026-11-19T13:00:00Z", "ana"),
+            ("done", "2026-11-20T13:00:00Z", "ana"),
+            ("gone", "2026-11-21T13:00:00Z", "ana"),
+            ("doing", "2026-11-22T12:00:00Z", "ben"),
+        ];
+        board.put(Card::new("PAY-1", &moves));
+        reads(db, source, 1);
+        let expected = ["PAY-1|done|2026-11-20T13:00:00Z|ana", "PAY-1|reopened|2026-11-22T12:00:00Z|ben"];
+        assert_eq!(rows(db, EVENTS), expected);
+    });
+}
+
+#[test]
+fn weeks_wait_for_a_tracker_until_it_is_no_source_any_more() {
+    each(|db, _, source| {
+        let early = "2026-11-20T12:00:00Z";
+        let stands = |db: &mut Db| source_read(db).unwrap()[&REPO.parse().unwrap()].to_string();
+        assert_eq!(stands(db), now().to_string());
+        reads(db, source, 0);
+        db.execute(&format!("UPDATE service SET synced_at = '{early}'"), &[]).unwrap();
+        assert_eq!(stands(db), early);
+        wait_for_trackers(db, std::slice::from_ref(source)).unwrap();
+        assert_eq!(stands(db), early);
+        db.execute("UPDATE service SET synced_at = NULL", &[]).unwrap();
+        assert_eq!(stands(db), "1970-01-01T00:00:00Z");
+        wait_for_trackers(db, &[]).unwrap();
+        assert_eq!(stands(db), now().to_string());
+    });
+}
+
+#[test]
+fn weeks_wait_for_a_tracker_that_was_never_reached() {
+    let (jira, source) = jira();
+    on_both(|db| {
+        begin(db);
+        jira.host().fail([Some(Reply::Status(401, vec![], String::new()))]);
+        syncs(db, &source).unwrap_err();
+        let stands = source_read(db).unwrap()[&REPO.parse().unwrap()];
+        assert_eq!(stands, Timestamp::UNIX_EPOCH);
+    });
+}
+
+#[test]
+fn a_key_of_two_trackers_stands_for_the_tickets_of_both() {
+    let ((jira, of_jira), (linear, of_linear)) = (jira(), linear());
+    let again = |day: &str| {
+        let (done, todo) = (format!("2026-11-{day}T13:00:00Z"), format!("2026-11-{day}T18:00:00Z"));
+        Card::new("PAY-1", &[("done", &done, "ana"), ("todo", &todo, "ben")])
+    };
+    for (first, second) in [("10", "20"), ("20", "10")] {
+        jira.board.put(again(first));
+        linear.board.put(again(second));
+        on_both(|db| {
+            begin(db);
+            land(db, 1, 20, ("x", "PAY-1: Add x"));
+            reads(db, &of_jira, 1);
+            reads(db, &of_linear, 1);
+            judged(db, "2026-11-25T12:00:00Z", &["1|disqualified"]);
+        });
+    }
+}
+
+#[test]
+fn a_dispute_is_about_all_tickets_that_were_opened_again() {
+    each(|db, board, source| {
+        land(db, 1, 20, ("x", "PAY-1, PAY-2, PAY-3, PAY-4: Add x"));
+        let done = ("done", "2026-11-20T13:00:00Z", "ana");
+        let todo = ("todo", "2026-11-21T13:00:00Z", "ben");
+        board.put(Card::new("PAY-1", &[done, todo]));
+        board.put(Card::new("PAY-2", &[done, ("todo", "2026-11-22T13:00:00Z", "ben")]));
+        let misclick = [done, todo, ("done", "2026-11-21T13:05:00Z", "ben")];
+        board.put(Card::new("PAY-3", &misclick));
+        board.put(Card::new("PAY-4", &[done]));
+        reads(db, source, 4);
+        let at = "2026-11-25T12:00:00Z";
+        judged(db, at, &["1|disqualified"]);
+        let repo = REPO.parse().unwrap();
+        let held = |db: &mut Db| {
+            let held = disqualification_list(db, &repo).unwrap().remove("a1").unwrap_or_default();
+            held.into_iter()
+                .map(|it| (it.by_url.unwrap()[..].rsplit('/').next().unwrap().to_owned(), it.at))
+                .collect::<Vec<_>>()
+        };
+        let evidence = [("PAY-1", 21), ("PAY-2", 22)];
+        assert_eq!(held(db), evidence.map(|(key, day)| (key.to_owned(), format!("2026-11-{day}T13:00:00Z"))));
+        let dispute = |db: &mut Db| dispute_add(db, (REPO, "a1"), "about y", now()).unwrap();
+        assert_eq!(dispute(db), 2);
+        judged(db, at, &["1|pending"]);
+        assert_eq!(held(db), []);
+        assert_eq!(dispute(db), 0);
+    });
+}
