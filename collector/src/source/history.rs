@@ -1,6 +1,7 @@
 //! What landed as a host has it: its branch, walked page by page from the newest commit over first parents to what is
 //! known. Where a page ends is kept with it, so that a walk that is cut off goes on there.
 
+use super::web::onwards;
 use super::{LandedCommit, Page};
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
@@ -69,7 +70,7 @@ impl History {
             ensure!(commits.contains_key(&pass.next), "its history lacks the commit it was asked for");
             let is_past = commits.values().all(|landed| landed.commit.committed_at < start);
             let mut landed = Vec::new();
-            let mut next = Some(pass.next);
+            let mut next = Some(pass.next.clone());
             while let Some(commit) = next.as_ref().and_then(|sha| commits.remove(sha)) {
                 if self.landed.as_ref() == Some(&commit.commit.sha) {
                     break;
@@ -80,7 +81,7 @@ impl History {
                 }
             }
             let is_known = next.is_some() && next == self.landed;
-            let goes_on = next.filter(|_| !is_known && !is_past);
+            let goes_on = onwards(Some(&pass.next), next.filter(|_| !is_known && !is_past))?;
             if goes_on.is_none() && !is_known && self.landed.is_some() {
                 self.landed = None;
                 self.pass = Some(Pass { next: pass.tip.clone(), tip: pass.tip });

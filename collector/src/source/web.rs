@@ -119,6 +119,12 @@ impl Tries {
     }
 }
 
+/// Where the next page begins: an error where that is the page `asked` for, which would be asked for again for ever.
+pub(super) fn onwards<T: PartialEq>(asked: Option<&T>, next: Option<T>) -> Result<Option<T>> {
+    ensure!(next.is_none() || next.as_ref() != asked, "it names the page it was asked for as the next one");
+    Ok(next)
+}
+
 /// The address of a service, without a slash at its end.
 pub(super) fn address(text: &str) -> Result<(Uri, bool)> {
     let uri: Uri =

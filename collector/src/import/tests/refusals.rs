@@ -142,3 +142,36 @@ fn lists_that_do_not_fit_a_page_are_whole() {
         assert_eq!(rows(db, "SELECT MAX(place) FROM pull_request_commit"), ["150"]);
     });
 }
+
+#[test]
+fn a_page_that_names_itself_as_the_next_ends_the_sync() {
+    let host = forty();
+    host.state().requests[39]["commits"] = (1..=101).map(|it| pushed(&sha(it), "wip", "ana@x")).collect();
+    let sources = [Source::Github(service(&host, ""))];
+    let list = |after: &str, nodes: Value| json!({"pageInfo": {"hasNextPage": true, "endCursor": after}, "nodes": nodes});
+    let requests = json!({"nameWithOwner": "acme/pay", "pullRequests": list("PR_16", json!([]))});
+    let mut own_parent = commit(&sha(40), &day(20), "Add 40 (#40)", None);
+    own_parent["parents"] = json!({"nodes": [{"oid": sha(40)}]});
+    let history = json!({"object": {"history": {"nodes": [own_parent]}}});
+    let answers = [
+        ("Rest", json!({"node": {"commits": list("100", json!([]))}})),
+        ("Requests", json!({ "repository": requests })),
+        ("History", json!({ "repository": history })),
+    ];
+    for (query, answer) in answers {
+        on_both(|db| {
+            let before = host.queries().len();
+            let pace = Pace { now, answer_max: ANSWER_MAX, until: None, wait: &|_| Ok(()) };
+            Round::new(&sources).read(db, &sources[0], pace).unwrap();
+            let asked = host.queries().split_off(before);
+            let before_it = asked.iter().rposition(|it| it.starts_with(query)).unwrap();
+            db.batch("DELETE FROM service").unwrap();
+            db.transaction(|db| change_forget(db, &"github.com/acme/pay".parse().unwrap())).unwrap();
+            host.host()
+                .fail(vec![None; before_it].into_iter().chain([Some(Reply::Json(json!({"data": answer})))]));
+            let error = format!("{:#}", Round::new(&sources).read(db, &sources[0], pace).unwrap_err());
+            assert!(error.starts_with("github.com/acme/pay on github: "), "{error}");
+            assert!(error.ends_with("it names the page it was asked for as the next one"), "{error}");
+        });
+    }
+}

@@ -8,7 +8,7 @@ mod payload;
 use super::graphql;
 use super::history::{History, Tip};
 use super::service::Service;
-use super::web::{Credentials, Pace, Web};
+use super::web::{Credentials, Pace, Web, onwards};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -119,7 +119,7 @@ impl GitHub<'_> {
             let repository = page.repository.with_context(|| self.unseen())?;
             self.look_at_name(&repository.name_with_owner);
             let list = repository.pull_requests;
-            let next = list.page_info.next().map(str::to_owned);
+            let next = onwards(after.as_ref(), list.page_info.next().map(str::to_owned))?;
             let requests: Vec<PullRequest> = list.into_items().collect();
             let touched = |request: Option<&PullRequest>| request.map(|request| request.updated_at);
             let (newest, oldest) = (touched(requests.first()), touched(requests.last()));
@@ -148,9 +148,9 @@ impl GitHub<'_> {
     /// A request with what did not fit into its page.
     fn whole(&self, request: PullRequest) -> Result<Request> {
         let id = request.id.clone();
-        let mut open = Open::of(&request.rest);
+        let mut rest_of = Open::of(&request.rest);
         let mut request = request.into_request(self.host);
-        while open.is_any() {
+        while let Some(open) = rest_of {
             let rest: Rest = self.ask("Rest", &mut 1, |_| {
                 json!({
                     "id": id, "commits": open.commits, "files": open.files, "issues": open.issues,
@@ -159,7 +159,7 @@ impl GitHub<'_> {
                 })
             })?;
             let rest = rest.node.with_context(|| format!("request {} is gone", request.number))?;
-            open = Open::of(&rest);
+            rest_of = onwards(Some(&open), Open::of(&rest))?;
             rest.move_into(&mut request);
         }
         Ok(request)
@@ -250,6 +250,7 @@ impl GitHub<'_> {
 }
 
 /// Where the lists of a request go on that did not fit.
+#[derive(PartialEq)]
 struct Open {
     commits: Option<String>,
     files: Option<String>,
@@ -257,16 +258,15 @@ struct Open {
 }
 
 impl Open {
-    fn of(rest: &RestOf) -> Self {
-        Self {
+    /// `None` where all of them are whole.
+    fn of(rest: &RestOf) -> Option<Self> {
+        let open = Self {
             commits: next(rest.commits.as_ref()),
             files: next(rest.files.as_ref()),
             issues: next(rest.closing_issues_references.as_ref()),
-        }
-    }
-
-    fn is_any(&self) -> bool {
-        self.commits.is_some() || self.files.is_some() || self.issues.is_some()
+        };
+        let is_any = open.commits.is_some() || open.files.is_some() || open.issues.is_some();
+        is_any.then_some(open)
     }
 }
 

@@ -8,7 +8,7 @@ mod payload;
 
 use super::history::{History, Tip};
 use super::service::Service;
-use super::web::{Credentials, Pace, Reply, Tries, Web};
+use super::web::{Credentials, Pace, Reply, Tries, Web, onwards};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
@@ -272,7 +272,7 @@ impl GitLab<'_> {
                     Some(next) => next.parse().ok(),
                     None => (items.len() >= size as usize).then_some(page + 1),
                 };
-                Ok(Part::Items(items, next))
+                Ok(Part::Items(items, onwards(Some(&page), next.map(|next| next.max(page)))?))
             }
             Reply::Missing(_) => Ok(Part::Missing),
             Reply::TooMuch(why) => Ok(Part::TooMuch(why)),

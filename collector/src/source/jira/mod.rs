@@ -7,7 +7,7 @@ mod payload;
 
 use super::token::Token;
 use super::tracker::{Found, Tracker, settle_projects};
-use super::web::{self, Credentials, Pace, Reply, Tries, Web};
+use super::web::{self, Credentials, Pace, Reply, Tries, Web, onwards};
 use anyhow::{Context, Result, bail};
 use meter::outcome::{Move, Standing};
 use payload::{Changelogs, Issues, Page, Project, Status};
@@ -86,17 +86,18 @@ impl<'a> Jira<'a> {
         ids: &[String],
         body: impl Fn(&[String]) -> Value,
     ) -> Result<Vec<T>> {
-        let mut open = vec![(ids, None)];
+        let mut open = vec![(ids, None::<String>)];
         let (mut answers, mut tries) = (Vec::new(), Tries::default());
         while let Some((ids, token)) = open.pop().filter(|(ids, _)| !ids.is_empty()) {
             let mut asked = body(ids);
-            if let Some(token) = token {
-                asked["nextPageToken"] = token;
+            if let Some(token) = &token {
+                asked["nextPageToken"] = json!(token);
             }
             match self.web.post(&format!("/rest/api/3/{route}"), &asked.to_string())? {
                 Reply::Answer(answer) => {
                     let answer: T = read(route, &answer.text)?;
-                    open.extend(answer.next().map(|token| (ids, Some(json!(token)))));
+                    let next = onwards(token.as_ref(), answer.next().map(str::to_owned))?;
+                    open.extend(next.map(|token| (ids, Some(token))));
                     answers.push(answer);
                 }
                 Reply::Missing(why) => bail!("it answers 404: {why}"),

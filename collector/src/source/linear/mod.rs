@@ -5,7 +5,7 @@ mod payload;
 use super::graphql;
 use super::token::Token;
 use super::tracker::{Found, Tracker, settle_projects};
-use super::web::{self, Credentials, Pace, Web};
+use super::web::{self, Credentials, Pace, Web, onwards};
 use anyhow::{Context, Result, bail, ensure};
 use meter::outcome::{Move, project_of};
 use payload::{Histories, History, Issue, Issues, Moves, Teams};
@@ -96,14 +96,14 @@ impl<'a> Linear<'a> {
 
     /// The issues of one team by their numbers.
     fn of_team(&self, team: &str, numbers: &[u64], found: &mut BTreeMap<String, Found>) -> Result<()> {
-        let (mut size, mut after) = (ISSUES, None);
+        let (mut size, mut after) = (ISSUES, None::<String>);
         loop {
             let page: Issues = self.ask(
                 "Issues",
                 &mut size,
                 |first| json!({"team": team, "numbers": numbers, "first": first, "after": after}),
             )?;
-            after = page.issues.page_info.next();
+            after = onwards(after.as_ref(), page.issues.page_info.next())?;
             found.extend(page.issues.nodes.into_iter().map(Issue::into_found));
             if after.is_none() {
                 return Ok(());
@@ -120,11 +120,13 @@ impl<'a> Linear<'a> {
 
     /// The moves of an issue, those included that did not fit into its page.
     fn whole(&self, id: &str, mut moves: Moves) -> Result<Vec<Move>> {
-        let mut all = Vec::new();
+        let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let after = moves.page_info.next();
+            after = onwards(after.as_ref(), moves.page_info.next())?;
             all.extend(moves.nodes.into_iter().filter_map(payload::Change::into_move));
-            let Some(after) = after else { break };
+            if after.is_none() {
+                break;
+            }
             let rest: History = self.ask("History", &mut 1, |_| json!({"id": id, "after": after}))?;
             moves = rest.issue.history;
         }
@@ -154,14 +156,14 @@ impl Tracker for Linear<'_> {
 
     fn moves(&self, ids: &[String]) -> Result<BTreeMap<String, Vec<Move>>> {
         let mut found = BTreeMap::new();
-        let (mut size, mut after) = (HISTORIES, None);
+        let (mut size, mut after) = (HISTORIES, None::<String>);
         while !ids.is_empty() {
             let page: Histories = self.ask(
                 "Histories",
                 &mut size,
                 |first| json!({"ids": ids, "first": first, "after": after}),
             )?;
-            after = page.issues.page_info.next();
+            after = onwards(after.as_ref(), page.issues.page_info.next())?;
             for issue in page.issues.nodes {
                 let moves = self.whole(&issue.id, issue.history)?;
                 found.insert(issue.id, moves);

@@ -173,3 +173,23 @@ fn what_is_no_answer_of_linear_stores_nothing_and_says_why() {
     refused(&[Some(Reply::Json(unseen))], "there is no team PAY, SHOP, or the token may not see it");
     assert!(host.host().asked().iter().all(|asked| asked.authorization == format!("Bearer {TOKEN}")));
 }
+
+#[test]
+fn a_page_that_names_itself_as_the_next_ends_the_sync() {
+    let told = "it names the page it was asked for as the next one";
+    let card = Card::new("PAY-1", &[("done", "2026-11-20T13:00:00Z", "ana")]);
+    let (host, source) = jira();
+    host.board.put(card.clone());
+    let log = || Some(Reply::Json(json!({"issueChangeLogs": [], "nextPageToken": "3"})));
+    refused(host.host(), &source, &[None, None, None, None, log(), log()], told);
+    let (host, source) = linear();
+    host.board.put(card);
+    let list = || json!({"pageInfo": {"hasNextPage": true, "endCursor": "3"}, "nodes": []});
+    let answer = |data: Value| Some(Reply::Json(json!({ "data": data })));
+    let issues = || answer(json!({"issues": list()}));
+    refused(host.host(), &source, &[None, issues(), issues()], told);
+    refused(host.host(), &source, &[None, None, issues(), issues()], told);
+    let open = json!({"nodes": [{"id": "1", "history": list()}]});
+    let history = || answer(json!({"issue": {"id": "1", "history": list()}}));
+    refused(host.host(), &source, &[None, None, answer(json!({"issues": open})), history()], told);
+}

@@ -13,7 +13,7 @@ use ::tests::host::Reply;
 use ::tests::host::board::{Board, Card};
 use ::tests::host::jira::Jira;
 use ::tests::host::linear::Linear;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;

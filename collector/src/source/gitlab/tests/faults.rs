@@ -134,3 +134,14 @@ fn a_name_is_one_step_of_a_route() {
     assert_eq!(escaped("group/sub group/pay.js"), "group%2Fsub%20group%2Fpay.js");
     assert_eq!(escaped("größe?#%"), "gr%C3%B6%C3%9Fe%3F%23%25");
 }
+
+#[test]
+fn a_page_that_names_itself_as_the_next_ends_the_sync() {
+    let host = merges(1);
+    let service = service(&host, "");
+    for (next, before) in [("1", 3), ("0", 3)] {
+        let page = host::Reply::Status(200, vec![("x-next-page", next.to_owned())], "[]".to_owned());
+        let faults: Vec<_> = vec![None; before].into_iter().chain([Some(page)]).collect();
+        refused(&host, &service, &faults, "it names the page it was asked for as the next one");
+    }
+}
