@@ -14,8 +14,11 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::http::{HeaderMap, Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, Timeout};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -157,7 +160,7 @@ impl<'a> Web<'a> {
         let config = if uri.scheme_str() == Some("https") { config.tls_config(tls()?) } else { config };
         let base = base.trim_end_matches('/').to_owned();
         Ok(Self {
-            agent: config.build().new_agent(),
+            agent: agent(config.build()),
             base,
             credentials,
             spent_until: Cell::new(None),
@@ -291,6 +294,28 @@ impl<'a> Web<'a> {
     }
 }
 
+fn agent(config: Config) -> Agent {
+    Agent::with_parts(config, DefaultConnector::default(), Names::default())
+}
+
+/// The system's resolver, whose failures are no failures of a connection.
+#[derive(Debug, Default)]
+struct Names(DefaultResolver);
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Io(_) => ureq::Error::HostNotFound,
+            error => error,
+        })
+    }
+}
+
 /// The platform's certificates, or those in `SSL_CERT_FILE`.
 fn tls() -> Result<TlsConfig> {
     let found = load_native_certs();
@@ -371,4 +396,17 @@ fn said(body: &str) -> String {
 
 pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_does_not_resolve_is_out_of_reach() {
+        // longer than a label may be: no name server need be asked
+        let nowhere = format!("http://{}.example/", "a".repeat(64));
+        let error = agent(Config::default()).get(&nowhere).call().unwrap_err();
+        assert!(is_out_of_reach(&error), "{error}");
+    }
 }

@@ -99,7 +99,7 @@ fn a_repository_is_read_page_by_page_and_then_only_what_is_new() {
         let before = host.queries().len();
         let expected = Imported { requests: 40, landed: 40, tickets: 0, changes: 40 };
         assert_eq!(syncs(db, &service), expected);
-        let first = ["Requests 25", "Requests 25", "Branch 0", "History 100"];
+        let first = ["Branch 0", "Requests 25", "Requests 25", "History 100"];
         assert_eq!(host.queries()[before..], first);
         let known = stored(db);
         assert_eq!(rows(db, CHANGES)[0], "1|Add 1|feature/1|ana@acme.example");
@@ -111,7 +111,7 @@ fn a_repository_is_read_page_by_page_and_then_only_what_is_new() {
         let before = host.queries().len();
         let again = Imported { requests: 1, landed: 0, tickets: 0, changes: 40 };
         assert_eq!(syncs(db, &service), again, "the newest one lies within the overlap");
-        assert_eq!(host.queries()[before..], ["Requests 25", "Branch 0", "History 100"]);
+        assert_eq!(host.queries()[before..], ["Branch 0", "Requests 25", "History 100"]);
         assert_eq!(stored(db), known);
     });
     assert!(host.host().asked().iter().all(|asked| asked.authorization == format!("Bearer {TOKEN}")));
@@ -208,13 +208,13 @@ fn a_sync_that_was_cut_off_goes_on_where_it_stood() {
     let host = forty();
     let service = service(&host, "");
     on_both(|db| {
-        host.host().fail([None, Some(Reply::Status(401, vec![], String::new()))]);
+        host.host().fail([None, None, Some(Reply::Status(401, vec![], String::new()))]);
         assert!(sync_with(db, &service, false).is_err());
         assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["25"]);
         host.host().fail([None, None, Some(Reply::Json(json!({})))]);
         let before = host.queries().len();
         assert!(sync_with(db, &service, false).is_err());
-        assert_eq!(host.queries()[before..], ["Requests 25", "Branch 0", "History 100"]);
+        assert_eq!(host.queries()[before..], ["Branch 0", "Requests 25", "History 100"]);
         assert_eq!(rows(db, "SELECT name FROM service WHERE synced_at IS NULL"), ["github.com/acme/pay"]);
         syncs(db, &service);
         let stepwise = stored(db);

@@ -10,14 +10,15 @@ fn less_is_asked_for_where_it_was_too_much() {
         "Something went wrong while executing your query. This may be the result of a timeout."}]});
     on_both(|db| {
         let before = host.queries().len();
-        host.host()
-            .fail([Some(Reply::Status(502, vec![], "<html>".to_owned())), Some(Reply::Json(slow.clone()))]);
+        let broken = Some(Reply::Status(502, vec![], "<html>".to_owned()));
+        host.host().fail([None, broken, Some(Reply::Json(slow.clone()))]);
         assert_eq!(syncs(db, &service).requests, 40);
         let sizes: Vec<_> =
             host.queries()[before..].iter().filter(|it| it.starts_with("Req")).cloned().collect();
         assert_eq!(sizes[..3], ["Requests 25", "Requests 12", "Requests 6"]);
         assert_eq!(sizes.len(), 2 + 7);
-        host.host().fail(vec![Some(Reply::Status(504, vec![], String::new())); 7]);
+        let late = Some(Reply::Status(504, vec![], String::new()));
+        host.host().fail([None].into_iter().chain(vec![late; 7]));
         let error = format!("{:#}", sync_with(db, &service, false).unwrap_err());
         assert!(error.contains("even the smallest page is too much for it: it answers 504"), "{error}");
     });
@@ -28,11 +29,11 @@ fn an_answer_that_does_not_come_is_too_much() {
     let host = forty();
     let service = service(&host, "");
     on_both(|db| {
-        host.host().fail([Some(Reply::Silent)]);
+        host.host().fail([None, Some(Reply::Silent)]);
         let before = host.queries().len();
         let pace = Pace { now, answer_max: Duration::from_secs(2), until: None, wait: &|_| Ok(()) };
         assert_eq!(import::<GitHub>(db, &service, false, pace).unwrap().requests, 40);
-        assert_eq!(host.queries()[before..][..2], ["Requests 25", "Requests 12"]);
+        assert_eq!(host.queries()[before + 1..][..2], ["Requests 25", "Requests 12"]);
     });
 }
 
@@ -56,8 +57,11 @@ fn who_answered_once_is_slow_and_can_be_reached() {
     let service = service(&host, "");
     on_both(|db| {
         host.host().fail([None, Some(Reply::Silent), Some(Reply::Silent)]);
+        let before = host.queries().len();
         let pace = Pace { now, answer_max: Duration::from_secs(2), until: None, wait: &|_| Ok(()) };
         assert_eq!(import::<GitHub>(db, &service, false, pace).unwrap().requests, 40);
+        let asked = ["Branch 0", "Requests 25", "Requests 12", "Requests 6"];
+        assert_eq!(host.queries()[before..][..4], asked, "the small question comes first");
     });
 }
 
@@ -98,7 +102,7 @@ fn a_turn_ends_and_keeps_what_was_read() {
     };
     let limited = || Some(Reply::Status(429, vec![("retry-after", "7".to_owned())], String::new()));
     on_both(|db| {
-        host.host().fail([None, limited()]);
+        host.host().fail([None, None, limited()]);
         let error = over(db, 6).unwrap_err();
         assert!(error.contains("its turn is over"), "{error}");
         assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["25"]);
@@ -115,7 +119,9 @@ fn what_was_answered_is_kept_where_no_more_may_be_asked() {
     let host = forty();
     let service = service(&host, "");
     host.state().rate = Some((199, "2026-11-25T12:01:30Z".to_owned()));
+    let tip = json!({"nameWithOwner": "acme/pay", "defaultBranchRef": {"name": "main", "target": {"oid": sha(40)}}});
     on_both(|db| {
+        host.host().fail([Some(Reply::Json(json!({"data": {"repository": tip}})))]);
         let until = "2026-11-25T12:01:00Z".parse().ok();
         let pace = Pace { now, answer_max: ANSWER_MAX, until, wait: &|_| Ok(()) };
         let error = format!("{:#}", import::<GitHub>(db, &service, false, pace).unwrap_err());

@@ -5,7 +5,7 @@ use super::*;
 #[track_caller]
 fn refused(host: &StandIn, service: &Service, fault: &Reply, expected: &str) {
     on_both(|db| {
-        host.host().fail([Some(fault.clone())]);
+        host.host().fail([None, Some(fault.clone())]);
         let error = format!("{:#}", sync_with(db, service, false).unwrap_err());
         assert!(error.contains(expected), "{expected:?} is not in {error:?}");
         assert!(!error.contains("hunter2"), "{error}");
@@ -55,7 +55,7 @@ fn what_the_token_may_not_see_is_left_out() {
             "data": {"repository": {"nameWithOwner": "acme/pay", "pullRequests": list}},
             "errors": [{"type": "FORBIDDEN", "path": path, "message": "Resource not accessible"}],
         });
-        host.host().fail([Some(Reply::Json(lacking))]);
+        host.host().fail([None, Some(Reply::Json(lacking))]);
         assert_eq!(syncs(db, &service).requests, 0);
     });
 }
@@ -68,7 +68,7 @@ fn a_page_of_which_nothing_may_be_seen_is_not_the_last() {
         json!({"pageInfo": {"hasNextPage": true, "endCursor": "PR_36"}, "nodes": vec![Value::Null; 5]});
     let unseen = json!({"data": {"repository": {"nameWithOwner": "acme/pay", "pullRequests": list}}});
     on_both(|db| {
-        host.host().fail([Some(Reply::Json(unseen.clone()))]);
+        host.host().fail([None, Some(Reply::Json(unseen.clone()))]);
         assert_eq!(syncs(db, &service).requests, 35);
         assert_eq!(syncs(db, &service).requests, 40, "the five are asked for again");
     });

@@ -90,8 +90,13 @@ impl<'a> Host<'a> for GitHub<'a> {
     }
 
     fn read(&mut self, keep: Keep) -> Result<()> {
+        // first, for it is a small question: who is silent to it cannot be reached, and is not merely slow
+        let tip = self.tip()?;
         self.requests(keep)?;
-        self.history(keep)
+        match tip {
+            Some(tip) => self.history(tip, keep),
+            None => Ok(()), // nothing has landed yet
+        }
     }
 
     fn cursor(&self) -> Result<String> {
@@ -165,10 +170,7 @@ impl GitHub<'_> {
         Ok(request)
     }
 
-    fn history(&mut self, keep: Keep) -> Result<()> {
-        let Some(tip) = self.tip()? else {
-            return Ok(()); // nothing has landed yet
-        };
+    fn history(&mut self, tip: Tip, keep: Keep) -> Result<()> {
         let mut cursor = self.cursor.clone();
         let mut history = cursor.history.clone();
         history.read(
