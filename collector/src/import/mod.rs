@@ -5,7 +5,8 @@ use crate::source::service::Service;
 use crate::source::web::Pace;
 use crate::source::{Host, Landed, LandedCommit, Page, Request, TicketPass};
 use crate::store::change::{
-    Cursor, Order, change_add, change_count, change_forget, source_put, source_reread, source_synced,
+    Cursor, Order, change_add, change_count, change_forget, change_join, source_put, source_reread,
+    source_synced,
 };
 use crate::store::db::Db;
 use crate::store::request::{request_landed, request_missed, request_put};
@@ -128,12 +129,16 @@ impl Keeper<'_> {
         }
     }
 
-    /// Has the clone read anew where it told of a commit before the host said which request brought it.
-    fn regroup<'a>(&self, db: &mut Db, mut landed: impl Iterator<Item = &'a str>) -> Result<()> {
-        while let Some(sha) = landed.next().filter(|_| self.has_clone) {
-            if request_missed(db, self.repo, sha)? {
+    /// Mends where a commit was told of before the host said which request brought it: a clone is read anew.
+    fn regroup<'a>(&self, db: &mut Db, landed: impl Iterator<Item = &'a str>) -> Result<()> {
+        for sha in landed {
+            if !request_missed(db, self.repo, sha)? {
+                continue;
+            }
+            if self.has_clone {
                 return source_reread(db, self.repo);
             }
+            change_join(db, self.repo, sha)?;
         }
         Ok(())
     }

@@ -142,6 +142,32 @@ pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed], order: Order
     Ok(())
 }
 
+/// Lets a commit that landed by itself join the change of the request that brought it, as its host says by now.
+pub(crate) fn change_join(db: &mut Db, repo: &Repo, sha: &str) -> Result<()> {
+    let alone = "SELECT sha FROM change WHERE repo = $1 AND sha = $2 AND number IS NULL";
+    let Some(number) = request_of_commit(db, repo, sha)? else { return Ok(()) };
+    if db.query(alone, &values![repo.as_str(), sha])?.is_empty() {
+        return Ok(());
+    }
+    if let Some((whole, _)) = known(db, repo, Some(number))? {
+        for table in ["disqualification", "suspicion", "revert", "reopen"] {
+            // the next judging finds them anew
+            let said = if table == "reopen" { "sha = $2" } else { "$2 IN (sha, by_sha)" };
+            db.execute(
+                &format!("DELETE FROM {table} WHERE repo = $1 AND {said}"),
+                &values![repo.as_str(), sha],
+            )?;
+        }
+        let moved = "UPDATE change_commit SET change_sha = $3 WHERE repo = $1 AND change_sha = $2";
+        db.execute(moved, &values![repo.as_str(), sha, whole])?;
+        db.execute("DELETE FROM change WHERE repo = $1 AND sha = $2", &values![repo.as_str(), sha])?;
+    } else {
+        let row = values![repo.as_str(), sha, number];
+        db.execute("UPDATE change SET number = $3 WHERE repo = $1 AND sha = $2", &row)?;
+    }
+    request_complete(db, repo, number)
+}
+
 /// The change of this number, and its title.
 fn known(db: &mut Db, repo: &Repo, number: Option<u64>) -> Result<Option<(String, String)>> {
     let Some(number) = number else { return Ok(None) };

@@ -268,3 +268,30 @@ fn with_a_clone_a_request_is_still_one_change() {
         assert!(rows(db, "SELECT * FROM pull_request_file").is_empty(), "the clone knows the files");
     });
 }
+
+#[test]
+fn a_commit_joins_its_request_also_where_that_is_told_later() {
+    let host = StandIn::start("acme/pay");
+    let parts = [sha(3), sha(4)];
+    host.state().commits = vec![commit(&sha(1), &day(1), "Fix a typo")];
+    let pushed = |(part, text): (&String, &str)| commit(part, &day(3), text);
+    host.state().commits.extend(parts.iter().zip(["Add y, first", "Add y, second"]).map(pushed));
+    let service = service(&host, "");
+    let mut forwarded = request(2, "Add y", &day(5), Some((&day(3), "")));
+    (forwarded["merge_commit_sha"], forwarded["sha"]) = (Value::Null, json!(parts[1]));
+    forwarded["commits"] = parts.iter().rev().map(|part| commit(part, &day(3), "Add y")).collect();
+    on_both(|db| {
+        host.state().requests.clear();
+        syncs(db, &service);
+        assert_eq!(rows(db, "SELECT COUNT(*) FROM change WHERE number IS NULL"), ["3"]);
+        host.state().touch(forwarded.clone());
+        for _ in 0..2 {
+            assert_eq!(syncs(db, &service).changes, 2);
+            assert_eq!(rows(db, CHANGES)[0], "0|Fix a typo||ana@acme.example");
+            assert_eq!(rows(db, "SELECT number, head_branch FROM change WHERE number > 0"), ["2|feature/2"]);
+            let whole =
+                "SELECT COUNT(*) FROM change_commit JOIN change AS c ON c.sha = change_sha WHERE number = 2";
+            assert_eq!(rows(db, whole), ["2"]);
+        }
+    });
+}
