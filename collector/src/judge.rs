@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         return Ok(());
     }
     judge_all(&mut db, at, now(), |repo, told| Ok(writeln!(stdout().lock(), "{repo}: {told}")?))?;
-    for complaint in policy_complaints(&mut db, &teams)? {
+    for complaint in policy_complaints(&mut db, &teams)?.into_iter().chain(teams.shared(now())) {
         writeln!(stderr().lock(), "{complaint}")?;
     }
     let spend = db.snapshot(|db| breakdown(db, Week::of(at)))?;

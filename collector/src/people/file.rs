@@ -3,10 +3,11 @@
 use super::UNASSIGNED;
 use super::timeline::{Stay, Wish, all_time};
 use anyhow::{Result, bail, ensure};
+use jiff::Timestamp;
 use meter::outcome::{Policy, Strictness};
 use meter::{Email, Hour, Repo, Text};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use toml::Spanned;
 
@@ -18,6 +19,29 @@ pub(crate) struct Teams {
     pub members: BTreeMap<String, Vec<Wish>>,
     /// Other names of members, to their email.
     pub aliases: BTreeMap<String, String>,
+}
+
+impl Teams {
+    /// Says of each repository that several living teams list whole what becomes of its changes.
+    pub(crate) fn shared(&self, now: Timestamp) -> Vec<String> {
+        let mut owners: BTreeMap<&Repo, BTreeSet<&str>> = BTreeMap::new();
+        let lives = |team: &&Team| team.until.is_none_or(|until| now < until.start());
+        for team in self.list.iter().filter(lives) {
+            for (repo, _) in team.repositories.iter().filter(|(_, paths)| paths.is_empty()) {
+                owners.entry(repo).or_default().insert(&team.id);
+            }
+        }
+        let shared = owners.into_iter().filter(|(_, teams)| teams.len() > 1);
+        let told = |(repo, teams): (&Repo, BTreeSet<&str>)| {
+            let teams: Vec<&str> = teams.into_iter().collect();
+            format!(
+                "teams.toml lists the whole of {repo} in the teams {}: a change there goes to its author's team; \
+                 name the `paths` of each, or leave it to one",
+                teams.join(", ")
+            )
+        };
+        shared.map(told).collect()
+    }
 }
 
 /// Why teams.toml is refused.
@@ -401,6 +425,26 @@ id = "b"
         let march = hour("03-01");
         assert_eq!(teams.members["ana@acme.example"], [wish("a", None, march), wish("b", march, None)]);
         assert_eq!(teams.members["bob@acme.example"], [wish("b", hour("04-01"), None)]);
+    }
+
+    #[test]
+    fn a_repository_that_two_teams_list_whole_is_named_with_both() {
+        let now = "2026-11-25T12:00:00Z".parse().unwrap();
+        let shared = |of_b: &str| {
+            let b = format!("[[team]]\nid = 'b'\n{of_b}\n");
+            parse(&(b + "[[team]]\nid = 'a'\nrepositories = ['h.x/a/all']")).unwrap().shared(now)
+        };
+        let named =
+            |of_b: &str| shared(of_b).iter().any(|it| it.contains("whole of h.x/a/all in the teams a, b:"));
+        assert!(named("repositories = ['h.x/a/all']"));
+        assert!(named("repositories = ['h.x/a/all']\nuntil = '2026-11-26'"));
+        for told_apart in [
+            "repositories = ['h.x/a/web', 'h.x/a/web']",
+            "repositories = [{ repo = 'h.x/a/all', paths = ['b/**'] }]",
+            "repositories = ['h.x/a/all']\nuntil = '2026-11-25'",
+        ] {
+            assert!(shared(told_apart).is_empty(), "{told_apart}");
+        }
     }
 
     #[track_caller]

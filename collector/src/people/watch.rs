@@ -130,12 +130,16 @@ impl Follower {
     async fn store_text(&self, text: &str) -> Result<(), Failure> {
         let teams = parse(text).map_err(Failure::Refused)?;
         let (count, now) = (teams.list.len(), (self.now)());
+        let shared = teams.shared(now);
         let applied = move |db: &mut Db| {
             teams_apply(db, &teams, now)?;
             policy_complaints(db, &teams)
         };
         let complaints = self.store.write(applied).await.map_err(Failure::Store)?;
         tracing::info!(teams = count, "teams read");
+        for told in shared {
+            tracing::warn!("{told}");
+        }
         if !complaints.is_empty() {
             let teams = complaints.len();
             tracing::warn!(
