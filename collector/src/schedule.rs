@@ -83,7 +83,8 @@ mod tests {
     use ::tests::host::Reply;
     use ::tests::host::github::{GitHub, commit, request};
     use ::tests::wait::until;
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn what_fails_is_tried_again_at_the_next_turn() {
@@ -93,7 +94,9 @@ mod tests {
         host.state().commits.push(commit(&sha, at, "Add x (#1)", Some(1)));
         host.host().fail([Some(Reply::Status(401, vec![], String::new()))]);
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("token"), "hunter2").unwrap();
+        let token = folder.path().join("token");
+        fs::write(&token, "hunter2").unwrap();
+        fs::set_permissions(token, Permissions::from_mode(0o600)).unwrap();
         let file = folder.path().join("cpvo.toml");
         let source = format!(
             "[[source]]\nkind = 'github'\nrepo = 'github.com/acme/pay'\nurl = '{}'\ntoken_file = 'token'",

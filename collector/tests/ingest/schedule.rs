@@ -3,7 +3,8 @@
 use crate::server::Server;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use tests::host::Reply;
 use tests::host::github::{GitHub, commit, request};
 use tests::wait::until;
@@ -23,7 +24,9 @@ fn sources_are_read_and_judged_while_it_serves() {
     let mut server = Server::start();
     let collector = &mut server.collector;
     collector.stop();
-    fs::write(collector.folder.join("token"), "ghp_hunter2\n").unwrap();
+    let token = collector.folder.join("token");
+    fs::write(&token, "ghp_hunter2\n").unwrap();
+    fs::set_permissions(token, Permissions::from_mode(0o600)).unwrap();
     let settings = fs::read_to_string(collector.folder.join("cpvo.toml")).unwrap();
     let source = format!(
         "\n[[source]]\nkind = 'github'\nrepo = 'github.com/acme/pay'\nurl = '{}'\ntoken_file = 'token'\n",
