@@ -230,6 +230,41 @@ mod tests {
     }
 
     #[test]
+    fn a_branch_is_named_plainly() {
+        let clone = "kind = 'clone'\npath = 'pay'";
+        for kind in [clone, "kind = 'github'", "kind = 'gitlab'"] {
+            let settle = |branch: &str| {
+                let text = format!("[[source]]\nrepo = 'h.x/acme/pay'\n{kind}\nbranch = \"{branch}\"");
+                parse(&text, Path::new("")).map_err(|error| format!("{error:#}"))
+            };
+            for plain in ["main", "release/2026-11", "ana/x@y", "a.b", "é"] {
+                settle(plain).unwrap();
+            }
+            for other in [
+                "",
+                "main^",
+                "main~3",
+                "HEAD^{/x}",
+                "a..b",
+                "@{-1}",
+                "@",
+                "a b",
+                "-x",
+                "x/",
+                "/x",
+                "a//b",
+                ".x",
+                "a.lock",
+                "x:y",
+                "*",
+            ] {
+                let error = settle(other).unwrap_err();
+                assert!(error.contains("is no name of a branch"), "{other}: {error}");
+            }
+        }
+    }
+
+    #[test]
     fn a_service_is_asked_over_https_with_a_token_that_is_never_shown() {
         let source = "[[source]]\nkind = 'github'\nrepo = 'github.com/acme/pay'\ntoken_env = 'PAY_TOKEN'\n";
         let clone = "[[source]]\nkind = 'clone'\nrepo = 'github.com/acme/pay'\npath = 'pay'\n";

@@ -3,7 +3,7 @@
 //! A clone that lacks a part of its history would give wrong counts; it is refused, with what to do about it.
 
 use super::git::{Fields, Git};
-use super::{Commit, Landed, MEMBERS_MAX};
+use super::{Commit, Landed, MEMBERS_MAX, settle_branch};
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use meter::Repo;
@@ -29,7 +29,7 @@ impl LocalClone {
     pub(super) fn settle(&mut self, folder: &Path) -> Result<()> {
         ensure!(!self.repo.is_none(), "repo must be host/owner/name");
         self.path = folder.join(&self.path);
-        Ok(())
+        settle_branch(self.branch.as_ref())
     }
 }
 

@@ -13,7 +13,7 @@ mod token;
 mod tracker;
 pub(crate) mod web;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clone::LocalClone;
 use github::GitHub;
 use gitlab::GitLab;
@@ -85,6 +85,26 @@ impl Source {
             Self::Jira(site) => site.settle(folder, variable),
             Self::Linear(workspace) => workspace.settle(folder, variable),
         }
+    }
+}
+
+/// Checks that `name` is the plain name of a branch: git would also read what else reaches a commit.
+fn settle_branch(name: Option<&String>) -> Result<()> {
+    let part = |part: &str| {
+        !part.is_empty() && !part.starts_with(['.', '-']) && part.strip_suffix(".lock").is_none()
+    };
+    let sign = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+    let is_plain = |name: &String| {
+        name.split('/').all(part)
+            && !name.contains(sign)
+            && !name.contains("..")
+            && !name.contains("@{")
+            && name != "@"
+            && !name.ends_with('.')
+    };
+    match name.filter(|name| !is_plain(name)) {
+        Some(name) => bail!("branch {name:?} is no name of a branch, such as main"),
+        None => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A service named in cpvo.toml: what is asked of it, where, and with which token.
 
 use super::token::Token;
-use super::web;
+use super::{settle_branch, web};
 use crate::config::Secret;
 use anyhow::{Context, Result, ensure};
 use jiff::civil::Date;
@@ -38,6 +38,7 @@ impl Service {
         if let Some(url) = &self.url {
             web::address(url).with_context(|| format!("url {url:?}"))?;
         }
+        settle_branch(self.branch.as_ref())?;
         self.token.settle(folder, usual, variable)
     }
 
