@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// Bytes of a message that are kept; no reference to another change comes later.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Of a title; hosts take a quarter of it, but git any subject.
+const TITLE_BYTES_MAX: usize = 1 << 10;
 
 /// Where a source was read to.
 pub(crate) struct Cursor<'a> {
@@ -187,13 +189,18 @@ fn put(db: &mut Db, repo: &Repo, landed: &Landed, landing: &Landing, place: i64)
             &landed.commit.sha,
             place,
             landing.number,
-            &landing.title,
+            title(&landing.title),
             landing.branch.as_ref(),
             &first.author,
             merged_at
         ],
     )?;
     Ok(())
+}
+
+/// A title as far as it is kept.
+pub(super) fn title(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TITLE_BYTES_MAX)]
 }
 
 /// A text as far as it is kept.

@@ -1,6 +1,6 @@
 //! Requests as their hosts have them, and what they tell of the changes they became.
 
-use super::change::kept;
+use super::change::{kept, title};
 use super::db::{Db, Value, values};
 use super::ticket::ticket_put;
 use crate::source::{Effort, LandedCommit, MEMBERS_MAX, Request};
@@ -55,7 +55,7 @@ fn head_put(db: &mut Db, repo: &Repo, request: &Request) -> Result<()> {
     let mut row: Vec<Value> = values![
         repo.as_str(),
         request.number,
-        &request.title,
+        title(&request.title),
         kept(&request.body),
         &request.base_branch,
         request.head_repo.as_ref()
@@ -314,6 +314,20 @@ mod tests {
             land(db, "m", "Add x, as in (#9)");
             land(db, "n", "Add y (#8)");
             assert_eq!(rows(db, "SELECT number, sha FROM change ORDER BY landed"), ["2|m", "8|n"]);
+        });
+    }
+
+    #[test]
+    fn a_title_of_megabytes_is_cut_between_letters() {
+        let long = "é".repeat(5 << 19);
+        let lengths = "SELECT LENGTH(title) FROM change UNION ALL SELECT LENGTH(title) FROM pull_request";
+        on_both(|db| {
+            put(db, &Request { title: long.clone() + "x", ..request(1, &[]) });
+            put(db, &Request { title: format!("x{long}"), ..request(2, &[]) });
+            land(db, "n", &long);
+            let mut kept = rows(db, lengths);
+            kept.sort();
+            assert_eq!(kept, ["512", "512", "512"]);
         });
     }
 
