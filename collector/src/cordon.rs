@@ -52,6 +52,14 @@ struct Add {
     reason: String,
 }
 
+impl Args {
+    /// As `cpvo cordon add --branch` would say it.
+    pub(crate) fn branch(branch: &str, reason: &str) -> Self {
+        let (branch, reason) = (Some(branch.to_owned()), reason.to_owned());
+        Self { command: Command::Add(Add { repo: None, branch, label: None, path: None, reason }) }
+    }
+}
+
 pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     let now = now();

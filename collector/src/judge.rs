@@ -34,7 +34,7 @@ use std::io::{Write, stderr, stdout};
 const BOTS: [&str; 7] =
     ["dependabot", "renovate", "renovate-bot", "greenkeeper", "pyup-bot", "snyk-bot", "depfu"];
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// The instant whose states are told, such as 2026-11-22T00:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]

@@ -8,6 +8,7 @@ mod chart;
 mod config;
 mod cordon;
 mod delivery;
+mod demo;
 mod dispute;
 mod hooks_config;
 mod http;
@@ -82,6 +83,8 @@ enum Command {
     Prices(prices::Args),
     /// Ask the database a question
     Sql(sql::Args),
+    /// An invented company, to look around in
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::Dispute(args) => dispute::run(&args, &options, now),
         Command::Prices(args) => prices::run(args, &options, now),
         Command::Sql(args) => sql::run(args, &options, now),
+        Command::Demo(args) => demo::run(&args, &options, now),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,6 +46,14 @@ struct Set {
     hotfix_hours: Option<u32>,
 }
 
+impl Args {
+    /// As `cpvo window set` would say it.
+    pub(crate) fn set(team: &str, days: u32, reason: &str) -> Self {
+        let (team, reason) = (team.to_owned(), reason.to_owned());
+        Self { command: Command::Set(Set { team, days, reason, strictness: None, hotfix_hours: None }) }
+    }
+}
+
 fn strictness(word: &str) -> Result<Strictness> {
     Strictness::from_word(word).with_context(|| format!("{word:?} is neither targeted nor literal"))
 }

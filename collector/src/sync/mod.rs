@@ -30,7 +30,7 @@ use std::thread;
 /// Changes that are stored in one transaction; a sync that is cut off goes on behind the last of them.
 const PAGE: usize = 500;
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// Sources by the name cpvo.toml gives them, such as github.com/acme/pay [default: all]
     #[arg(value_name = "SOURCE")]

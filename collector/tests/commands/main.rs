@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows only test functions, not what they call")]
 
 mod bootstrap;
+mod demo;
 mod detection;
 mod github;
 mod hooks_config;

@@ -1,0 +1,296 @@
+//! `cpvo demo`: an invented company, made by a seed and taken in through the doors that real ones use, so that a
+//! newcomer sees the whole product without data of their own.
+
+mod cast;
+mod host;
+mod repository;
+mod story;
+mod truth;
+mod work;
+
+use crate::config::{Clock, Config, LISTEN_DEFAULT, Options};
+use crate::{cordon, judge, keys, sync, token, window};
+use anyhow::{Context, Result, bail, ensure};
+use cast::{SPIKES, TEAMS, Team, WINDOW, email};
+use host::{Host, Hosted};
+use indicatif::{ProgressBar, ProgressStyle};
+use meter::REPORTS_MAX;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Write, stdout};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use story::Story;
+
+/// Says that a folder is a demo's and may be made anew.
+const TRUTH: &str = "truth.json";
+const ANSWER_WAIT: Duration = Duration::from_mins(1);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where it lives; a former demo there is made anew
+    #[arg(long, value_name = "FOLDER", default_value = "cpvo-demo")]
+    folder: PathBuf,
+    /// Another seed is another company
+    #[arg(long, default_value_t = 4)]
+    seed: u64,
+    /// How many weeks it has worked: a verdict needs 39 that can no longer change
+    #[arg(long, default_value_t = 44, value_parser = clap::value_parser!(u16).range(2..=104))]
+    weeks: u16,
+    /// The address the page listens on
+    #[arg(long, value_name = "ADDRESS", default_value = LISTEN_DEFAULT)]
+    listen: SocketAddr,
+    /// Make it and end; `cpvo serve` in the folder shows it
+    #[arg(long)]
+    no_serve: bool,
+}
+
+pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
+    ensure!(
+        options.config.is_none(),
+        "a demo has a configuration of its own: give --folder instead of --config"
+    );
+    let story = story::tell(args.seed, args.weeks, now());
+    let truth = serde_json::to_string_pretty(&truth::truth(&story))?;
+    clear(&args.folder)?;
+    say(&format!(
+        "DEMO DATA: an invented company of {} teams and {} weeks, in {}.\nNothing of yours is read, and nothing leaves this machine.\n",
+        TEAMS.len(),
+        story.weeks.len(),
+        args.folder.display()
+    ))?;
+    fs::write(args.folder.join(TRUTH), truth)?;
+    let host = found(args, &story)?;
+    let file = args.folder.join(crate::config::FILE_NAME);
+    let options = Options { config: Some(configure(args, options, &host)?), db: None };
+    let config = options.load()?;
+    keys::create(&config.keys)?;
+    let mut collector = Collector::start(&options, args.listen)?;
+    deliver(&config, &collector.url, &story, now)?;
+    decide(&options, now)?;
+    drop(host);
+    let at = format!("cpvo --config {}", file.display());
+    say(&format!(
+        "\nask more:  {at} weekly\n           {at} verdict\n           {at} change github.com/acme/pay#20\n           {at} sql\n"
+    ))?;
+    if args.no_serve {
+        say(&format!("the page:  {at} serve"))?;
+        return collector.stop();
+    }
+    say(&format!("the page:  {}/   (Ctrl-C stops it)", collector.url))?;
+    collector.child.wait()?;
+    Ok(())
+}
+
+fn say(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+/// Makes room: only what a demo made is thrown away.
+fn clear(folder: &Path) -> Result<()> {
+    let about = || format!("could not make {}", folder.display());
+    if folder.join(TRUTH).is_file() {
+        fs::remove_dir_all(folder).with_context(about)?;
+    }
+    fs::create_dir_all(folder).with_context(about)?;
+    if fs::read_dir(folder)?.next().is_some() {
+        bail!("{} holds something else than a demo: name another --folder", folder.display());
+    }
+    Ok(())
+}
+
+/// The repositories and the host they are on.
+fn found(args: &Args, story: &Story) -> Result<Host> {
+    let mut hosted = Hosted::default();
+    let bar = progress("repositories", cast::repositories().count());
+    for repo in cast::repositories() {
+        let landed = repository::write(story, repo, &args.folder.join(repo))?;
+        hosted.add(story, repo, &landed);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Host::start(hosted)
+}
+
+/// Writes what an admin would write.
+fn configure(args: &Args, options: &Options, host: &Host) -> Result<PathBuf> {
+    let db = toml::Value::from(options.db.as_deref().unwrap_or("cpvo.db"));
+    let listen = args.listen;
+    let mut text = format!(
+        "# An invented company; its host answers only while `cpvo demo` makes it.\n\
+         listen = \"{listen}\"\ndb = {db}\nteams = \"teams.toml\"\nkeys = \"keys\"\nsync_minutes = 0\n"
+    );
+    for repo in cast::repositories() {
+        write!(
+            text,
+            "\n[[source]]\nkind = \"clone\"\nrepo = \"github.com/{repo}\"\npath = \"{repo}\"\n\
+             \n[[source]]\nkind = \"github\"\nrepo = \"github.com/{repo}\"\nurl = \"{}\"\ntoken_file = \"host-token\"\n",
+            host.url
+        )?;
+    }
+    let file = args.folder.join(crate::config::FILE_NAME);
+    private(&file, &text)?;
+    private(&args.folder.join("host-token"), "invented\n")?;
+    fs::write(args.folder.join("teams.toml"), teams())?;
+    Ok(file)
+}
+
+fn private(path: &Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
+}
+
+fn teams() -> String {
+    let head = "# Who is in which team.\n".to_owned();
+    TEAMS.iter().fold(head, |text, team| text + &team_table(team))
+}
+
+fn team_table(team: &Team) -> String {
+    let Team { id, name, business_unit, product, .. } = team;
+    let lines = |of: Vec<String>| of.iter().fold(String::new(), |text, one| text + "  " + one + ",\n");
+    let repositories = lines(team.repositories.iter().map(|repo| format!("\"github.com/{repo}\"")).collect());
+    let member = |name: &&str| format!("{{ email = \"{}\", aliases = [\"github:{name}\"] }}", email(name));
+    let members = lines(team.members.iter().map(member).collect());
+    format!(
+        "\n[[team]]\nid = \"{id}\"\nname = \"{name}\"\nbusiness_unit = \"{business_unit}\"\n\
+         product = \"{product}\"\nrepositories = [\n{repositories}]\nmembers = [\n{members}]\n"
+    )
+}
+
+/// A running `cpvo serve`.
+struct Collector {
+    child: Child,
+    url: String,
+}
+
+impl Collector {
+    fn start(options: &Options, listen: SocketAddr) -> Result<Self> {
+        let file = options.config.as_deref().context("a demo has a configuration")?;
+        let log = fs::File::create(file.with_file_name("serve.log"))?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("--config")
+            .arg(file)
+            .args(["serve", "--listen", &listen.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("cpvo serve says nothing")?).read_line(&mut line)?;
+        let Some(url) = line.trim().strip_prefix("listening on ") else {
+            child.wait()?;
+            let log = fs::read_to_string(file.with_file_name("serve.log")).unwrap_or_default();
+            bail!("cpvo serve did not start on {listen} (another: --listen 127.0.0.1:0): {}", log.trim());
+        };
+        Ok(Self { url: url.to_owned(), child })
+    }
+
+    /// As an admin would stop it.
+    fn stop(&mut self) -> Result<()> {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "cpvo serve ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Posts all reports, as the hooks would have: each repository has a token of its own.
+fn deliver(config: &Config, url: &str, story: &Story, now: Clock) -> Result<()> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WAIT)).build().into();
+    let bar = progress("reports", story.sessions.len());
+    for repo in cast::repositories() {
+        let token = token::issue_for(config, format!("github.com/{repo}").parse()?, now())?;
+        let sessions: Vec<_> = story.sessions.iter().filter(|session| session.repo == repo).collect();
+        for sessions in sessions.chunks(REPORTS_MAX) {
+            let reports = sessions.iter().map(|one| one.report(story)).collect::<Result<Vec<_>>>()?;
+            let posted =
+                agent.post(format!("{url}/v1/reports")).header("authorization", format!("Bearer {token}"));
+            let answer =
+                posted.send(serde_json::to_string(&reports)?).context("could not deliver the reports")?;
+            let answer: Value = serde_json::from_str(&answer.into_body().read_to_string()?)?;
+            let results = answer["results"].as_array().context("the collector answered without results")?;
+            if let Some(refused) = results.iter().find(|result| result["status"] != "applied") {
+                bail!("the collector did not take a report: {refused}");
+            }
+            bar.inc(sessions.len() as u64);
+        }
+    }
+    bar.finish_and_clear();
+    say(&format!("delivered {} reports of as many sessions\n", story.sessions.len()))
+}
+
+/// Reads what landed, lays down the policy, and judges.
+fn decide(options: &Options, now: Clock) -> Result<()> {
+    sync::run(&sync::Args::default(), options, now)?;
+    let (team, days) = WINDOW;
+    window::run(window::Args::set(team, days, "reverts of infrastructure come late"), options, now)?;
+    cordon::run(cordon::Args::branch(SPIKES, "spikes are thrown away by design"), options, now)?;
+    judge::run(&judge::Args::default(), options, now)
+}
+
+fn progress(what: &'static str, count: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(count as u64).with_style(style).with_message(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::file::parse;
+    use crate::store::fixture::now;
+
+    #[test]
+    fn one_seed_is_one_company() {
+        let told = |seed| format!("{:?}", story::tell(seed, 8, now()));
+        assert_eq!(told(1), told(1));
+        assert_ne!(told(1), told(2));
+    }
+
+    #[test]
+    fn its_teams_are_right() {
+        assert_eq!(parse(&teams()).unwrap().list.len(), TEAMS.len());
+    }
+
+    #[test]
+    fn nothing_happens_later_than_now() {
+        for seed in 0..20 {
+            let story = story::tell(seed, 6, now());
+            for session in &story.sessions {
+                let report = session.report(&story).unwrap();
+                assert!(report.ended_at.unwrap() <= story.now, "{session:?}");
+            }
+            for request in &story.requests {
+                let times = [Some(request.opened_at), request.merged_at, request.closed_at, request.lost_at];
+                assert!(times.into_iter().flatten().all(|at| at <= story.now), "{request:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_demo_is_thrown_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = folder.path().join("demo");
+        clear(&demo).unwrap();
+        fs::write(demo.join("mine"), "").unwrap();
+        let refused = clear(&demo).unwrap_err().to_string();
+        assert!(refused.contains("holds something else"), "{refused}");
+        fs::write(demo.join(TRUTH), "").unwrap();
+        clear(&demo).unwrap();
+        assert!(!demo.join("mine").exists());
+    }
+}
