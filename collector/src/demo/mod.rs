@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write, stdout};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -76,13 +77,21 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     say(&format!(
         "\nask more:  {at} weekly\n           {at} verdict\n           {at} change github.com/acme/pay#20\n           {at} sql\n"
     ))?;
+    collector.stop()?;
     if args.no_serve {
-        say(&format!("the page:  {at} serve"))?;
-        return collector.stop();
+        return say(&format!("the page:  {at} serve"));
     }
     say(&format!("the page:  {}/   (Ctrl-C stops it)", collector.url))?;
-    collector.child.wait()?;
-    Ok(())
+    let address = collector.url.trim_start_matches("http://").parse()?;
+    // from here on this is nothing but `cpvo serve`
+    Err(serve(&file, address)?.exec().into())
+}
+
+/// `cpvo serve` of a configuration.
+fn serve(file: &Path, listen: SocketAddr) -> Result<Command> {
+    let mut serve = Command::new(std::env::current_exe()?);
+    serve.arg("--config").arg(file).args(["serve", "--listen", &listen.to_string()]).stdin(Stdio::null());
+    Ok(serve)
 }
 
 fn say(text: &str) -> Result<()> {
@@ -173,14 +182,7 @@ impl Collector {
     fn start(options: &Options, listen: SocketAddr) -> Result<Self> {
         let file = options.config.as_deref().context("a demo has a configuration")?;
         let log = fs::File::create(file.with_file_name("serve.log"))?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("--config")
-            .arg(file)
-            .args(["serve", "--listen", &listen.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()?;
+        let mut child = serve(file, listen)?.stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("cpvo serve says nothing")?).read_line(&mut line)?;
         let Some(url) = line.trim().strip_prefix("listening on ") else {

@@ -1,8 +1,11 @@
 //! `cpvo demo`: what the invented company shows is what its story says, on both databases.
 
-use super::{fails, succeeds};
+use super::{command, fails, get, succeeds};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use tests::postgres::Cluster;
 
 /// USD for a million of each: input, output, cache reads, cache writes; as the client's own price list has it.
@@ -54,6 +57,25 @@ fn every_team_and_week_is_as_the_story_says() {
     check(folder.path(), 12, &[]);
     let once_more = fails(folder.path(), &["demo", "--folder", ".", "--no-serve"]);
     assert!(once_more.contains("holds something else"), "{once_more}");
+}
+
+#[test]
+fn it_serves_its_page_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = command(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--weeks", "2"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines: Vec<String> = BufReader::new(demo.stdout.as_mut().unwrap())
+        .lines()
+        .map(Result::unwrap)
+        .take_while(|line| !line.starts_with("listening on "))
+        .collect();
+    let page = lines.iter().find_map(|line| line.strip_prefix("the page:  ")).unwrap();
+    let html = get(page.split_whitespace().next().unwrap(), "", &[]);
+    assert!(html.contains("Payments"), "{html}");
+    kill_process(Pid::from_child(&demo), Signal::TERM).unwrap();
+    assert!(demo.wait().unwrap().success());
 }
 
 #[test]
