@@ -1,6 +1,7 @@
 //! One test binary; a module per story.
 
 mod attribution;
+mod browser;
 mod clock;
 mod convergence;
 mod crash;

@@ -1,0 +1,68 @@
+//! The pages in a real browser, of the invented company: whole on every screen, for everybody, with the right figures.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tests::program::{Running, binary, checkout, command, run};
+use tests::wait::until;
+
+const WEEKS: &str = "12";
+
+/// What the browser saw of the pages behind `paths`.
+#[track_caller]
+fn walk(home: &Path, url: &str, paths: &[&str]) -> Value {
+    let browser = checkout().join(".cache/browser");
+    assert!(browser.join("node_modules").exists(), "no browser's driver: run `scripts/needs`");
+    // pictures of the last run stay, for whoever wants to look
+    let shots = binary("cpvo").with_file_name("shots");
+    fs::create_dir_all(&shots).expect("a folder for pictures");
+    let mut node = command("node", home);
+    node.arg(checkout().join("tests/browser/walk.mjs"))
+        .arg(&browser)
+        .arg("/usr/bin/chromium")
+        .arg(&shots)
+        .arg(url);
+    let told = run(node.args(paths)).success();
+    serde_json::from_str(&told).expect("JSON")
+}
+
+#[test]
+fn the_pages_are_whole_for_everybody_and_say_what_the_commands_say() {
+    let home = tempfile::Builder::new().prefix("cpvo-browser-").tempdir().expect("a temporary folder");
+    let cpvo = |arguments: &[&str]| {
+        let mut cpvo = command(binary("cpvo"), home.path());
+        cpvo.current_dir(home.path()).args(arguments);
+        cpvo
+    };
+    run(&mut cpvo(&["demo", "--no-serve", "--listen", "127.0.0.1:0"])).success();
+    let (toml, log) = ("cpvo-demo/cpvo.toml", home.path().join("serve.log"));
+    let _server =
+        Running::start_logged(&mut cpvo(&["--config", toml, "serve", "--listen", "127.0.0.1:0"]), &log);
+    let url = until("cpvo serve to listen", || {
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        log.lines().find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
+    });
+
+    let team = format!("/?team=payments&weeks={WEEKS}");
+    let seen = walk(home.path(), &url, &["/", "/?weeks=52", &team]);
+    assert_eq!(seen["faults"], serde_json::json!([]));
+    assert_eq!(seen["views"].as_array().map(Vec::len), Some(3 * 4), "three pages, two widths, two themes");
+
+    let weekly =
+        run(&mut cpvo(&["--config", toml, "weekly", "--weeks", WEEKS, "--format", "json"])).success();
+    let weekly: Value = serde_json::from_str(&weekly).expect("JSON");
+    let rows: Vec<Vec<String>> = serde_json::from_value(seen["tables"]["/"][1].clone()).expect("a table");
+    let columns: Vec<&str> =
+        rows[0].iter().map(|name| name.split_whitespace().next().unwrap_or_default()).collect();
+    let of = weekly["weeks"].as_array().expect("weeks");
+    for row in of {
+        let (name, week) = (row["name"].as_str().expect("a name"), row["week"].as_str().expect("a week"));
+        let shown = rows.iter().find(|shown| shown[0] == name).unwrap_or_else(|| panic!("no row of {name}"));
+        let column = columns.iter().position(|column| week.ends_with(column)).expect("its column");
+        let spend = row["spend_usd"].as_f64().expect("spend");
+        let digits = shown[column].chars().filter(|sign| sign.is_ascii_digit() || *sign == '.');
+        let said: f64 = digits.collect::<String>().parse().expect("dollars");
+        assert!((said - spend).abs() < 0.006, "{name} in {week}: {} on the page, {spend}", shown[column]);
+    }
+    assert!(of.len() >= 5 * 12, "five teams");
+}
