@@ -29,7 +29,8 @@ const TRANSCRIPT: &str = r#"{"type":"user","uuid":"u","timestamp":"2026-11-18T09
 /// Shorter than most lines.
 const SPAN_BYTES: u64 = 64;
 
-/// A transcript: what its lines say does not depend on the portions it comes in, nor on how far it is read at a time.
+/// A transcript: what its lines say does not depend on the portions it comes in, nor on how far it is read at a time,
+/// nor on the lines that were read before.
 pub fn line(bytes: &[u8]) {
     let whole = read(&mut Cursor::new(bytes));
     assert!(whole.1 <= bytes.len() as u64);
@@ -44,10 +45,12 @@ fn read(file: &mut (impl Read + Seek)) -> (Vec<Parsed>, u64) {
 }
 
 fn read_in_spans(file: &mut (impl Read + Seek)) -> (Vec<Parsed>, u64) {
-    let (mut lines, mut all, mut end) = (Lines::default(), Vec::new(), 0);
+    let (mut all, mut end) = (Vec::new(), 0);
     loop {
         let span = end..end + SPAN_BYTES;
-        end = lines.read(file, span.clone(), &mut |parsed| all.push(parsed)).expect("memory can be read");
+        end = Lines::default()
+            .read(file, span.clone(), &mut |parsed| all.push(parsed))
+            .expect("memory can be read");
         if end < span.end {
             return (all, end);
         }

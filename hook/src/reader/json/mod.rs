@@ -5,20 +5,25 @@
 //! a line nor on how deep it nests: it goes no deeper than the names do, and containers nobody asked for are a
 //! counter, not a stack.
 //!
+//! Lines that fit an earlier one are walked at the places only where that one had other values: see [`stencil`].
+//!
 //! What it vouches for: of a valid line it gives the values any JSON reader gives, the last one where a key
 //! repeats; a line cut off anywhere is malformed. In parts nobody asked for it checks only that strings end
 //! and brackets balance.
 
-mod habit;
 mod source;
+mod stencil;
 mod token;
 mod wanted;
 
-pub(crate) use habit::Habit;
 pub(crate) use source::{Source, Window};
+pub(crate) use stencil::Stencils;
+use stencil::{Hole, Met, Stencil, Trail};
 pub(crate) use token::{SCALAR_BYTES_MAX, unescape};
-use token::{after, before, opening, short_end, string_end, word};
+use token::{after, before, opening, string_end, word};
 pub(crate) use wanted::{Object, Value, Visitor, Want};
+
+use memchr::memchr;
 
 /// What a line was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,22 +39,35 @@ pub(crate) enum Shape {
 pub(crate) fn read<F: Copy>(
     source: &mut Source<'_>,
     root: &'static Object<F>,
-    habit: &mut Habit<F>,
+    stencils: &mut Stencils<F>,
     visitor: &mut impl Visitor<F>,
 ) -> Shape {
-    let mut walk = Walk { source, habit, visitor, pending: Vec::new() };
+    let start = source.gather();
+    let mut walk = Walk { source, visitor, pending: Vec::new(), trail: None };
+    if let Some(start) = start {
+        if stencils.fit(|known| walk.again(known)) {
+            return Shape::Whole;
+        }
+        walk.source.go_back(start);
+        walk.visitor.clear();
+        walk.trail = Some(Trail::new(start));
+    }
     let Some(first) = walk.token() else { return Shape::Blank };
     let whole = first == b'{' && walk.members(root).is_some() && walk.token().is_none();
+    if let (true, Some(start), Some(trail)) = (whole, start, walk.trail) {
+        stencils.learn(source.line(start), trail);
+    }
     if whole { Shape::Whole } else { Shape::Broken }
 }
 
 /// Every step is `None` where the line ends or is no JSON.
 struct Walk<'a, 'f, V, F: 'static> {
     source: &'a mut Source<'f>,
-    habit: &'a mut Habit<F>,
     visitor: &'a mut V,
     /// A token that lies in several windows.
     pending: Vec<u8>,
+    /// What is met on the way, where another line may go it again.
+    trail: Option<Trail<F>>,
 }
 
 impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
@@ -95,19 +113,11 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
     fn member(&mut self, object: &'static Object<F>, first: u8) -> Option<(Option<Want<F>>, u8)> {
         let rest = self.source.rest();
         if first == b'"'
-            && let Some((want, bytes)) = self.habit.guess(object, rest)
-            && let Some(first @ b'"'..=b'{') = rest.get(bytes).copied()
-        {
-            self.source.advance(bytes + 1);
-            return Some((want, first));
-        }
-        if first == b'"'
-            && let Some(end) = short_end(rest)
+            && let Some(end) = memchr(b'"', rest)
+            && !before(rest, end).contains(&b'\\')
             && let [b'"', b':', first @ b'"'..=b'{', ..] = after(rest, end)
         {
-            let (name, first) = (before(rest, end), *first);
-            let want = object.named(name);
-            self.habit.learn(object, name, want);
+            let (want, first) = (object.named(before(rest, end)), *first);
             self.source.advance(end + 3);
             return Some((want, first));
         }
@@ -116,6 +126,8 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
 
     /// The members of an object whose keys are data.
     fn entries(&mut self, field: F, object: &'static Object<F>) -> Option<()> {
+        // what a key means here is told with it, and no two lines tell the same
+        self.trail = None;
         self.parted(b'}', |walk, first| {
             let ((), first) = walk.key(first, |visitor, raw| {
                 visitor.value(field, unescape(raw).as_deref().map_or(Value::Unreadable, Value::Entry));
@@ -130,6 +142,7 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
             if first != b'{' {
                 return walk.ignore(first);
             }
+            walk.meet(Met::Item(field));
             walk.visitor.value(field, Value::Item);
             walk.members(object)
         })
@@ -146,44 +159,92 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
     }
 
     fn value(&mut self, want: Option<Want<F>>, first: u8) -> Option<()> {
-        let Some(want) = want else { return self.ignore(first) };
+        let (Some(want), start) = (want, self.source.at()) else { return self.ignore(first) };
         let field = want.field();
+        if want.opens(first) {
+            self.meet(Met::Open(field));
+            self.visitor.value(field, Value::Open);
+        }
         match (first, want) {
+            (b'{', Want::Object(_, object)) => return self.members(object),
+            (b'{', Want::Entries(_, object)) => return self.entries(field, object),
+            (b'[', Want::Items(_, object)) => return self.items(field, object),
             (b'"', Want::Scalar(_)) => self.string(|visitor, raw| visitor.value(field, Value::Text(raw))),
             (b'"', _) => self.string(|visitor, raw| visitor.value(field, Value::Opening(opening(raw)))),
-            (b'{', Want::Object(_, object)) => {
-                self.visitor.value(field, Value::Open);
-                self.members(object)
-            }
-            (b'{', Want::Entries(_, object)) => {
-                self.visitor.value(field, Value::Open);
-                self.entries(field, object)
-            }
-            (b'[', Want::Items(_, object)) => {
-                self.visitor.value(field, Value::Open);
-                self.items(field, object)
-            }
             (b'{' | b'[', _) => {
                 self.visitor.value(field, Value::Other);
                 self.skip_container()
             }
             _ => self.scalar(|visitor, value| visitor.value(field, value)),
-        }
+        }?;
+        self.pass(Some(want), start);
+        Some(())
     }
 
     /// A value nobody asked for.
     fn ignore(&mut self, first: u8) -> Option<()> {
+        let start = self.source.at();
         match first {
             b'"' => self.skip_string(),
             b'{' | b'[' => self.skip_container(),
             _ => self.scalar(|_, _| {}),
+        }?;
+        self.pass(None, start);
+        Some(())
+    }
+
+    /// Notes that a container opens here.
+    fn meet(&mut self, met: Met<F>) {
+        let at = self.source.at();
+        if let Some(trail) = &mut self.trail {
+            trail.note(met, at..at);
         }
+    }
+
+    /// Notes a value whose first byte stands before `start`.
+    fn pass(&mut self, want: Option<Want<F>>, start: usize) {
+        let end = self.source.at();
+        if let Some(trail) = &mut self.trail {
+            trail.note(Met::Value(want), start - 1..end);
+        }
+    }
+
+    /// Takes the line as one of `known` with other values, and says as which. What was told is void where it is none.
+    ///
+    /// Those that begin alike are one way up to where they part: none of it is gone twice.
+    fn again(&mut self, known: &[Stencil<F>]) -> Option<usize> {
+        let (mut last, mut depth) = (known.first()?, 0);
+        for (index, stencil) in known.iter().enumerate() {
+            if !stencil.begins_as(last, depth) {
+                continue;
+            }
+            last = stencil;
+            while let Some(literal) = stencil.literal(depth) {
+                let Some(behind) = self.source.rest().strip_prefix(literal) else { break };
+                match (stencil.hole(depth), behind.first().copied()) {
+                    (None, None) => {
+                        stencil.tell(depth, self.visitor);
+                        self.source.advance(literal.len());
+                        return Some(index);
+                    }
+                    // what is wanted of a container belongs to the shape of its line
+                    (Some(Hole(want)), Some(first)) if !want.is_some_and(|want| want.opens(first)) => {
+                        stencil.tell(depth, self.visitor);
+                        self.source.advance(literal.len() + 1);
+                        self.value(*want, first)?;
+                        depth += 1;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        None
     }
 
     /// The rest of a string, as written.
     fn string<R>(&mut self, take: impl FnOnce(&mut V, &[u8]) -> R) -> Option<R> {
         let (mut odd, rest) = (false, self.source.rest());
-        if let Some(end) = short_end(rest).or_else(|| string_end(rest, &mut odd)) {
+        if let Some(end) = string_end(rest, &mut odd) {
             let taken = take(self.visitor, before(rest, end));
             self.source.advance(end + 1);
             return Some(taken);
@@ -207,10 +268,6 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
     }
 
     fn skip_string(&mut self) -> Option<()> {
-        if let Some(end) = short_end(self.source.rest()) {
-            self.source.advance(end + 1);
-            return Some(());
-        }
         let mut odd = false;
         loop {
             if let Some(end) = string_end(self.source.rest(), &mut odd) {
@@ -248,19 +305,29 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
     fn skip_container(&mut self) -> Option<()> {
         let mut depth = 1_u64;
         while depth > 0 {
-            let inner = |byte: &u8| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']');
-            let rest = self.source.rest();
-            let Some(at) = rest.iter().position(inner) else {
-                self.source.more()?;
-                continue;
-            };
-            let byte = rest.get(at).copied();
-            self.source.advance(at + 1);
-            match byte {
-                Some(b'"') => self.skip_string()?,
-                Some(b'{' | b'[') => depth += 1,
-                _ => depth -= 1,
+            let (mut at, rest) = (0, self.source.rest());
+            let mut text = false;
+            while let Some(byte) = rest.get(at) {
+                at += 1;
+                match byte {
+                    b'"' => {
+                        let Some(end) = string_end(after(rest, at), &mut false) else {
+                            text = true;
+                            break;
+                        };
+                        at += end + 1;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' if depth == 1 => {
+                        self.source.advance(at);
+                        return Some(());
+                    }
+                    b'}' | b']' => depth -= 1,
+                    _ => {}
+                }
             }
+            self.source.advance(at);
+            if text { self.skip_string()? } else { self.source.more()? }
         }
         Some(())
     }

@@ -1,7 +1,7 @@
 //! The bytes of one line after another, through one small window.
 //!
-//! No line is ever held as a whole, so its length costs nothing. A reader takes what the window has of the line,
-//! and asks for more where that ends.
+//! A line need not fit into it, so its length costs nothing: a reader takes what the window has of the line, and asks
+//! for more where that ends. Most do fit, and can be gone back in.
 
 use super::token::{after, before};
 use memchr::memchr;
@@ -65,6 +65,31 @@ impl<'a> Source<'a> {
         self.at -= 1;
     }
 
+    /// Has the window hold the line that begins here, and says where; `None` where it is too long or has no end yet.
+    pub(super) fn gather(&mut self) -> Option<usize> {
+        if !self.whole {
+            self.window.copy_within(self.at..self.filled, 0);
+            self.passed += self.at as u64;
+            (self.filled, self.at) = (self.filled - self.at, 0);
+            while !self.whole && self.fill() {}
+        }
+        self.whole.then_some(self.at)
+    }
+
+    /// The line from `start` on; the window has all of it.
+    pub(super) fn line(&self, start: usize) -> &[u8] {
+        self.window.get(start..self.end).unwrap_or_default()
+    }
+
+    /// The next byte's place in the window.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn go_back(&mut self, start: usize) {
+        self.at = start;
+    }
+
     /// The next piece of the line, in place of this one.
     pub(super) fn more(&mut self) -> Option<()> {
         if self.whole {
@@ -72,8 +97,14 @@ impl<'a> Source<'a> {
         }
         self.passed += self.filled as u64;
         (self.filled, self.at, self.end) = (0, 0, 0);
-        self.filled = loop {
-            match self.file.read(self.window) {
+        self.fill().then_some(())
+    }
+
+    /// Reads into what is free of the window, and says whether anything came.
+    fn fill(&mut self) -> bool {
+        let free = self.window.get_mut(self.filled..).unwrap_or_default();
+        let count = loop {
+            match self.file.read(free) {
                 Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -82,14 +113,16 @@ impl<'a> Source<'a> {
                 }
             }
         };
-        self.find_end();
-        (self.filled > 0).then_some(())
+        let from = self.filled;
+        self.filled += count;
+        self.find_end(from);
+        count > 0
     }
 
-    fn find_end(&mut self) {
-        let unread = after(before(self.window, self.filled), self.at);
-        let end = memchr(b'\n', unread);
-        (self.whole, self.end) = (end.is_some(), end.map_or(self.filled, |end| self.at + end));
+    /// Where the line ends that has no end before `from`.
+    fn find_end(&mut self, from: usize) {
+        let end = memchr(b'\n', after(before(self.window, self.filled), from));
+        (self.whole, self.end) = (end.is_some(), end.map_or(self.filled, |end| from + end));
     }
 
     /// Goes to the next line; false where this one has no end yet.
@@ -102,7 +135,7 @@ impl<'a> Source<'a> {
             return Ok(false);
         }
         self.at = self.end + 1;
-        self.find_end();
+        self.find_end(self.at);
         Ok(true)
     }
 

@@ -1,48 +1,45 @@
 //! The tokens of JSON: where a string ends, what it stands for, what a number looks like.
 
 use super::Value;
-use memchr::memchr_iter;
+use memchr::memchr;
 use std::borrow::Cow;
 
 /// Bytes of one kept scalar; what is longer cannot be a value of ours.
 pub(crate) const SCALAR_BYTES_MAX: usize = 4096;
-/// A UUID is short.
-const SHORT_WORDS: usize = 5;
+/// One in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
 /// Enough of a text to tell the client's own from a person's.
 const OPENING_BYTES: usize = 32;
 
 /// Where the quote is that ends a string. `odd` says, before and after, whether a piece of the string ended in
 /// an odd number of backslashes, so that the next byte is not what it seems.
 pub(super) fn string_end(bytes: &[u8], odd: &mut bool) -> Option<usize> {
-    let escaped = |end: usize| {
-        let run = before(bytes, end).iter().rev().take_while(|byte| **byte == b'\\').count();
-        (run % 2 == 1) ^ (run == end && *odd)
-    };
-    let end = memchr_iter(b'"', bytes).find(|end| !escaped(*end));
-    if end.is_none() {
-        *odd = escaped(bytes.len());
+    let mut from = 0;
+    while let Some(quote) = quote(after(bytes, from)) {
+        let end = from + quote;
+        if !is_escaped(bytes, end, *odd) {
+            return Some(end);
+        }
+        from = end + 1;
     }
-    end
+    *odd = is_escaped(bytes, bytes.len(), *odd);
+    None
 }
 
-/// Where a short string without a backslash ends: most keys are shorter than a search takes to begin.
-pub(super) fn short_end(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // the lowest byte of the result that is not zero stands where the first such byte is
-    let find = |word: u64, byte: u8| {
-        let zero = word ^ (ONES * u64::from(byte));
-        zero.wrapping_sub(ONES) & !zero & (ONES << 7)
+/// Where the next quote is: it is often nearer than a search takes to begin.
+fn quote(bytes: &[u8]) -> Option<usize> {
+    let near = |word: &[u8; 8]| {
+        let zero = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
+        // the lowest bit that is set stands in the first such byte
+        let found = zero.wrapping_sub(ONES) & !zero & (ONES << 7);
+        (found != 0).then_some(found.trailing_zeros() as usize / 8)
     };
-    let (words, _) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().take(SHORT_WORDS).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (find(word, b'"'), find(word, b'\\'));
-        if quote | backslash != 0 {
-            let at = quote.trailing_zeros();
-            return (at < backslash.trailing_zeros()).then_some(index * 8 + at as usize / 8);
-        }
-    }
-    None
+    bytes.first_chunk().and_then(near).or_else(|| memchr(b'"', bytes))
+}
+
+fn is_escaped(bytes: &[u8], at: usize, odd: bool) -> bool {
+    let run = before(bytes, at).iter().rev().take_while(|byte| **byte == b'\\').count();
+    (run % 2 == 1) ^ (run == at && odd)
 }
 
 /// The bytes before `at`; all where there are fewer.
@@ -61,9 +58,7 @@ pub(super) fn word(token: &[u8]) -> Option<Value<'_>> {
         b"null" => Some(Value::Null),
         b"true" => Some(Value::Bool(true)),
         b"false" => Some(Value::Bool(false)),
-        _ if token.len() <= SCALAR_BYTES_MAX && is_number(token) => {
-            std::str::from_utf8(token).ok().map(Value::Number)
-        }
+        _ if token.len() <= SCALAR_BYTES_MAX && is_number(token) => Some(Value::Number(token)),
         _ => None,
     }
 }
@@ -104,17 +99,11 @@ pub(crate) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
         return None;
     }
     let text = std::str::from_utf8(raw).ok()?;
-    // looked at to the end: without a way out, many bytes are looked at at once
-    let (mut control, mut escaped) = (false, false);
-    for byte in raw {
-        control |= *byte < 0x20;
-        escaped |= *byte == b'\\';
-    }
-    if control {
-        return None;
-    }
-    if !escaped {
+    if is_plain(raw) {
         return Some(Cow::Borrowed(text));
+    }
+    if raw.iter().any(|byte| *byte < 0x20) {
+        return None;
     }
     let mut meant = String::with_capacity(text.len());
     let mut chars = text.chars();
@@ -122,6 +111,17 @@ pub(crate) fn unescape(raw: &[u8]) -> Option<Cow<'_, str>> {
         meant.push(if c == '\\' { unescaped(&mut chars)? } else { c });
     }
     Some(Cow::Owned(meant))
+}
+
+/// Whether text is printable ASCII that means what is written, as most is.
+fn is_plain(raw: &[u8]) -> bool {
+    // a byte's highest bit is set where it has one, is less than a space, or is a backslash
+    let odd = |word: u64| {
+        word | word.wrapping_sub(ONES * 0x20) | (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES)
+    };
+    let (words, rest) = raw.as_chunks::<8>();
+    words.iter().all(|word| odd(u64::from_le_bytes(*word)) & (ONES << 7) == 0)
+        && rest.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
 }
 
 /// The character an escape stands for, behind its backslash.

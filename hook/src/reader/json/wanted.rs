@@ -67,6 +67,11 @@ pub(crate) enum Want<F: 'static> {
 }
 
 impl<F: Copy> Want<F> {
+    /// Whether more is wanted of a value with this first byte than itself.
+    pub(super) fn opens(self, first: u8) -> bool {
+        matches!((self, first), (Self::Object(..) | Self::Entries(..), b'{') | (Self::Items(..), b'['))
+    }
+
     pub(super) fn field(self) -> F {
         match self {
             Self::Scalar(field)
@@ -84,7 +89,7 @@ pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
     /// As written: the reader decides what a number may look like.
-    Number(&'a str),
+    Number(&'a [u8]),
     /// As written between its quotes: [`super::unescape`] gives the text.
     Text(&'a [u8]),
     /// A key that is too long or not Unicode.
@@ -104,4 +109,7 @@ pub(crate) enum Value<'a> {
 /// Receives what was found, in the order it is written.
 pub(crate) trait Visitor<F> {
     fn value(&mut self, field: F, value: Value<'_>);
+
+    /// Forgets all of it.
+    fn clear(&mut self);
 }

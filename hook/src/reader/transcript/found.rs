@@ -30,8 +30,11 @@ impl Count {
     fn of(value: Value<'_>) -> Self {
         match value {
             Value::Null => Self::Absent,
-            Value::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|count| *count <= COUNT_MAX).map_or(Self::Impossible, Self::Is)
+            Value::Number(digits) if digits.iter().all(u8::is_ascii_digit) => {
+                let count = digits.iter().fold(0_u64, |count, digit| {
+                    count.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+                });
+                if count <= COUNT_MAX { Self::Is(count) } else { Self::Impossible }
             }
             _ => Self::Impossible,
         }
@@ -99,6 +102,16 @@ impl Found {
         self.raw(slot).and_then(unescape)
     }
 
+    /// The text, to be compared with names of ASCII.
+    pub(super) fn name(&self, slot: Slot) -> Option<Cow<'_, [u8]>> {
+        let raw = self.raw(slot)?;
+        if raw.contains(&b'\\') {
+            unescape(raw).map(|text| Cow::Owned(text.into_owned().into_bytes()))
+        } else {
+            Some(Cow::Borrowed(raw))
+        }
+    }
+
     /// The text as written.
     pub(super) fn raw(&self, slot: Slot) -> Option<&[u8]> {
         if self.present & bit(slot) == 0 { None } else { self.texts.get(slot as usize).map(Vec::as_slice) }
@@ -113,20 +126,8 @@ impl Found {
         self.flags = if yes { self.flags | bit } else { self.flags & !bit };
     }
 
-    /// Forgets everything, and keeps the buffers.
-    pub(super) fn clear(&mut self) {
-        let Self { texts: _, present, flags, link_number, pull_request_number, iterations, models, .. } =
-            self;
-        (*present, *flags) = (0, 0);
-        (*link_number, *pull_request_number) = (Count::Absent, Count::Absent);
-        (self.tool_results, self.tool_errors) = (0, 0);
-        self.counts = Counts::default();
-        iterations.clear();
-        models.clear();
-    }
-
     fn put(&mut self, slot: Slot, value: Value<'_>) {
-        self.forget(&[slot]);
+        self.present &= !bit(slot);
         if let (Value::Text(raw), Some(buffer)) = (value, self.texts.get_mut(slot as usize))
             && raw.len() <= SCALAR_BYTES_MAX
         {
@@ -204,8 +205,20 @@ fn bit(slot: Slot) -> u64 {
 }
 
 impl Visitor<Field> for Found {
+    /// Keeps the buffers.
+    fn clear(&mut self) {
+        let Self { texts: _, present, flags, link_number, pull_request_number, iterations, models, .. } =
+            self;
+        (*present, *flags) = (0, 0);
+        (*link_number, *pull_request_number) = (Count::Absent, Count::Absent);
+        (self.tool_results, self.tool_errors) = (0, 0);
+        self.counts = Counts::default();
+        iterations.clear();
+        models.clear();
+    }
+
     fn value(&mut self, field: Field, value: Value<'_>) {
-        let yes = value == Value::Bool(true);
+        let yes = matches!(value, Value::Bool(true));
         match field {
             Field::Text(slot) => self.put(slot, value),
             Field::Count(counter) => self.counts.set(counter, Count::of(value)),
@@ -229,7 +242,7 @@ impl Visitor<Field> for Found {
             Field::PullRequestNumber => self.pull_request_number = Count::of(value),
             Field::LinkNumber => self.link_number = Count::of(value),
             Field::Message => self.forget_message(),
-            Field::Content if value == Value::Item => {}
+            Field::Content if matches!(value, Value::Item) => {}
             Field::Content => {
                 self.forget_content();
                 self.read_opening(value);
@@ -268,7 +281,7 @@ impl Found {
             (Field::ModelCost, _, Some(account)) => {
                 account.cost.clear();
                 if let Value::Number(decimal) = value {
-                    account.cost.push_str(decimal);
+                    account.cost.push_str(&String::from_utf8_lossy(decimal));
                 }
             }
             _ => {}

@@ -8,7 +8,7 @@ mod found;
 mod instant;
 mod usage;
 
-use crate::reader::json::{self, Habit, Shape, Source};
+use crate::reader::json::{self, Shape, Source, Stencils, Visitor};
 use fields::{Field, Flag, Slot};
 use found::{Count, Found, ModelAccount};
 use instant::Instants;
@@ -186,7 +186,7 @@ pub(crate) struct ModelCost {
 /// Reads lines one after another.
 #[derive(Default)]
 pub(crate) struct Parser {
-    habit: Habit<Field>,
+    stencils: Stencils<Field>,
     found: Found,
     instants: Instants,
     cwd: Last<Arc<str>>,
@@ -196,6 +196,7 @@ pub(crate) struct Parser {
     version: Last<Word>,
     entrypoint: Last<Word>,
     model: Last<Model>,
+    workflow: Last<Workflow>,
 }
 
 /// A value that most lines repeat, and what it was read from.
@@ -223,19 +224,22 @@ impl Parser {
     /// Reads the line that `source` stands at; what is no whole object is malformed.
     pub(crate) fn read(&mut self, source: &mut Source<'_>) -> (Shape, Parsed) {
         self.found.clear();
-        let shape = json::read(source, &fields::LINE, &mut self.habit, &mut self.found);
+        let shape = json::read(source, &fields::LINE, &mut self.stencils, &mut self.found);
         let line = if shape == Shape::Whole { self.line() } else { None };
         (shape, line.map_or(Parsed::Malformed, Parsed::Line))
     }
 
     /// `None` where the line counts for something it cannot be.
     fn line(&mut self) -> Option<Line> {
-        let Self { found, instants, cwd, branch, session, origin, version, entrypoint, model, .. } = self;
+        let Self {
+            found, instants, cwd, branch, session, origin, version, entrypoint, model, workflow, ..
+        } = self;
         let at = found.raw(Slot::Timestamp).and_then(|raw| instants.read(raw));
         if at.is_some_and(|at| !Week::reaches(at)) {
             return None;
         }
-        let kind = kind(found, model.read(found.raw(Slot::Model), named_model))?;
+        let model = model.read(found.raw(Slot::Model), named_model);
+        let kind = kind(found, model, workflow)?;
         let from = found.raw(Slot::RequestSession).or_else(|| found.raw(Slot::ForkedFrom));
         let named = |text: &str| if text == "HEAD" { None } else { text.parse().ok() };
         Some(Line {
@@ -252,25 +256,24 @@ impl Parser {
     }
 }
 
-fn kind(found: &Found, model: Option<Model>) -> Option<Kind> {
+fn kind(found: &Found, model: Option<Model>, workflow: &mut Last<Workflow>) -> Option<Kind> {
     let owned = |slot| found.text(slot).map(Cow::into_owned);
-    Some(match (found.text(Slot::Type).as_deref(), found.text(Slot::Subtype).as_deref()) {
-        (Some("assistant"), _) if found.text(Slot::Model).as_deref() == Some("<synthetic>") => {
-            Kind::Synthetic
-        }
-        (Some("assistant"), _) if !found.is(Flag::Usage) => {
+    let is = |slot, name: &[u8]| found.name(slot).as_deref() == Some(name);
+    Some(match found.name(Slot::Type).as_deref() {
+        Some(b"assistant") if is(Slot::Model, b"<synthetic>") => Kind::Synthetic,
+        Some(b"assistant") if !found.is(Flag::Usage) => {
             Kind::Unmetered { request_ref: owned(Slot::RequestRef) }
         }
-        (Some("assistant"), _) => Kind::Response(Box::new(response(found, model)?)),
-        (Some("user"), _) => said(found),
-        (Some("system"), Some("api_error")) => Kind::ApiError,
-        (Some("system"), Some("compact_boundary")) => Kind::Compaction,
-        (Some("api-request"), _) => owned(Slot::Id).map_or(Kind::Other, |id| Kind::Request { id }),
-        (Some("pr-link"), _) => match number(found.link_number) {
+        Some(b"assistant") => Kind::Response(Box::new(response(found, model, workflow)?)),
+        Some(b"user") => said(found),
+        Some(b"system") if is(Slot::Subtype, b"api_error") => Kind::ApiError,
+        Some(b"system") if is(Slot::Subtype, b"compact_boundary") => Kind::Compaction,
+        Some(b"api-request") => owned(Slot::Id).map_or(Kind::Other, |id| Kind::Request { id }),
+        Some(b"pr-link") => match number(found.link_number) {
             Some(number) => Kind::PullRequestLink { number, repository: owned(Slot::LinkRepository) },
             None => Kind::Other,
         },
-        (Some("cost-state"), _) if found.is(Flag::Models) => Kind::CostState(Box::new(cost_state(found)?)),
+        Some(b"cost-state") if found.is(Flag::Models) => Kind::CostState(Box::new(cost_state(found)?)),
         _ => Kind::Other,
     })
 }
@@ -289,8 +292,9 @@ fn named_model(text: &str) -> Option<Model> {
     text.parse().ok().filter(|_| shaped)
 }
 
-fn response(found: &Found, model: Option<Model>) -> Option<Response> {
+fn response(found: &Found, model: Option<Model>, workflow: &mut Last<Workflow>) -> Option<Response> {
     let owned = |slot| found.text(slot).map(Cow::into_owned);
+    let is = |slot, name: &[u8]| found.name(slot).as_deref() == Some(name);
     // a model no report can carry stays visible: it has no price
     let model = model.or_else(|| "unknown".parse().ok())?;
     let request_id = owned(Slot::RequestId);
@@ -301,24 +305,24 @@ fn response(found: &Found, model: Option<Model>) -> Option<Response> {
         request_ref: owned(Slot::RequestRef),
         model,
         slices: usage::slices(&found.counts, &found.iterations)?,
-        speed: if found.text(Slot::Speed).as_deref() == Some("fast") { Speed::Fast } else { Speed::Standard },
-        geo: if found.text(Slot::Geo).as_deref() == Some("us") { Geo::Us } else { Geo::Elsewhere },
+        speed: if is(Slot::Speed, b"fast") { Speed::Fast } else { Speed::Standard },
+        geo: if is(Slot::Geo, b"us") { Geo::Us } else { Geo::Elsewhere },
         subagent: found.is(Flag::Sidechain),
-        workflow: workflow(found),
+        workflow: workflow.read(Some(asker(found).as_bytes()), |name| name.parse().ok()).unwrap_or_default(),
         finished: found.text(Slot::StopReason).is_some(),
     })
 }
 
 /// The command, skill or agent that asked, by a name the client itself brings along; others are a team's own
 /// words and stay here.
-fn workflow(found: &Found) -> Workflow {
+fn asker(found: &Found) -> &'static str {
     let name = found.text(Slot::Skill).or_else(|| found.text(Slot::Agent));
-    let name = match name.as_deref() {
-        Some(name) if found.text(Slot::Plugin).is_none() && BUILT_IN.contains(&name) => name,
+    let built_in = |name: &str| BUILT_IN.iter().find(|known| **known == name);
+    match name.as_deref() {
+        Some(name) if found.text(Slot::Plugin).is_none() => built_in(name).copied().unwrap_or("other"),
         None if !found.is(Flag::Sidechain) => "main",
         _ => "other",
-    };
-    name.parse().unwrap_or_default()
+    }
 }
 
 /// What a `user` line is.

@@ -1,0 +1,190 @@
+//! Lines of one program: most are an earlier line with other values.
+//!
+//! A stencil is a line whose values were cut out where another line had others. Where a line fits, the walk tells
+//! what it told of the first and stops at the holes only. That is no second opinion of what a line says: the same
+//! bytes lead the same way, and what fills a hole is walked. A line that fits none is walked as a whole, and cuts
+//! the holes that were missing.
+
+use super::token::{opening, word};
+use super::wanted::{Value, Visitor, Want};
+use std::ops::Range;
+
+/// The client writes no more shapes; what is written otherwise is read all the same.
+const STENCILS_MAX: usize = 64;
+/// Values of a line that is worth to be known.
+const VALUES_MAX: usize = 512;
+/// No line repeats what is longer.
+const SAME_BYTES_MAX: usize = 96;
+
+/// What the walk comes to, in the order it is written.
+#[derive(Clone, Copy)]
+pub(super) enum Met<F: 'static> {
+    Open(F),
+    Item(F),
+    /// A value in which nothing else is wanted.
+    Value(Option<Want<F>>),
+}
+
+struct Step<F: 'static> {
+    met: Met<F>,
+    span: Range<usize>,
+    hole: bool,
+}
+
+/// The way through one line.
+pub(super) struct Trail<F: 'static> {
+    start: usize,
+    steps: Vec<Step<F>>,
+}
+
+impl<F> Trail<F> {
+    pub(super) fn new(start: usize) -> Self {
+        Self { start, steps: Vec::new() }
+    }
+
+    pub(super) fn note(&mut self, met: Met<F>, span: Range<usize>) {
+        if self.steps.len() <= VALUES_MAX {
+            let span = span.start - self.start..span.end - self.start;
+            let hole = span.len() > SAME_BYTES_MAX;
+            self.steps.push(Step { met, span, hole });
+        }
+    }
+}
+
+/// The shapes of lines that were met, the usual ones first.
+pub(crate) struct Stencils<F: 'static>(Vec<Stencil<F>>);
+
+impl<F> Default for Stencils<F> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<F: Copy> Stencils<F> {
+    /// Whether `again` finds the one that fits.
+    pub(super) fn fit(&mut self, again: impl FnOnce(&[Stencil<F>]) -> Option<usize>) -> bool {
+        let Some(index) = again(&self.0) else { return false };
+        self.0.swap(index, index.saturating_sub(1));
+        true
+    }
+
+    /// Has a line fit that fitted none.
+    pub(super) fn learn(&mut self, line: &[u8], Trail { mut steps, .. }: Trail<F>) {
+        if steps.len() > VALUES_MAX {
+            return;
+        }
+        if let Some(known) = self.0.iter_mut().find(|known| known.is_of_shape(line, &steps)) {
+            known.cut_where_other(line, &mut steps);
+            *known = Stencil::new(line, steps);
+        } else {
+            self.0.truncate(STENCILS_MAX - 1);
+            self.0.push(Stencil::new(line, steps));
+        }
+    }
+}
+
+/// A line with holes.
+pub(super) struct Stencil<F: 'static> {
+    /// What is left of it.
+    text: Vec<u8>,
+    steps: Vec<Step<F>>,
+    /// One before each hole, and one after the last.
+    pieces: Vec<Piece>,
+    holes: Vec<Hole<F>>,
+}
+
+struct Piece {
+    literal: Range<usize>,
+    steps: Range<usize>,
+}
+
+/// Where any value may stand, and what is wanted of it.
+pub(super) struct Hole<F: 'static>(pub(super) Option<Want<F>>);
+
+impl<F: Copy> Stencil<F> {
+    fn new(line: &[u8], mut steps: Vec<Step<F>>) -> Self {
+        let (mut text, mut pieces, mut holes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut at, mut literal, mut first) = (0, 0, 0);
+        for (index, step) in steps.iter_mut().enumerate() {
+            text.extend_from_slice(part(line, &(at..step.span.start)));
+            at = step.span.end;
+            let start = text.len();
+            match step.met {
+                Met::Value(want) if step.hole => {
+                    pieces.push(Piece { literal: literal..start, steps: first..index });
+                    holes.push(Hole(want));
+                    (literal, first) = (start, index + 1);
+                }
+                _ => text.extend_from_slice(part(line, &step.span)),
+            }
+            step.span = start..text.len();
+        }
+        text.extend_from_slice(part(line, &(at..line.len())));
+        pieces.push(Piece { literal: literal..text.len(), steps: first..steps.len() });
+        Self { text, steps, pieces, holes }
+    }
+
+    /// Whether a line differs in nothing but values.
+    fn is_of_shape(&self, line: &[u8], steps: &[Step<F>]) -> bool {
+        let (mut at, mut other_at) = (0, 0);
+        self.steps.len() == steps.len()
+            && self.steps.iter().zip(steps).all(|(step, other)| {
+                let same =
+                    part(&self.text, &(at..step.span.start)) == part(line, &(other_at..other.span.start));
+                (at, other_at) = (step.span.end, other.span.end);
+                same
+            })
+            && part(&self.text, &(at..self.text.len())) == part(line, &(other_at..line.len()))
+    }
+
+    fn cut_where_other(&self, line: &[u8], steps: &mut [Step<F>]) {
+        for (step, other) in self.steps.iter().zip(steps) {
+            other.hole |= step.hole || part(&self.text, &step.span) != part(line, &other.span);
+        }
+    }
+
+    /// The bytes before a hole, or after the last.
+    pub(super) fn literal(&self, piece: usize) -> Option<&[u8]> {
+        self.pieces.get(piece).map(|piece| part(&self.text, &piece.literal))
+    }
+
+    pub(super) fn hole(&self, index: usize) -> Option<&Hole<F>> {
+        self.holes.get(index)
+    }
+
+    /// Whether the first pieces are those of another, and a hole follows each.
+    pub(super) fn begins_as(&self, other: &Self, pieces: usize) -> bool {
+        self.holes.len() >= pieces && (0..pieces).all(|piece| self.literal(piece) == other.literal(piece))
+    }
+
+    /// Tells what the bytes before a hole say.
+    pub(super) fn tell(&self, piece: usize, visitor: &mut impl Visitor<F>) {
+        let steps = self.pieces.get(piece).and_then(|piece| self.steps.get(piece.steps.clone()));
+        for step in steps.unwrap_or_default() {
+            match step.met {
+                Met::Open(field) => visitor.value(field, Value::Open),
+                Met::Item(field) => visitor.value(field, Value::Item),
+                Met::Value(None) => {}
+                Met::Value(Some(want)) => {
+                    if let Some(value) = value(want, part(&self.text, &step.span)) {
+                        visitor.value(want.field(), value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn part<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    bytes.get(range.clone()).unwrap_or_default()
+}
+
+/// What is told of a value that stands alone.
+fn value<F>(want: Want<F>, written: &[u8]) -> Option<Value<'_>> {
+    match (written, want) {
+        ([b'"', raw @ .., b'"'], Want::Scalar(_)) => Some(Value::Text(raw)),
+        ([b'"', raw @ .., b'"'], _) => Some(Value::Opening(opening(raw))),
+        ([b'{' | b'[', ..], _) => Some(Value::Other),
+        _ => word(written),
+    }
+}
