@@ -2,14 +2,14 @@
 
 use super::area::Touched;
 use super::mending::{Citation, Mending};
-use super::mention::{Mention, Place, Rule, Target};
+use super::mention::{Mention, Place, Rule, Target, unlabelled};
 use super::objection::{Cause, Finder, Objection};
 use super::policy::{Policy, Strictness};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Fewer bytes of a title that was cut off name nothing.
-const CUT_TITLE_MIN: usize = 25;
+/// Fewer bytes of a title name nothing where it was cut off or is not repeated to the letter.
+const PART_TITLE_MIN: usize = 25;
 
 /// A change that landed on the tracked branch.
 #[derive(Debug, Clone)]
@@ -269,6 +269,8 @@ struct Known {
     numbers: HashMap<u64, usize>,
     /// The newest one wins.
     titles: HashMap<String, usize>,
+    /// Without their labels, and whatever their case.
+    plain_titles: HashMap<String, usize>,
     commits: BTreeSet<(String, usize)>,
 }
 
@@ -279,6 +281,7 @@ impl Known {
         }
         for title in [&change.title, &change.subject] {
             self.titles.insert(title.clone(), index);
+            self.plain_titles.insert(plain(title), index);
         }
         let commits = change.commits.iter().chain([&change.sha]);
         self.commits.extend(commits.map(|sha| (sha.clone(), index)));
@@ -321,7 +324,7 @@ impl Known {
             Target::Number(number) if change.number == Some(*number) => None,
             Target::Number(number) => self.numbers.get(number).copied(),
             Target::Commit(id) => self.commit(id),
-            Target::Title { text, cut: false } => self.titles.get(text).copied(),
+            Target::Title { text, cut: false } => self.title(text),
             Target::Title { text, cut: true } => self.cut_title(text),
         }
     }
@@ -333,12 +336,22 @@ impl Known {
         found.all(|(other, _)| other == sha).then_some(*index)
     }
 
+    fn title(&self, text: &str) -> Option<usize> {
+        let plainly = || self.plain_titles.get(&plain(text)).filter(|_| text.len() >= PART_TITLE_MIN);
+        self.titles.get(text).or_else(plainly).copied()
+    }
+
     fn cut_title(&self, start: &str) -> Option<usize> {
         let mut found =
             self.titles.iter().filter(|(title, _)| title.starts_with(start)).map(|(_, index)| *index);
-        let first = found.next().filter(|_| start.len() >= CUT_TITLE_MIN)?;
+        let first = found.next().filter(|_| start.len() >= PART_TITLE_MIN)?;
         found.all(|other| other == first).then_some(first)
     }
+}
+
+/// A title without its labels, in lower case.
+fn plain(title: &str) -> String {
+    unlabelled(title).to_lowercase()
 }
 
 #[cfg(test)]
@@ -397,6 +410,20 @@ mod tests {
             format!("{}{sign}{}", revert.by, revert.target)
         };
         assert_eq!(judge(&changes).reverts.iter().map(shown).collect::<Vec<_>>(), expected, "{landed:?}");
+    }
+
+    #[test]
+    fn a_title_is_repeated_without_its_labels_and_in_any_case() {
+        let long = "[ty] Infer types of all binary expressions (#1)";
+        check(&[(0, long), (1, "[ty] Revert \"Infer types of all binary expressions\" (#2)")], &["1>0"]);
+        check(
+            &[(0, "Fix handling of long redirects (#1)"), (1, "Revert fix handling of long redirects (#2)")],
+            &["1>0"],
+        );
+        check(&[(0, "docs: Mend links (#1)"), (1, "Revert \"mend links\" (#2)")], &[]);
+        let exact =
+            [(0, "Infer types of all expressions (#1)"), (1, "ty: infer types of all expressions (#2)")];
+        check(&[exact[0], exact[1], (2, "Revert \"Infer types of all expressions\" (#3)")], &["2>0"]);
     }
 
     #[test]

@@ -4,13 +4,13 @@ mod prose;
 mod reference;
 mod repeated;
 
-use super::landing::{number, subject_and_body};
+use super::landing::{behind, number, subject_and_body};
 use crate::text::Repo;
 use prose::prose;
 pub(super) use prose::turns;
 use reference::hex;
 pub(super) use reference::{named, reference};
-use repeated::{Repeated, repeated, without_own};
+use repeated::{Repeated, repeated};
 
 /// How a target was named, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,16 +88,25 @@ pub struct Words {
 pub fn words(message: &str, repo: &Repo) -> Words {
     let (subject, body) = subject_and_body(message);
     let mut mentions = Vec::new();
-    prose(unlabelled(without_own(&subject)), repo, &mut mentions);
+    prose(unlabelled(without_numbers(&subject)), repo, &mut mentions);
     for mention in mentions.iter_mut().filter(|mention| mention.place == Place::Opening) {
         mention.place = Place::Subject;
     }
     let repeated = repeated(&subject);
     let is_repair = mentions.iter().any(|mention| mention.place == Place::Subject)
         || repeated.as_ref().is_some_and(|repeated| repeated.is_form);
-    mentions.extend(repeated.iter().flat_map(Repeated::mentions));
+    for mention in repeated.iter().flat_map(Repeated::mentions) {
+        if !mentions.contains(&mention) {
+            mentions.push(mention);
+        }
+    }
     prose(body, repo, &mut mentions);
     Words { mentions, is_repair }
+}
+
+/// A subject without the numbers behind it, which are read with the title before them.
+fn without_numbers(subject: &str) -> &str {
+    behind(subject).map_or(subject, |(title, _)| without_numbers(title))
 }
 
 /// Whether a title begins as that of a repair does.
@@ -180,7 +189,7 @@ fn reapplies(stem: &str) -> Option<&'static str> {
 }
 
 /// A text without the labels and signs before it: `fix(pay):`, `[api]`, `⏪`.
-fn unlabelled(text: &str) -> &str {
+pub(super) fn unlabelled(text: &str) -> &str {
     let label = |word: &str| word.ends_with([':', ']']) && leads(word).is_none();
     let sign = |word: &str| !word.contains(|c: char| c.is_alphanumeric() || matches!(c, '"' | '#' | '!'));
     match text.split_once(' ') {

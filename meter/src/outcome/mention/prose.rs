@@ -2,6 +2,7 @@
 
 use super::reference::{Found, named, reference};
 use super::{Form, Mention, Place, Rule, Target, Verb, verb};
+use crate::outcome::landing::behind;
 use crate::text::Repo;
 use std::ops::Range;
 
@@ -55,7 +56,7 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
 }
 
 /// What may stand before a verb at the beginning of a line.
-const OPENERS: [&str; 12] = [
+const OPENERS: [&str; 17] = [
     "this",
     "it",
     "pr",
@@ -68,6 +69,11 @@ const OPENERS: [&str; 12] = [
     "partially",
     "temporarily",
     "manually",
+    "effectively",
+    "essentially",
+    "basically",
+    "mostly",
+    "fully",
 ];
 /// What turns a verb into something else than a statement of what this change does.
 const TURNS: [&str; 25] = [
@@ -92,13 +98,23 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     while !words[first].1 && first > 0 && OPENERS.contains(&words[first - 1].0.to_lowercase().as_str()) {
         first -= 1;
     }
-    let opens = words[first].1;
+    let is_next = first > 0 && words[first - 1].0.ends_with('.') && words[first].0 == "This";
+    let opens = words[first].1 || is_next && verb.form != Form::Done;
     let turned = at > 0 && !words[at].1 && (at.saturating_sub(2)..at).any(|before| turns(words[before].0));
     let mut next = span.end;
     let word = |at: usize| words.get(at).map_or("", |(word, _)| *word);
     let states = verb.form == Form::Doing || word(next).trim_end_matches(':').eq_ignore_ascii_case("of");
     let mut mentions = Vec::new();
-    if turned || !(opens || states) {
+    let listed = at == 1 && ["*", "-"].contains(&words[0].0);
+    if turned || !(opens || states || listed) {
+        return mentions;
+    }
+    if let Some(number) = title_number(words, next) {
+        let place = if opens && first == 0 { Place::Opening } else { Place::Passing };
+        let (again, target) = (verb.again, Target::Number(number));
+        return vec![Mention { rule: Rule::Number, target, again, partial: false, place }];
+    }
+    if !(opens || states) {
         return mentions;
     }
     let mut partial = verb.partly || at > 0 && word(at - 1).eq_ignore_ascii_case("partially");
@@ -141,6 +157,26 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     }
 }
 
+/// Words that a title may have.
+const TITLE_WORDS_MAX: usize = 40;
+
+/// The number behind a title in quotes that begins at `from` and ends what it is said in: behind an item of a list of
+/// changes comes its own number, or its author.
+fn title_number(words: &[Word], from: usize) -> Option<u64> {
+    let (first, _) = words.get(from)?;
+    let inner = first.strip_prefix('"')?;
+    let sign = ['*', '_', '.', ','];
+    let goes_on = |(word, starts): &Word| !starts && (word.starts_with(['(', '[']) || *word == "by");
+    let ends = |at: &usize| {
+        words[*at].0.trim_end_matches(sign).ends_with('"') && !words.get(at + 1).is_some_and(goes_on)
+    };
+    let end = (from..words.len()).take(TITLE_WORDS_MAX).find(ends)?;
+    let last = words[end].0.trim_end_matches(sign);
+    // one layer is taken off: within two of them stands what was taken back before
+    let is_nested = verb(inner).is_some() && last.ends_with("\"\"");
+    behind(last.trim_end_matches('"')).filter(|_| !is_nested).map(|(_, number)| number)
+}
+
 /// What the words before a name say that it is.
 #[derive(Default)]
 struct Named {
@@ -164,22 +200,34 @@ impl Named {
 }
 
 /// How far behind its verb a target may stand.
-const PORTION_WORDS_MAX: usize = 12;
+const PORTION_WORDS_MAX: usize = 16;
 
 /// What is taken back where something of it is named first, and whether that is a part by its own words: `reverts the
-/// guard added in #12`, `revert some of the changes from 1a2b3c4`.
+/// guard added in #12`, `revert some of the changes from 1a2b3c4`, `reverts the guard (#12)`, `revert changes to pay.rs
+/// from #12`.
 fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bool)> {
     let mut partial = false;
+    let word = |at: usize| words.get(at).map_or(String::new(), |(word, _)| word.to_lowercase());
+    let changes_to =
+        |at: usize| at > from && word(at) == "to" && ["change", "changes"].contains(&word(at - 1).as_str());
     let near = (from..words.len()).take(PORTION_WORDS_MAX);
     let clause = near.take_while(|at| {
         let ends = |word: &str| word.ends_with(['.', ',', ';', ':', ')']) || OTHERWISE.contains(&word);
-        *at == from || !ends(&words[at - 1].0.to_lowercase())
+        *at == from || !ends(&word(at - 1)) || changes_to(at - 1)
     });
+    let mut told_where = false;
     for at in clause {
+        told_where |= changes_to(at);
+        if at > from
+            && let Some(found) = aside(words, at, repo)
+        {
+            return found.map(|(rule, target)| (rule, target, partial));
+        }
         let word = words[at].0.to_lowercase();
         partial |= ["part", "parts", "portion", "some", "few", "much", "most"].contains(&word.as_str());
         // something stands between the verb and where it is from
-        if at == from || !["from", "of", "in", "by"].contains(&word.as_str()) {
+        let origins: &[&str] = if told_where { &["from"] } else { &["from", "of", "in", "by"] };
+        if at == from || !origins.contains(&word.as_str()) {
             continue;
         }
         let (mut named_as, mut next) = (Named::default(), at + 1);
@@ -194,6 +242,18 @@ fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bo
         }
     }
     None
+}
+
+/// What is named in brackets, and nothing else: `(#12)`, `(commit 1a2b3c4)`.
+fn aside(words: &[Word], at: usize, repo: &Repo) -> Option<Found> {
+    let mut named_as = Named::default();
+    let (mut word, mut next) = (words[at].0.strip_prefix('(')?, at + 1);
+    while named_as.says(&word.to_lowercase()) {
+        word = words.get(next)?.0;
+        next += 1;
+    }
+    let name = word.trim_end_matches(['.', ',', ';']).strip_suffix(')')?;
+    named_as.token(name, repo)
 }
 
 /// What comes after it is why or where to, not what.

@@ -64,7 +64,7 @@ fn second_take(subject: &str) -> Option<Repeated<'_>> {
     })
 }
 
-pub(super) fn without_own(subject: &str) -> &str {
+fn without_own(subject: &str) -> &str {
     behind(subject).map_or(subject, |(title, _)| title)
 }
 
@@ -74,10 +74,12 @@ impl Repeated<'_> {
         let mention = |rule, target| Mention { rule, target, again, partial: false, place: Place::Subject };
         let merged = self.text.strip_prefix("Merge pull request #");
         let merged = merged.and_then(|rest| number(rest.split(' ').next()?));
-        let (title, number) = behind(self.text)
+        let (title, named) = behind(self.text)
             .map_or((self.text, merged.or(self.number)), |(title, number)| (title, Some(number)));
+        // `title #12`
+        let named = named.or_else(|| number(self.text.rsplit_once(" #")?.1));
         let mut mentions = Vec::new();
-        mentions.extend(number.map(|number| mention(Rule::Number, Target::Number(number))));
+        mentions.extend(named.map(|number| mention(Rule::Number, Target::Number(number))));
         if !title.is_empty() {
             mentions.push(mention(Rule::Title, Target::Title { text: title.to_owned(), cut: self.cut }));
         }

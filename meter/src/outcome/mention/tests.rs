@@ -97,6 +97,29 @@ fn what_is_named_may_be_something_of_the_target() {
 }
 
 #[test]
+fn a_title_with_its_number_is_named_wherever_it_is_said() {
+    check("x\n\n* Revert \"Add y (#12)\"\n* Revert \"Add z (#14)\"", &["number #12", "number #14"]);
+    check("x\n\n- **Revert \"Add y\nand z (#12)\"**\n- more", &["number #12"]);
+    check("x\n\nSpecifically, this PR reverts \"Add y\n(#12)\", for it is slow", &["number #12"]);
+    check("x\n\nRevert \"Add y (#12)\"\nRevert \"Add z (#14)\"", &["number #12", "number #14"]);
+    check("x\n\nRevert \"Revert \"Add y (#12)\" (#14)\"", &["number #14"]);
+    check("Revert \"never add y #12\" (#14)", &["number #12"]);
+}
+
+#[test]
+fn what_is_taken_back_may_be_told_before_its_name() {
+    check("x\n\nThis reverts the fix for that\n(commit 1a2b3c4) at last", &[]);
+    check("x\n\nThis reverts the slow path (commit 1a2b3c4) at last", &["commit 1a2b3c4"]);
+    check("x\n\nReverts the new flag (#12).", &["reference #12"]);
+    check("x\n\nrevert changes to pay.rs from 1a2b3c4", &["commit 1a2b3c4"]);
+    check("x\n\nSafer. This commit effectively undoes the guard in 1a2b3c4", &["commit 1a2b3c4"]);
+    check(
+        "x\n\nIt reverts both the code from that request and the earlier regex change from #12",
+        &["reference #12"],
+    );
+}
+
+#[test]
 fn a_paragraph_turns_no_other() {
     check("x\n\n* Revert \"a test of the bug\"\n\nThis reverts commit 1a2b3c4.", &["commit 1a2b3c4"]);
     check("x\n\nA queue that is not\n\n- reverting #12", &["reference #12"]);
@@ -157,7 +180,18 @@ fn what_only_looks_like_it_says_nothing() {
         "x\n\nReverts https://gitlab.com/acme/pay/pull/12",
         "x\n\n> Reverts #12",
         "x\n\n```\nReverts #12\n```",
-        "x\n\n* Revert \"Add y (#12)\"",
+        "x\n\n* Revert \"Add y (#12)\" (#14)",
+        "x\n\n- Revert \"Add y (#12)\" by @ana in https://github.com/acme/pay/pull/14",
+        "x\n\n- Revert \"Add y (#12)\" ([#14](https://x/14))",
+        "x\n\n- Revert \"Revert \"Add y (#12)\"\"",
+        "x\n\n- Revert \"Add y\"",
+        "x\n\nIt does not revert \"Add y (#12)\"",
+        "x\n\nReverts to the flag (#12)",
+        "x\n\nReverts the flag (see #12)",
+        "x\n\nReverts the flag. Better than (#12)",
+        "x\n\nIt broke. This reverted #12",
+        "x\n\nThe job runs. It undoes #12",
+        "x\n\nReverts changes to what was said in #12",
         "ci(reverts): allow fast reverts (#12)",
         "x\n\nReverts #18446744073709551615",
         "Undo \"Add x\"",
