@@ -1,61 +1,65 @@
-//! Tells where all spend went. The rules are `meter::attribution`; this hands them what is stored, a page of
-//! sessions at a time, and takes the database for itself only where something is new.
+//! Tells where spend went of which anything is new. The rules are `meter::attribution`; this hands them what is stored,
+//! a page of sessions at a time, and takes the database for itself only to store what it found.
 
-use crate::store::attribution::{
-    ClassSums, Page, Place, Span, Spans, Worked, page_is_new, page_next, page_read, page_spend, spans_put,
-};
+use crate::store::attribution::{ClassSums, Span, Spans, spans_put};
 use crate::store::db::Db;
-use crate::store::ground::{Known, ground_read};
+use crate::store::news::Run;
+use crate::store::page::{Grounds, Map, Page, Place, Worked, page_next, page_read, session_told};
 use anyhow::Result;
-use jiff::Timestamp;
 use meter::Hour;
 use meter::attribution::{Action, Commit, Session, Slot};
 use std::collections::BTreeMap;
 
-/// Sessions that are judged in one transaction.
-const PAGE: u32 = 256;
+/// Sessions that are stored in one transaction.
+const PAGE: u32 = 512;
 
-/// Attributes every session, as what landed stood at `at`.
-pub(crate) fn attribute(db: &mut Db, at: Timestamp) -> Result<()> {
-    let known = db.snapshot(|db| ground_read(db, at))?;
+/// Attributes every session with news.
+pub(crate) fn attribute(db: &mut Db, run: Run) -> Result<()> {
+    let map = db.snapshot(|db| Map::read(db, run.at))?;
     let mut after = String::new();
     while let Some(page) = page_next(db, &after, PAGE)? {
-        if page_is_new(db, &page)? || !db.snapshot(|db| differences(db, &known, &page))?.is_empty() {
-            db.transaction(|db| page_put(db, &known, &page))?;
-        }
+        let told = db.snapshot(|db| told(db, &map, &page))?;
+        db.transaction(|db| {
+            run.check(db)?;
+            store(db, &told)
+        })?;
         after = page.last;
     }
     Ok(())
 }
 
-fn page_put(db: &mut Db, known: &Known, page: &Page) -> Result<()> {
-    let different = differences(db, known, page)?;
+/// The sessions of a page with the spans that tell where their spend went.
+fn told(db: &mut Db, map: &Map, page: &Page) -> Result<BTreeMap<String, (Worked, Spans)>> {
+    let sessions = page_read(db, page)?;
+    let grounds = map.ground(db, page, &sessions)?;
+    let told = |(id, mut session): (String, Worked)| {
+        let spans = spans(&grounds, &mut session);
+        (id, (session, spans))
+    };
+    Ok(sessions.into_iter().map(told).collect())
+}
+
+/// Stores what is different of those that had no news since.
+fn store(db: &mut Db, told: &BTreeMap<String, (Worked, Spans)>) -> Result<()> {
     let mut sums = ClassSums::default();
-    for spend in page_spend(db, page)? {
-        let Some((session, spans)) = different.get(&spend.session) else { continue };
-        for (spans, sign) in [(&session.spans, -1), (spans, 1)] {
-            if let Some(span) = span_of(spans, &spend.place) {
-                sums.add(&spend.team, &spend.place.week, span.class.as_str(), sign * spend.nanousd);
+    for (id, (session, spans)) in told {
+        if !session_told(db, id, session.news)? || session.spans == *spans {
+            continue;
+        }
+        for place in &session.places {
+            for (spans, sign) in [(&session.spans, -1), (spans, 1)] {
+                if let Some(span) = span_of(spans, place) {
+                    sums.add(&place.team, &place.week, span.class.as_str(), sign * place.nanousd);
+                }
             }
         }
-    }
-    for (id, (_, spans)) in &different {
         spans_put(db, id, spans)?;
     }
     sums.store(db)
 }
 
-/// The sessions whose spans are to be others.
-fn differences(db: &mut Db, known: &Known, page: &Page) -> Result<BTreeMap<String, (Worked, Spans)>> {
-    let judged = page_read(db, page)?.into_iter().map(|(id, mut session)| {
-        let spans = spans(known, &mut session);
-        (id, (session, spans))
-    });
-    Ok(judged.filter(|(_, (session, spans))| session.spans != *spans).collect())
-}
-
 /// Where the spend of one session went.
-fn spans(known: &Known, session: &mut Worked) -> Spans {
+fn spans(known: &Grounds, session: &mut Worked) -> Spans {
     let order = |one: &Place, other: &Place| {
         (&one.repo, &one.branch, one.hour).cmp(&(&other.repo, &other.branch, other.hour))
     };
@@ -118,14 +122,26 @@ fn seen(session: &Worked) -> Session<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::http::reports::tests::deliver;
-    use crate::judge::judge_repo;
+    use crate::judge::tests::judge_repo_at;
     use crate::store::cordon::{cordon_add, cordon_end};
     use crate::store::fixture::{now, on_both, rows, teams};
+    use crate::store::news::{news, run_begin};
+    use crate::store::work::work_compare;
+    use jiff::Timestamp;
     use meter::attribution::Cordon;
     use serde_json::{Value, json};
+
+    /// Attributes all there is.
+    pub(crate) fn attribute_anew(db: &mut Db, at: Timestamp) {
+        news(db).unwrap();
+        let run = db.transaction(|db| run_begin(db, at)).unwrap();
+        let repo = "github.com/acme/pay".parse().unwrap();
+        db.transaction(|db| work_compare(db, &repo, at)?.store(db, &repo, run)).unwrap();
+        attribute(db, run).unwrap();
+    }
 
     const TEAMS: &str = r#"
 [[team]]
@@ -184,7 +200,7 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
         ORDER BY session_id, hour";
 
     fn judged(db: &mut Db) -> Vec<String> {
-        attribute(db, now()).unwrap();
+        attribute_anew(db, now());
         rows(db, WENT)
     }
 
@@ -260,9 +276,9 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
                 let sums = rows(db, "SELECT * FROM class_sum ORDER BY team, week, class");
                 (spans, sums, rows(db, "SELECT * FROM team_week_class ORDER BY team, week, class"))
             };
-            attribute(db, now()).unwrap();
+            attribute_anew(db, now());
             let first = all(db);
-            attribute(db, now()).unwrap();
+            attribute_anew(db, now());
             assert_eq!(all(db), first);
             db.batch(
                 "UPDATE pull_request SET labels = 'one' WHERE number = 3;
@@ -270,13 +286,13 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
                     ('github.com/acme/pay', 3, 'b2', 0, 2, 'x', '')",
             )
             .unwrap();
-            attribute(db, now()).unwrap();
+            attribute_anew(db, now());
             assert_eq!(all(db), first, "a label and commits more");
             let more = json!({"pull_requests": at_four(99, "commented"), "rank": {"parser": 1, "epoch": 1, "seq": 2}});
             deliver(db, &report(1, &["two", "two", "main"], &more)).unwrap();
             let unjudged = "SELECT cost_nanousd FROM team_week_class WHERE class = 'unjudged'";
             assert_eq!(rows(db, unjudged), ["60000000"], "until the next judging");
-            attribute(db, now()).unwrap();
+            attribute_anew(db, now());
             assert_eq!(all(db), first, "an action on a request nobody knows");
         });
     }
@@ -295,7 +311,7 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             )
             .unwrap();
             assert_eq!(judged(db), ["1|04|three|branch|head_branch|a3|3"]);
-            attribute(db, "2026-11-23T12:00:00Z".parse().unwrap()).unwrap();
+            attribute_anew(db, "2026-11-23T12:00:00Z".parse().unwrap());
             assert_eq!(rows(db, WENT), ["1|04|three|in-flight|head_branch||3"], "as it was before");
         });
     }
@@ -310,7 +326,7 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             let cordoned = "SELECT team, cordon_nanousd FROM team_week_sum";
             let free = ["branch", "never-PR", "review"];
             let classes = |db: &mut Db| {
-                attribute(db, "2027-01-01T00:00:00Z".parse().unwrap()).unwrap();
+                attribute_anew(db, "2027-01-01T00:00:00Z".parse().unwrap());
                 rows(db, "SELECT class FROM attribution ORDER BY session_id, hour")
             };
             assert_eq!(classes(db), free);
@@ -344,7 +360,7 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             let branch = Some("two".to_owned());
             cordon_add(db, &Cordon { branch, ..Cordon::default() }, "a spike", now()).unwrap();
             let repo = "github.com/acme/pay".parse().unwrap();
-            db.transaction(|db| judge_repo(db, &repo, now())).unwrap();
+            judge_repo_at(db, &repo, now());
             let states = "SELECT title, state, excluded_as FROM change ORDER BY title";
             let expected = ["five|pending|", "one|pending|", "six|pending|", "two|excluded|cordon"];
             assert_eq!(rows(db, states), expected);
@@ -363,8 +379,8 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             deliver(db, &report(1, &["five", "five", "main"], &eve)).unwrap();
             deliver(db, &report(2, &["five"], &json!({}))).unwrap();
             let repo = "github.com/acme/pay".parse().unwrap();
-            db.transaction(|db| judge_repo(db, &repo, now())).unwrap();
-            attribute(db, now()).unwrap();
+            judge_repo_at(db, &repo, now());
+            attribute_anew(db, now());
             let work = "SELECT team, week, spend_nanousd, lent_nanousd, borrowed_nanousd, work_nanousd FROM team_week_work
                 ORDER BY team, week";
             let expected = [

@@ -10,6 +10,7 @@ mod cordon;
 mod delivery;
 mod demo;
 mod dispute;
+mod history;
 mod hooks_config;
 mod http;
 mod import;

@@ -1,4 +1,4 @@
-//! Syncs and judges from time to time while `cpvo serve` runs, in a thread of its own.
+//! Syncs and judges from time to time while `cpvo serve` runs, in a thread of its own, and judges soon after reports came.
 //!
 //! Nobody waits for it: it ends with the program, and what it had begun in the database is then undone.
 
@@ -6,6 +6,8 @@ use crate::config::{Clock, Config};
 use crate::judge::judge_all;
 use crate::source::web::{Pace, REQUEST_MAX};
 use crate::store::db::Access;
+use crate::store::news::news_waiting;
+use crate::store::open;
 use crate::sync::{Round, in_order};
 use crate::tracker::wait_for_trackers;
 use anyhow::{Result, bail};
@@ -22,9 +24,21 @@ pub(crate) struct Schedule {
     _running: Sender<Infallible>,
 }
 
-/// Takes a turn at once and then `every` so often; `None` where there is nothing to read.
-pub(crate) fn start(config: &Config, every: Duration, now: Clock) -> Result<Option<Schedule>> {
-    if config.sources.is_empty() || every.is_zero() {
+/// How long to wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pauses {
+    /// From one sync to the next.
+    pub sync: Duration,
+    /// From one look for news to the next: what stays the same from one to the next is judged.
+    pub look: Duration,
+}
+
+/// News that does not stop is judged after so many looks.
+const LOOKS_MAX: u32 = 12;
+
+/// Takes a turn at once and then after each pause; `None` where there is nothing to read.
+pub(crate) fn start(config: &Config, pauses: Pauses, now: Clock) -> Result<Option<Schedule>> {
+    if config.sources.is_empty() || pauses.sync.is_zero() {
         return Ok(None);
     }
     let (running, ended) = channel();
@@ -36,7 +50,7 @@ pub(crate) fn start(config: &Config, every: Duration, now: Clock) -> Result<Opti
         };
         loop {
             turn(&config, Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait });
-            if wait(every).is_err() {
+            if watch(&config, pauses, now, &wait).is_err() {
                 return;
             }
         }
@@ -44,9 +58,43 @@ pub(crate) fn start(config: &Config, every: Duration, now: Clock) -> Result<Opti
     Ok(Some(Schedule { _running: running }))
 }
 
+/// Judges what comes in until the next sync. Fails when it is to end.
+fn watch(config: &Config, pauses: Pauses, now: Clock, wait: &dyn Fn(Duration) -> Result<()>) -> Result<()> {
+    let (mut known, mut looks) = (None, 0);
+    let mut left = pauses.sync;
+    while !left.is_zero() {
+        let pause = left.min(pauses.look);
+        wait(pause)?;
+        left -= pause;
+        let waiting = match open(&config.db, Access::Read, now()).and_then(|mut db| news_waiting(&mut db)) {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "could not look for news");
+                continue;
+            }
+        };
+        looks = if waiting.is_some() { looks + 1 } else { 0 };
+        if waiting.is_some() && (waiting == known || looks == LOOKS_MAX) {
+            judge(config, now);
+            looks = 0;
+        }
+        known = waiting;
+    }
+    Ok(())
+}
+
+fn judge(config: &Config, now: Clock) {
+    let at = now();
+    let judged =
+        open(&config.db, Access::Write, at).and_then(|mut db| judge_all(&mut db, at, at, |_, _| Ok(())));
+    if let Err(error) = judged {
+        tracing::warn!(error = format!("{error:#}"), "could not judge");
+    }
+}
+
 /// What fails is said, and tried again at the next turn.
 fn turn(config: &Config, pace: Pace) {
-    let mut db = match crate::store::open(&config.db, Access::Write, (pace.now)()) {
+    let mut db = match open(&config.db, Access::Write, (pace.now)()) {
         Ok(db) => db,
         Err(error) => return tracing::warn!(error = format!("{error:#}"), "could not sync"),
     };
@@ -70,19 +118,21 @@ fn turn(config: &Config, pace: Pace) {
             }
         }
     }
-    if let Err(error) = judge_all(&mut db, (pace.now)(), (pace.now)(), |_, _| Ok(())) {
-        tracing::warn!(error = format!("{error:#}"), "could not judge");
-    }
+    judge(config, pace.now);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Options;
+    use crate::http::reports::tests::deliver;
     use crate::store::fixture::{now, rows};
+    use crate::store::price::price_publish;
     use ::tests::host::Reply;
     use ::tests::host::github::{GitHub, commit, request};
     use ::tests::wait::until;
+    use meter::PriceBook;
+    use serde_json::json;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
@@ -104,14 +154,29 @@ mod tests {
         );
         fs::write(&file, source).unwrap();
         let config = Options { config: Some(file), db: None }.load().unwrap();
-        let every = Duration::from_millis(20);
-        let schedule = start(&config, every, now).unwrap();
+        let brief = Duration::from_millis(20);
+        let often = Pauses { sync: brief, look: brief };
+        let schedule = start(&config, often, now).unwrap();
         until("a change to be judged", || {
-            let mut db = crate::store::open(&config.db, Access::Read, now()).ok()?;
+            let mut db = open(&config.db, Access::Read, now()).ok()?;
             (rows(&mut db, "SELECT state FROM change") == ["verified"]).then_some(())
         });
         drop(schedule);
-        assert!(start(&config, Duration::ZERO, now).unwrap().is_none());
-        assert!(start(&Config { sources: Vec::new(), ..config }, every, now).unwrap().is_none());
+        assert!(start(&config, Pauses { sync: Duration::ZERO, ..often }, now).unwrap().is_none());
+
+        // a report is judged long before the next sync
+        let schedule = start(&config, Pauses { sync: Duration::from_hours(24), ..often }, now).unwrap();
+        let classes = |config: &Config| {
+            let mut db = open(&config.db, Access::Write, now()).ok()?;
+            let judged = rows(&mut db, "SELECT judged_at FROM judged") == [now().to_string()];
+            judged.then(|| rows(&mut db, "SELECT COUNT(*) FROM attribution_span"))
+        };
+        until("the turn at the start", || (classes(&config)? == ["0"]).then_some(()));
+        let mut db = open(&config.db, Access::Write, now()).unwrap();
+        db.transaction(|db| price_publish(db, &PriceBook::embedded(), now())).unwrap();
+        deliver(&mut db, &json!({})).unwrap();
+        until("the report to be judged", || (classes(&config)? == ["1"]).then_some(()));
+        drop(schedule);
+        assert!(start(&Config { sources: Vec::new(), ..config }, often, now).unwrap().is_none());
     }
 }

@@ -4,7 +4,7 @@ use crate::config::{Clock, Options};
 use crate::http::{self, App, Counters, Hosts, Programs, Rates};
 use crate::keys;
 use crate::people::watch::Follower;
-use crate::schedule;
+use crate::schedule::{self, Pauses};
 use crate::store::Store;
 use crate::store::price::price_publish;
 use crate::store::week::week_extend;
@@ -22,6 +22,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 const WEEK_CHECK: Duration = Duration::from_mins(10);
+/// What came in is judged when nothing more comes for so long.
+const NEWS_LOOK: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         let _weeks = tokio::spawn(turn_weeks(app.store.clone(), now));
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("could not listen on {listen}"))?;
-        let _schedule = schedule::start(&config, config.sync_every, now)?;
+        let _schedule = schedule::start(&config, Pauses { sync: config.sync_every, look: NEWS_LOOK }, now)?;
         announce(listener.local_addr()?)?;
         http::serve(listener, app, stop(threads.writer_ended)?).await
     });

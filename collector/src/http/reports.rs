@@ -158,7 +158,7 @@ fn usage(report: &Report, owner: &Sender, person: &Person, row: &Row, cost: Cost
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::attribute::attribute;
+    use crate::attribute::tests::attribute_anew;
     use crate::store::cordon::cordon_add;
     use crate::store::fixture::{cluster, json_of, now, on_both, rows, teams};
     use meter::Status;
@@ -480,7 +480,7 @@ members = [{ email = "bob@acme.example" }]
                 if *landed {
                     land(db, "d728cec1f0a94f0f0b2b7c8d9e0f1a2b3c4d5e6f");
                 }
-                attribute(db, now()).unwrap();
+                attribute_anew(db, now());
                 let unjudged = "SELECT team FROM team_week_class WHERE class = 'unjudged'";
                 assert_eq!(rows(db, unjudged), [""; 0]);
             }

@@ -1,6 +1,7 @@
 //! What landed, as sources read it: changes with their commits and files, and how far each source was read.
 
 use super::db::{Db, values};
+use super::news::{news, repo_news};
 use super::request::{request_complete, request_of_commit};
 use super::tally::{Tallies, tally_replace};
 use crate::source::Landed;
@@ -30,6 +31,10 @@ pub(crate) fn source_cursor(db: &mut Db, repo: &Repo) -> Result<Option<(String, 
 }
 
 pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timestamp) -> Result<()> {
+    let tracked = "SELECT repo FROM source WHERE repo = $1 AND branch = $2";
+    if db.query(tracked, &values![repo.as_str(), cursor.branch])?.is_empty() {
+        news(db)?;
+    }
     db.execute(
         "INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (repo) DO UPDATE SET kind = excluded.kind, branch = excluded.branch,
@@ -80,6 +85,7 @@ pub(crate) fn source_read(db: &mut Db) -> Result<BTreeMap<Repo, Timestamp>> {
 /// Forgets what was read of a repository, whose history is to be read anew: until then nothing of it is known.
 pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     tally_replace(db, repo, &Tallies::new())?;
+    repo_news(db, repo)?;
     for table in
         ["disqualification", "suspicion", "revert", "reopen", "change_file", "change_commit", "change", "tag"]
     {
@@ -104,6 +110,10 @@ pub(crate) enum Order {
 
 /// Stores what landed. A request that lands in several commits is one change.
 pub(crate) fn change_add(db: &mut Db, repo: &Repo, page: &[Landed], order: Order) -> Result<()> {
+    if page.is_empty() {
+        return Ok(());
+    }
+    repo_news(db, repo)?;
     let newest = "SELECT COALESCE(MAX(landed), 0) FROM change WHERE repo = $1";
     let mut place: i64 = db.query_one(newest, &values![repo.as_str()])?.get(0)?;
     for landed in page {

@@ -2,6 +2,7 @@
 
 use super::audit::{Event, audit_add};
 use super::db::{Db, values};
+use super::news::news;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::attribution::Cordon;
@@ -53,5 +54,6 @@ pub(crate) fn cordon_end(db: &mut Db, id: i64, reason: &str, now: Timestamp) -> 
 
 fn audit(db: &mut Db, action: &str, id: i64, reason: &str, now: Timestamp) -> Result<()> {
     let (subject, detail) = (format!("cordon {id}"), reason.to_owned());
+    news(db)?;
     audit_add(db, now, &Event { actor: "admin", action, subject: &subject, detail })
 }

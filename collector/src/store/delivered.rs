@@ -134,7 +134,6 @@ pub(crate) fn request_counts(db: &mut Db, first: Timestamp) -> Result<BTreeMap<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::attribute;
     use crate::http::reports::tests::deliver;
     use crate::judge::judge_all;
     use crate::store::fixture::{now, on_both, teams};
@@ -184,7 +183,6 @@ VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one
             deliver(db, &report(1, "ana@acme.example", &[4, 5], "one")).unwrap();
             deliver(db, &report(2, "ben@acme.example", &[3], "one")).unwrap();
             judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
-            attribute(db, now()).unwrap();
             let at = |text: &str| -> Timestamp { text.parse().unwrap() };
             let list = |db: &mut Db, first, team| delivered_list(db, at(first), team).unwrap();
             let found = list(db, "2026-11-01T00:00:00Z", Some("pay"));

@@ -3,6 +3,7 @@
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
 use super::evidence::DISQUALIFICATIONS;
+use super::news::repo_news;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -40,6 +41,7 @@ pub(crate) fn dispute_add(db: &mut Db, change: (&str, &str), reason: &str, now: 
         &values![repo, sha, reason, now.to_string()],
     )?;
     if disputed > 0 {
+        repo_news(db, &repo.parse()?)?;
         let (subject, detail) = (format!("{repo}@{sha}"), reason.to_owned());
         audit_add(db, now, &Event { actor: "cpvo dispute", action: "disputed", subject: &subject, detail })?;
     }

@@ -30,16 +30,16 @@ pub(crate) struct Home {
 /// One empty database of each kind.
 pub(crate) fn homes() -> [Home; 2] {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let folder = || tempfile::tempdir().unwrap();
-    let file = folder();
-    let sqlite = Database::Sqlite(file.path().join("data/cpvo.db"));
     let cluster = cluster();
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let postgres = Database::Postgres(Secret(cluster.database(&name)));
-    [
-        Home { database: sqlite, folder: file, _cluster: None },
-        Home { database: postgres, folder: folder(), _cluster: Some(cluster) },
-    ]
+    let database = Database::Postgres(Secret(cluster.database(&name)));
+    [of_sqlite(), Home { database, folder: tempfile::tempdir().unwrap(), _cluster: Some(cluster) }]
+}
+
+fn of_sqlite() -> Home {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::Sqlite(folder.path().join("data/cpvo.db"));
+    Home { database, folder, _cluster: None }
 }
 
 /// One server for all tests that run at a time; it stops with the last of them, be it by a panic.
@@ -61,15 +61,24 @@ impl Home {
     pub(crate) fn open(&self) -> Db {
         open(&self.database, Access::Write, now()).unwrap()
     }
+
+    fn run(&self, check: impl Fn(&mut Db)) {
+        let mut db = self.open();
+        db.transaction(|db| price_publish(db, &PriceBook::embedded(), now())).unwrap();
+        check(&mut db);
+    }
 }
 
 /// Runs `check` on a database of each kind that knows the list prices.
 pub(crate) fn on_both(check: impl Fn(&mut Db)) {
     for home in homes() {
-        let mut db = home.open();
-        db.transaction(|db| price_publish(db, &PriceBook::embedded(), now())).unwrap();
-        check(&mut db);
+        home.run(&check);
     }
+}
+
+/// On the one that is quick to be had, for tests of many cases.
+pub(crate) fn on_sqlite(check: impl Fn(&mut Db)) {
+    of_sqlite().run(check);
 }
 
 /// Takes in a teams.toml at `now`.

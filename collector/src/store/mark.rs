@@ -1,12 +1,21 @@
 //! What changes are marked with besides their titles: labels of their requests, tags of their commits.
 
 use super::db::{Db, values};
+use super::news::repo_news;
 use anyhow::Result;
 use meter::Repo;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes the tags of a repository these: names and the commits they stand for.
 pub(crate) fn tag_replace(db: &mut Db, repo: &Repo, tags: &[(String, String)]) -> Result<()> {
+    let known: BTreeSet<(String, String)> = tag_list(db, repo)?
+        .into_iter()
+        .flat_map(|(sha, tags)| tags.into_iter().map(move |tag| (tag, sha.clone())))
+        .collect();
+    if known == tags.iter().cloned().collect() {
+        return Ok(());
+    }
+    repo_news(db, repo)?;
     db.execute("DELETE FROM tag WHERE repo = $1", &values![repo.as_str()])?;
     for (tag, sha) in tags {
         db.execute(

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_strictness", include_str!("../../migrations/0009_strictness.sql")),
     ("0010_effort", include_str!("../../migrations/0010_effort.sql")),
     ("0011_trackers", include_str!("../../migrations/0011_trackers.sql")),
+    ("0012_news", include_str!("../../migrations/0012_news.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -19,7 +19,9 @@ pub(crate) mod fixture;
 pub(crate) mod ground;
 pub(crate) mod mark;
 pub(crate) mod migrate;
+pub(crate) mod news;
 pub(crate) mod outcome;
+pub(crate) mod page;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod price;
@@ -35,6 +37,7 @@ pub(crate) mod token;
 pub(crate) mod tracker;
 pub(crate) mod usage;
 pub(crate) mod week;
+pub(crate) mod work;
 
 use crate::config::Database;
 use anyhow::{Context, Result, anyhow};

@@ -1,7 +1,7 @@
 //! What became of the changes: read for the judge, written by it, listed for whoever asks.
 
 use super::db::{Db, Row, Value, values};
-use super::people::person_find;
+use super::people::{Person, person_find};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::outcome::{Objection, Owner, Revert, owner};
@@ -87,12 +87,33 @@ pub(crate) fn change_files(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, 
     Ok(files)
 }
 
+/// The first instant after `at` at which something that is stored of a repository happens.
+pub(crate) fn change_due(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Option<Timestamp>> {
+    let row = db.query_one(
+        "SELECT MIN(at) FROM (
+            SELECT MIN(merged_at) AS at FROM change WHERE repo = $1 AND merged_at > $2
+            UNION ALL SELECT MIN(opened_at) FROM pull_request WHERE repo = $1 AND opened_at > $2
+            UNION ALL SELECT MIN(merged_at) FROM pull_request WHERE repo = $1 AND merged_at > $2
+            UNION ALL SELECT MIN(closed_at) FROM pull_request WHERE repo = $1 AND closed_at > $2
+            UNION ALL SELECT MIN(e.happened_at) FROM pull_request_ticket AS p
+                JOIN ticket_event AS e ON e.ticket = p.ticket WHERE p.repo = $1 AND e.happened_at > $2
+            UNION ALL SELECT MIN(e.happened_at) FROM ticket_event AS e WHERE e.happened_at > $2
+                AND e.ticket IN (SELECT k.ticket FROM ticket_key AS k JOIN ticket_event AS r ON r.ticket = k.ticket
+                    WHERE r.event = 'reopened')
+         ) AS due",
+        &values![repo.as_str(), at.to_string()],
+    )?;
+    Ok(row.get::<Option<String>>(0)?.map(|at| at.parse()).transpose()?)
+}
+
 /// Who a repository belongs to.
 pub(crate) struct Owners {
     /// With the hour their team ended.
     all: Vec<(Owner, Option<String>)>,
     /// The files of each change, where somebody owns a part.
     files: BTreeMap<String, Vec<String>>,
+    /// Who the authors are that were asked for.
+    people: BTreeMap<String, Person>,
 }
 
 pub(crate) fn owners_find(db: &mut Db, repo: &Repo) -> Result<Owners> {
@@ -108,12 +129,12 @@ pub(crate) fn owners_find(db: &mut Db, repo: &Repo) -> Result<Owners> {
     let all: Vec<(Owner, Option<String>)> = rows.iter().map(read).collect::<Result<_>>()?;
     let shared = all.iter().any(|(owner, _)| !owner.paths.is_empty());
     let files = if shared { change_files(db, repo)? } else { BTreeMap::new() };
-    Ok(Owners { all, files })
+    Ok(Owners { all, files, people: BTreeMap::new() })
 }
 
 impl Owners {
     /// The team that owned most of the change when it landed, else the author's.
-    pub(crate) fn team_of(&self, db: &mut Db, change: &Stored) -> Result<String> {
+    pub(crate) fn team_of(&mut self, db: &mut Db, change: &Stored) -> Result<String> {
         let hour = Hour::of(change.merged_at);
         let then = hour.to_string();
         let living: Vec<&(Owner, Option<String>)> = self
@@ -130,9 +151,12 @@ impl Owners {
         if let Some(team) = owner(&owners, self.files.get(&change.sha).map_or(&[], Vec::as_slice)) {
             return Ok(team.to_owned());
         }
-        let author = change.author.parse().ok().map(Developer::Email);
-        let person = author.map(|author| person_find(db, &author)).transpose()?.unwrap_or_default();
-        Ok(person.team_at(hour).to_owned())
+        if !self.people.contains_key(&change.author) {
+            let author = change.author.parse().ok().map(Developer::Email);
+            let person = author.map(|author| person_find(db, &author)).transpose()?.unwrap_or_default();
+            self.people.insert(change.author.clone(), person);
+        }
+        Ok(self.people[&change.author].team_at(hour).to_owned())
     }
 }
 

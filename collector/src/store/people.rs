@@ -3,6 +3,7 @@
 use super::attribution::{attribution_forget, class_sum_rename};
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
+use super::news::news;
 use super::policy::policy_seed;
 use super::sum::{CostBasis, Sum, SumChange};
 use super::tally::tally_rename;
@@ -78,12 +79,17 @@ pub(crate) fn teams_apply(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<
         changed |= team_put(db, team, now)?;
     }
     let mut concerned = aliases_put(db, teams, now)?;
+    changed |= !concerned.is_empty();
     if changed {
         for row in db.query("SELECT developer FROM developer WHERE kind = 'team'", &[])? {
             concerned.insert(row.get(0)?);
         }
     }
-    concerned.extend(members_put(db, teams, now)?);
+    let moved = members_put(db, teams, now)?;
+    if changed || !moved.is_empty() {
+        news(db)?;
+    }
+    concerned.extend(moved);
     let mut sums = SumChange::default();
     for developer in &concerned {
         usage_reassign(db, developer, &mut sums)?;
@@ -120,14 +126,28 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<bool> {
         changed |= team_rename(db, former, &team.id, now)?;
     }
     policy_seed(db, &team.id, team.terms.over(Policy::default()), now)?;
-    db.execute("DELETE FROM team_repository WHERE team = $1", &values![&team.id])?;
-    for (repo, paths) in &team.repositories {
+    changed |= repositories_put(db, team)?;
+    Ok(changed)
+}
+
+/// Returns whether the team owns others than before.
+fn repositories_put(db: &mut Db, team: &Team) -> Result<bool> {
+    let key = values![&team.id];
+    let owned = db.query("SELECT repo, paths FROM team_repository WHERE team = $1", &key)?;
+    let owned: BTreeSet<(String, String)> =
+        owned.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    let listed = team.repositories.iter().map(|(repo, paths)| (repo.to_string(), paths.clone())).collect();
+    if owned == listed {
+        return Ok(false);
+    }
+    db.execute("DELETE FROM team_repository WHERE team = $1", &key)?;
+    for (repo, paths) in &listed {
         db.execute(
             "INSERT INTO team_repository (team, repo, paths) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            &values![&team.id, repo.as_str(), paths],
+            &values![&team.id, repo, paths],
         )?;
     }
-    Ok(changed)
+    Ok(true)
 }
 
 /// All of a team's past goes on under its new id. Returns whether there was any.

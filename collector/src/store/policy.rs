@@ -2,6 +2,7 @@
 
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
+use super::news::news;
 use crate::people::UNASSIGNED;
 use crate::people::file::{Team, Teams};
 use anyhow::{Context, Result};
@@ -46,6 +47,7 @@ fn policy_add(db: &mut Db, team: &str, policy: Policy, reason: &str, now: Timest
          SELECT COALESCE(MAX(policy_id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM policy",
         &row,
     )?;
+    news(db)?;
     db.query_one("SELECT MAX(policy_id) FROM policy", &[])?.get(0)
 }
 
@@ -121,5 +123,25 @@ impl Policies {
     /// The one that holds.
     pub(crate) fn of(&self, team: &str) -> Held {
         self.all(team).last().copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reach_is_the_widest_of_all() {
+        let held = |window_days, hotfix_hours| Held {
+            id: 1,
+            policy: Policy { window_days, hotfix_hours, ..Policy::default() },
+        };
+        let policies = Policies(BTreeMap::from([
+            ("pay".to_owned(), vec![held(30, 24), held(7, 24)]),
+            ("web".to_owned(), vec![held(7, 200)]),
+        ]));
+        assert_eq!(policies.reach(), held(30, 200).policy);
+        let few = Policies(BTreeMap::from([("pay".to_owned(), vec![held(7, 24)])]));
+        assert_eq!(few.reach(), Policy::default());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::change::{kept, title};
 use super::db::{Db, Value, values};
+use super::news::repo_news;
 use super::ticket::ticket_put;
 use crate::source::{Effort, LandedCommit, MEMBERS_MAX, Request};
 use anyhow::Result;
@@ -10,6 +11,7 @@ use meter::Repo;
 
 /// Stores a request as it is now, and completes the change it became.
 pub(crate) fn request_put(db: &mut Db, repo: &Repo, service: &str, request: &Request) -> Result<()> {
+    repo_news(db, repo)?;
     head_put(db, repo, request)?;
     let key = values![repo.as_str(), request.number];
     db.execute("DELETE FROM pull_request_commit WHERE repo = $1 AND number = $2 AND landed = 0", &key)?;
@@ -90,6 +92,7 @@ pub(super) fn whole(at: Timestamp) -> String {
 pub(crate) fn request_landed(db: &mut Db, repo: &Repo, landed: &LandedCommit) -> Result<()> {
     let Some(number) = landed.number else { return Ok(()) };
     let LandedCommit { commit, .. } = landed;
+    repo_news(db, repo)?;
     db.execute(
         "INSERT INTO pull_request_commit (repo, number, sha, landed, place, author, message)
          SELECT repo, number, $3, 1, 0, $4, $5 FROM pull_request WHERE repo = $1 AND number = $2

@@ -1,6 +1,7 @@
 //! How far each service was read.
 
 use super::db::{Db, values};
+use super::news::news;
 use anyhow::Result;
 use jiff::Timestamp;
 
@@ -22,6 +23,9 @@ pub(crate) fn service_progress(db: &mut Db, name: &str, kind: &str) -> Result<Op
 }
 
 pub(crate) fn service_put(db: &mut Db, name: &str, kind: &str, progress: &Progress) -> Result<()> {
+    if service_progress(db, name, kind)?.is_none() {
+        news(db)?;
+    }
     let synced_at = progress.synced_at.map(|at| at.to_string());
     db.execute(
         "INSERT INTO service (name, kind, cursor, synced_at) VALUES ($1, $2, $3, $4)

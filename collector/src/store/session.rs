@@ -2,11 +2,12 @@
 
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, Value, values};
+use super::news::repo_news;
 use super::people::usage_give;
 use crate::people;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{Rank, Repo, Report, Sender, SessionId, Stored, Trust, Week};
+use meter::{PullRequestAction, Rank, Repo, Report, Sender, SessionId, Stored, Trust, Week};
 use std::sync::LazyLock;
 
 /// What is stored of one session id, over all repositories and weeks.
@@ -113,7 +114,16 @@ pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
     list_put(db, report, "session_commit", commits)?;
     let pull_requests = report.pull_requests.iter();
     let pull_requests = pull_requests.map(|one| values![one.number, one.action.as_str(), one.at.to_string()]);
-    list_put(db, report, "session_pull_request", pull_requests)
+    // the branch it was on when it asked for a request is the request's
+    let asked = "SELECT number FROM session_pull_request
+        WHERE session_id = $1 AND repo = $2 AND week = $3 AND action = 'created'";
+    let key = values![report.session_id.as_str(), report.repo.as_str(), report.week.to_string()];
+    let had_asked = !db.query(asked, &key)?.is_empty();
+    list_put(db, report, "session_pull_request", pull_requests)?;
+    if had_asked || report.pull_requests.iter().any(|one| one.action == PullRequestAction::Created) {
+        repo_news(db, &report.repo)?;
+    }
+    Ok(())
 }
 
 const COLUMNS: &str = "session_id repo week developer trust install_id token_id via_repo parser epoch seq digest

@@ -100,6 +100,9 @@ pub(crate) fn judging_record(
         let all = policies.all(&team);
         let of_team = repos.get(&team).into_iter().flatten().filter_map(|repo| known.get(repo));
         let at = of_team.min().copied().unwrap_or(at);
+        if at == Timestamp::UNIX_EPOCH {
+            continue; // a source of it was never read whole: nothing is told yet
+        }
         for held in all {
             let holds = all.last().is_some_and(|last| last.id == held.id);
             let immature_from = immature_from(at, held.policy).to_string();
@@ -149,8 +152,9 @@ mod tests {
     use super::*;
     use crate::judge::judge_repo;
     use crate::source::{Commit, Landed};
-    use crate::store::change::{Cursor, Order, change_add, source_list, source_put};
+    use crate::store::change::{Cursor, Order, change_add, change_forget, source_list, source_put};
     use crate::store::fixture::{cluster, now, on_both, rows, teams};
+    use crate::store::news::run_begin;
     use crate::store::policy::policy_set;
     use meter::outcome::Policy;
     use proptest::collection::vec;
@@ -191,14 +195,12 @@ mod tests {
     }
 
     fn judge_all(db: &mut Db, at: Timestamp) {
-        db.transaction(|db| {
-            let known = source_list(db)?.into_iter().map(|repo| (repo, at)).collect();
-            for repo in BTreeMap::keys(&known) {
-                judge_repo(db, repo, at)?;
-            }
-            judging_record(db, &known, at, now())
-        })
-        .unwrap();
+        let run = db.transaction(|db| run_begin(db, at)).unwrap();
+        let known = source_list(db).unwrap().into_iter().map(|repo| (repo, at)).collect();
+        for repo in BTreeMap::keys(&known) {
+            judge_repo(db, repo, at, run).unwrap();
+        }
+        db.transaction(|db| judging_record(db, &known, at, now())).unwrap();
     }
 
     fn window(db: &mut Db, team: &str, days: u32) {
@@ -233,6 +235,23 @@ mod tests {
             assert_eq!(rows(db, "SELECT pending FROM team_week WHERE team = 'web' ORDER BY week")[0], "1");
             let ends = "SELECT team, MAX(week), COUNT(*) FROM team_week GROUP BY team ORDER BY team";
             assert_eq!(rows(db, ends), ["pay|2026-W48|9", "web|2026-W48|8"]);
+        });
+    }
+
+    #[test]
+    fn counts_go_with_what_they_counted() {
+        let counts = "SELECT team, week, verified FROM team_week_tally UNION ALL
+            SELECT team, week, verified FROM change_tally";
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            land(db, "github.com/acme/pay", 1, 0, "Add x (#1)");
+            judge_all(db, at(40));
+            assert_eq!(rows(db, counts), ["pay|2026-W40|1"; 2]);
+            judge_all(db, at(-1));
+            assert_eq!(rows(db, counts), [""; 0], "it had not landed");
+            judge_all(db, at(40));
+            db.transaction(|db| change_forget(db, &"github.com/acme/pay".parse()?)).unwrap();
+            assert_eq!(rows(db, counts), [""; 0], "its history was forgotten");
         });
     }
 

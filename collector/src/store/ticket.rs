@@ -1,6 +1,7 @@
 //! Tickets, and what happened to them.
 
 use super::db::{Db, Row, values};
+use super::news::repo_news;
 use super::request::whole;
 use crate::source::Ticket;
 use anyhow::Result;
@@ -29,6 +30,10 @@ pub(crate) fn ticket_put(db: &mut Db, service: &str, ticket: &Ticket) -> Result<
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &values![&ticket.url, place, at, word, event.actor.as_ref(), by_hand, as_done],
         )?;
+    }
+    let closed_by = "SELECT DISTINCT repo FROM pull_request_ticket WHERE ticket = $1";
+    for row in db.query(closed_by, &values![&ticket.url])? {
+        repo_news(db, &row.parse(0)?)?;
     }
     Ok(())
 }

@@ -1,18 +1,27 @@
 //! The keys by which changes name tickets of trackers, and what each stands for.
 
 use super::db::{Db, values};
+use super::news::repos_news;
 use super::request::whole;
 use super::ticket::{event, ticket_put};
 use crate::source::Ticket;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::{TicketEvent, project_of};
+use meter::outcome::{Step, TicketEvent, project_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys a tracker was asked for, each with when its ticket changed last.
 pub(crate) fn key_revisions(db: &mut Db, tracker: &str) -> Result<BTreeMap<String, String>> {
     let rows = db.query("SELECT key, revision FROM ticket_key WHERE tracker = $1", &values![tracker])?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Begins to ask for keys, besides those of the projects that were `asked` for: with the first key of another one a
+/// change may name other tickets than before.
+pub(crate) fn key_begin<'a>(db: &mut Db, asked: &mut BTreeSet<&'a str>, keys: &'a [String]) -> Result<()> {
+    let known = asked.len();
+    asked.extend(keys.iter().map(|key| project_of(key)));
+    if asked.len() > known { repos_news(db) } else { Ok(()) }
 }
 
 /// Stores the ticket that a key stands for, as it is now.
@@ -22,13 +31,16 @@ pub(crate) fn key_put(
     key: &str,
     (ticket, revision): (&Ticket, &str),
 ) -> Result<()> {
+    let former = key_events(db, tracker, key)?;
     ticket_put(db, kind, ticket)?;
     db.execute(
         "INSERT INTO ticket_key (tracker, key, ticket, revision) VALUES ($1, $2, $3, $4)
          ON CONFLICT (tracker, key) DO UPDATE SET ticket = excluded.ticket, revision = excluded.revision",
         &values![tracker, key, &ticket.url, revision],
     )?;
-    Ok(())
+    let events = key_events(db, tracker, key)?;
+    let was_reopened = former.iter().chain(&events).any(|event| event.step == Step::Reopened);
+    if was_reopened && former != events { repos_news(db) } else { Ok(()) }
 }
 
 /// Remembers that a key stands for nothing now; what it stood for stays as it was last read.
@@ -74,6 +86,13 @@ pub(crate) fn ticket_events(db: &mut Db, ticket: &str, at: Timestamp) -> Result<
         &values![ticket, whole(at)],
     )?;
     rows.iter().map(event).collect()
+}
+
+/// All that happened to the ticket of a key.
+fn key_events(db: &mut Db, tracker: &str, key: &str) -> Result<Vec<TicketEvent>> {
+    let sql = "SELECT ticket FROM ticket_key WHERE tracker = $1 AND key = $2 AND ticket IS NOT NULL";
+    let rows = db.query(sql, &values![tracker, key])?;
+    rows.first().map_or(Ok(Vec::new()), |row| ticket_events(db, &row.get::<String>(0)?, Timestamp::MAX))
 }
 
 /// Forgets how far trackers were read that are none of these: nobody waits for them.

@@ -8,12 +8,12 @@ use crate::store::change::source_list;
 use crate::store::db::Db;
 use crate::store::outcome::{change_commits, change_list};
 use crate::store::service::{Progress, service_progress, service_put};
-use crate::store::tracker::{key_miss, key_put, key_revisions, tracker_retain};
+use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions, tracker_retain};
 use crate::tickets::keys_of;
 use anyhow::Result;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use meter::outcome::moved;
+use meter::outcome::{moved, project_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys that are asked for, and stored, at a time.
@@ -24,6 +24,7 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
     let (name, kind) = (source.name(), source.kind());
     let began = (pace.now)();
     let revisions = key_revisions(db, name)?;
+    let mut asked = revisions.keys().map(|key| project_of(key)).collect();
     let wanted = wanted(db, source.projects(), &revisions, began)?;
     let bar = ProgressBar::new(wanted.len() as u64).with_message(name.to_owned()); // shows itself on a terminal only
     let mut imported = Imported::default();
@@ -34,6 +35,7 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
         let mut moves = tracker.moves(&ids.into_iter().collect::<Vec<_>>())?;
         let mut events = BTreeMap::new();
         db.transaction(|db| {
+            key_begin(db, &mut asked, keys)?;
             for key in keys {
                 let Some(Found { id, revision }) = found.get(key) else {
                     key_miss(db, name, key)?;

@@ -170,6 +170,11 @@ impl Ground {
     }
 }
 
+/// A branch that was last worked on by then has waited long enough for a request at `at`.
+pub fn waiting_since(at: Timestamp) -> Hour {
+    Hour::of(later(at, -REQUEST_WAIT))
+}
+
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

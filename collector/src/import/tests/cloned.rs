@@ -74,7 +74,7 @@ fn a_request_says_what_it_takes_back() {
     let service = service(&host, "");
     on_both(|db| {
         syncs(db, &service);
-        db.transaction(|db| judge_repo(db, &service.repo, now())).unwrap();
+        judge_repo_at(db, &service.repo, now());
         let reverts = "SELECT c.number, r.rule FROM revert AS r JOIN change AS c ON c.sha = r.sha";
         assert_eq!(rows(db, reverts), ["1|reference"]);
     });
@@ -95,7 +95,7 @@ fn a_ticket_that_is_opened_again_is_found_although_its_request_rests() {
     on_both(|db| {
         teams(db, "", now());
         syncs(db, &service);
-        db.transaction(|db| judge_repo(db, &service.repo, now())).unwrap();
+        judge_repo_at(db, &service.repo, now());
         assert_eq!(rows(db, states), ["1|pending", "2|pending", "3|pending"]);
         let closed = ("closed by PullRequest", "2026-11-20T12:00:01Z");
         host.state().issues = vec![
@@ -114,7 +114,7 @@ fn a_ticket_that_is_opened_again_is_found_although_its_request_rests() {
             ("2026-11-22T11:59:59Z", ["1|pending", "2|pending", "3|pending"]),
             ("2026-11-25T12:00:00Z", ["1|disqualified", "2|pending", "3|pending"]),
         ] {
-            db.transaction(|db| judge_repo(db, &service.repo, at.parse().unwrap())).unwrap();
+            judge_repo_at(db, &service.repo, at.parse().unwrap());
             assert_eq!(rows(db, states), expected, "{at}");
         }
         let evidence = "SELECT kind, rule, by_sha, by_url, happened_at FROM disqualification";

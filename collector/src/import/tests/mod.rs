@@ -7,7 +7,7 @@ mod refusals;
 
 use super::fixture::{ANSWER_MAX, day, sha, stored, unhurried};
 use super::*;
-use crate::judge::judge_repo;
+use crate::judge::tests::judge_repo_at;
 use crate::source::Source;
 use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;

@@ -3,7 +3,7 @@
 mod clones;
 
 use super::*;
-use crate::judge::judge_repo;
+use crate::judge::tests::judge_repo_at;
 use crate::store::change::{source_read, source_reread};
 use crate::store::fixture::{now, on_both, rows, teams};
 use ::tests::git::Repository;
@@ -74,7 +74,7 @@ const REVERTS: &str = "SELECT c.number, r.kind, r.rule, r.partial, r.in_window F
     JOIN change AS c ON c.repo = r.repo AND c.sha = r.sha ORDER BY c.landed, r.reverted_at";
 
 fn judge_at(db: &mut Db, source: &LocalClone, at: &str) {
-    db.transaction(|db| judge_repo(db, &source.repo, at.parse().unwrap())).unwrap();
+    judge_repo_at(db, &source.repo, at.parse().unwrap());
 }
 
 #[test]

@@ -3,11 +3,12 @@
 mod faults;
 
 use super::*;
-use crate::judge::judge_repo;
+use crate::judge::judge_all;
 use crate::store::change::source_read;
 use crate::store::dispute::dispute_add;
 use crate::store::evidence::disqualification_list;
 use crate::store::fixture::{now, on_both, rows, teams};
+use crate::store::news::repo_news;
 use crate::sync::Round;
 use ::tests::host::Reply;
 use ::tests::host::board::{Board, Card};
@@ -98,11 +99,12 @@ fn land(db: &mut Db, number: usize, day: u8, (branch, message): (&str, &str)) {
     let commit =
         format!("INSERT INTO change_commit VALUES ('{REPO}', 'a{number}', 'a{number}', '{message}')");
     db.execute(&commit, &[]).unwrap();
+    repo_news(db, &REPO.parse().unwrap()).unwrap();
 }
 
 #[track_caller]
 fn judged(db: &mut Db, at: &str, expected: &[&str]) {
-    db.transaction(|db| judge_repo(db, &REPO.parse().unwrap(), at.parse().unwrap())).unwrap();
+    judge_all(db, at.parse().unwrap(), now(), |_, _| Ok(())).unwrap();
     assert_eq!(rows(db, "SELECT number, state FROM change ORDER BY number"), expected, "{at}");
 }
 
@@ -202,6 +204,28 @@ fn a_ticket_that_was_moved_is_known_by_its_former_key() {
         land(db, 3, 20, ("x", "SHOP-2: Add z"));
         reads(db, source, 3);
         judged(db, "2026-11-25T12:00:00Z", &["1|disqualified", "2|disqualified", "3|disqualified"]);
+    });
+}
+
+#[test]
+fn what_is_learnt_of_a_ticket_is_judged() {
+    let done = ("done", "2026-11-20T13:00:00Z", "ana");
+    let again = Card::new("PAY-1", &[done, ("todo", "2026-11-22T12:00:00Z", "ben")]);
+    let host = Jira::start(&[("PAY", "PAY"), ("SHOP", "SHOP")], 3);
+    let of =
+        |projects: &str| source(&format!("kind = 'jira'\nurl = '{}'\nprojects = [{projects}]", host.url()));
+    on_both(|db| {
+        begin(db);
+        host.board.cards().clear();
+        land(db, 1, 20, ("x", "SHOP-3: Add x\n\nFixes PAY-1"));
+        host.board.put(Card::new("PAY-1", &[done]));
+        reads(db, &of("'PAY'"), 1);
+        judged(db, "2026-11-25T12:00:00Z", &["1|pending"]);
+        host.board.put(again.clone());
+        reads(db, &of("'PAY'"), 1);
+        judged(db, "2026-11-25T12:00:00Z", &["1|disqualified"]);
+        reads(db, &of("'PAY', 'SHOP'"), 0);
+        judged(db, "2026-11-25T12:00:00Z", &["1|pending"]); // its title names another, whose project nobody knew
     });
 }
 
