@@ -7,6 +7,7 @@ use crate::config::{Clock, Options};
 use crate::history::{changes, excluded_as};
 use crate::people::file::parse;
 use crate::store::change::{source_list, source_read};
+use crate::store::closing::closing_record;
 use crate::store::db::{Access, Db};
 use crate::store::dispute::dispute_list;
 use crate::store::news::{Done, Run, news, news_of, progress_list, repo_judged, run_begin};
@@ -90,7 +91,14 @@ pub(crate) fn judge_all(
         run.check(db)?;
         judging_record(db, &known, at, now)
     })?;
-    attribute(db, run)
+    attribute(db, run)?;
+    if at != whole(now) {
+        return Ok(()); // what is told of another instant closes nothing
+    }
+    db.transaction(|db| {
+        run.check(db)?;
+        closing_record(db, now)
+    })
 }
 
 /// In whole seconds, so that instants sort as the text they are stored as.

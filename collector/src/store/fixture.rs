@@ -99,6 +99,7 @@ pub(crate) fn team_week(team: &str, week: &str, billed: i64) -> TeamWeek {
         cordon: NanoUsd(0),
         unpriced_rows: 0,
         loan: None,
+        closing: None,
         outcomes: None,
     }
 }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0010_effort", include_str!("../../migrations/0010_effort.sql")),
     ("0011_trackers", include_str!("../../migrations/0011_trackers.sql")),
     ("0012_news", include_str!("../../migrations/0012_news.sql")),
+    ("0013_closing", include_str!("../../migrations/0013_closing.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -9,6 +9,7 @@
 pub(crate) mod attribution;
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod closing;
 pub(crate) mod cordon;
 pub(crate) mod db;
 pub(crate) mod delivered;

@@ -136,7 +136,7 @@ pub(crate) fn tally_rename(db: &mut Db, former: &str, id: &str) -> Result<()> {
     let known =
         "SELECT team FROM judging WHERE team = $1 UNION SELECT team FROM team_week_tally WHERE team = $1";
     let taken = !db.query(known, &names[1..])?.is_empty();
-    for table in ["judging", "change_tally", "team_week_tally"] {
+    for table in ["judging", "change_tally", "team_week_tally", "closing"] {
         let sql = if taken {
             format!("DELETE FROM {table} WHERE team IN ($1, $2)")
         } else {

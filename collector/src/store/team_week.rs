@@ -1,5 +1,6 @@
 //! Spend and outcomes of each team and week, as the view `team_week` has them.
 
+use super::closing::Closing;
 use super::db::{Db, Row, values};
 use super::policy::strictness;
 use anyhow::Result;
@@ -26,6 +27,8 @@ pub(crate) struct TeamWeek {
     pub unpriced_rows: u64,
     /// `None` where spend is that of the team's people, whatever it built.
     pub loan: Option<Loan>,
+    /// `None` while it is open.
+    pub closing: Option<Closing>,
     /// `None` before the team's first judging.
     pub outcomes: Option<Outcomes>,
 }
@@ -60,6 +63,12 @@ impl TeamWeek {
     pub(crate) fn spend(&self) -> NanoUsd {
         let added = self.loan.unwrap_or_default().added();
         NanoUsd(self.billed.0.saturating_add(self.list_equivalent.0).saturating_add(added))
+    }
+
+    /// What was spent in a closed week and came late.
+    pub(crate) fn late_spend(&self) -> Option<NanoUsd> {
+        let by_now = self.billed.0.saturating_add(self.list_equivalent.0);
+        self.closing.map(|closing| NanoUsd(by_now.saturating_sub(closing.spend.0)))
     }
 
     /// Whether anybody reported a session that spent for the team.
@@ -98,6 +107,7 @@ impl TeamWeek {
             cordon: NanoUsd(row.get(12)?),
             unpriced_rows: row.get(13)?,
             loan: None,
+            closing: None,
             outcomes: Outcomes::read(row)?,
         })
     }

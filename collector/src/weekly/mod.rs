@@ -8,6 +8,7 @@ mod work;
 use crate::config::{Clock, Options};
 use crate::listing::{Cell, Fields, Format, Listing};
 use crate::people::UNASSIGNED;
+use crate::store::closing::closing_list;
 use crate::store::db::{Access, Db};
 use crate::store::delivered::delivered_list;
 use crate::store::team_week::{Loan, TeamWeek, judging_list, loan_list, team_list, team_week_list};
@@ -109,6 +110,10 @@ pub(crate) fn weekly(
     let first = weeks_back(now, weeks);
     let known_from = first.min(weeks_back(now, u16::try_from(standing::WEEKS)?));
     let mut rows = team_week_list(db, known_from, team)?;
+    let closed = closing_list(db, known_from)?;
+    for row in &mut rows {
+        row.closing = closed.get(&(row.team.clone(), row.week)).copied();
+    }
     let mut judgings = judging_list(db, team)?;
     if basis == Basis::Work {
         work::move_spend(&mut rows, &mut judgings, loan_list(db, team)?, known_from..=Week::of(now));
@@ -143,6 +148,9 @@ struct Units {
     verified_share: &'static str,
     cpvo_usd: &'static str,
     mature: &'static str,
+    closed_at: &'static str,
+    restatements: &'static str,
+    late_spend_usd: &'static str,
     cadence: &'static str,
     costs: &'static str,
 }
@@ -162,6 +170,9 @@ const UNITS: Units = Units {
     verified_share: "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
     cpvo_usd: "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
     mature: "1: no change of the week can be decided otherwise any more, as of computed_at",
+    closed_at: "when a judging first found the week mature; null while it is open",
+    restatements: "how often the outcomes of the week became others since it closed",
+    late_spend_usd: "of billed_usd and list_equivalent_usd, what was reported after the week closed",
     cadence: "changes that ship in a usual week of the last 8: rare < 1, weekly 1 to 4, daily 5 to 24, continuous 25 or more; hold teams of one cadence against each other only",
     costs: "verified outcomes that shipped in these weeks, each with all its spend; percentiles (nearest rank) of those with_spend; top_tenth_share: what of their cost the dearest tenth took",
 };
@@ -265,6 +276,9 @@ fn fields(row: &TeamWeek) -> Fields {
         ("mature", Cell::number(u8::from(mature.is_some()))),
         ("policy_id", Cell::optional(outcomes.map(|outcomes| outcomes.policy_id))),
         ("computed_at", outcomes.map_or(Cell::Null, |outcomes| Cell::text(outcomes.computed_at.to_string()))),
+        ("closed_at", row.closing.map_or(Cell::Null, |closing| Cell::text(closing.closed_at.to_string()))),
+        ("restatements", Cell::optional(row.closing.map(|closing| closing.restatements))),
+        ("late_spend_usd", Cell::optional(row.late_spend())),
     ]);
     Fields(fields)
 }
@@ -306,6 +320,9 @@ mod tests {
             "verified_share": "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
             "cpvo_usd": "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
             "mature": "1: no change of the week can be decided otherwise any more, as of computed_at",
+            "closed_at": "when a judging first found the week mature; null while it is open",
+            "restatements": "how often the outcomes of the week became others since it closed",
+            "late_spend_usd": "of billed_usd and list_equivalent_usd, what was reported after the week closed",
             "cadence": "changes that ship in a usual week of the last 8: rare < 1, weekly 1 to 4, daily 5 to 24, continuous 25 or more; hold teams of one cadence against each other only",
             "costs": "verified outcomes that shipped in these weeks, each with all its spend; percentiles (nearest rank) of those with_spend; top_tenth_share: what of their cost the dearest tenth took"
           },
@@ -341,14 +358,17 @@ mod tests {
               "cpvo_usd": null,
               "mature": 0,
               "policy_id": null,
-              "computed_at": null
+              "computed_at": null,
+              "closed_at": null,
+              "restatements": null,
+              "late_spend_usd": null
             }
           ]
         }
         "#);
         let csv = weekly(vec![team_week("=cmd", "2026-W47", 1)]).listing().render(Format::Csv).unwrap();
         assert!(csv.ends_with(
-            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,,,0.000000001,0.000000000,0,,,,,,,,,0,,\n"
+            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,,,0.000000001,0.000000000,0,,,,,,,,,0,,,,,\n"
         ));
     }
 }

@@ -23,6 +23,8 @@ pub(crate) const UNASSIGNED_QUERY: &str = "cpvo sql 'SELECT * FROM unassigned'";
 /// Which models lack a price.
 pub(crate) const UNPRICED_QUERY: &str =
     "cpvo sql 'SELECT model, COUNT(*) AS rows FROM usage WHERE cost_nanousd IS NULL GROUP BY model'";
+/// What was learnt about weeks after they closed.
+const RESTATED_QUERY: &str = "cpvo sql 'SELECT * FROM team_week_closing WHERE restatements > 0'";
 /// Why there are no outcomes.
 pub(crate) const NO_SOURCE: &str =
     "no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`";
@@ -111,7 +113,17 @@ fn outcome_cells(row: &TeamWeek, standings: &[Standing]) -> [Cell; 3] {
             (share_text(tally), mature.cpvo().map(told))
         }
     };
-    [Cell::optional(decided.map(k_of_n)), Cell::Number(share), Cell::optional(each)]
+    let restated = if is_restated(row) { "†" } else { "" };
+    [
+        Cell::optional(decided.map(|tally| format!("{restated}{}", k_of_n(tally)))),
+        Cell::Number(share),
+        Cell::optional(each),
+    ]
+}
+
+/// Whether its outcomes became others after it closed.
+fn is_restated(row: &TeamWeek) -> bool {
+    row.closing.is_some_and(|closing| closing.restatements > 0)
 }
 
 fn k_of_n(tally: Tally) -> String {
@@ -229,6 +241,9 @@ weeks wait for their sources: what was not read yet (`cpvo sync`) may take a cha
 trend: of CPVO a week, over the last quarter, from {TREND_WEEKS_MIN} weeks on; → no clear direction.",
         judged.strftime("%Y-%m-%d %H:%M UTC")
     );
+    if weekly.weeks.iter().any(is_restated) {
+        let _ = writeln!(text, "† restated since it closed: {RESTATED_QUERY}");
+    }
     text
 }
 
@@ -236,6 +251,7 @@ trend: of CPVO a week, over the last quarter, from {TREND_WEEKS_MIN} weeks on; �
 mod tests {
     use super::*;
     use crate::listing::Format;
+    use crate::store::closing::Closing;
     use crate::store::delivered::{Delivered, Spent};
     use crate::store::fixture::{judged, now, team_week, weekly};
     use crate::store::team_week::Judging;
@@ -430,6 +446,21 @@ mod tests {
         weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
         trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
         ");
+    }
+
+    #[test]
+    fn a_week_whose_outcomes_became_others_is_marked() {
+        let closed = |restatements| {
+            let closing = Some(Closing { closed_at: now(), restatements, spend: NanoUsd(0) });
+            report(&weekly(vec![TeamWeek {
+                closing,
+                ..judged("payments", "2026-W40", 1, true, [24, 12, 0])
+            }]))
+        };
+        assert!(
+            closed(1).contains("  †24/36  ") && closed(1).contains("\n† restated since it closed: cpvo sql")
+        );
+        assert!(closed(0).contains("   24/36  ") && !closed(0).contains('†'));
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn borrowed(judging: &Judging, week: Week, loan: Loan) -> TeamWeek {
         cordon: NanoUsd(0),
         unpriced_rows: 0,
         loan: Some(loan),
+        closing: None,
         outcomes: Some(outcomes),
     }
 }

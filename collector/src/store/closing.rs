@@ -1,0 +1,206 @@
+//! Weeks that close when they are mature, and what is learnt about them later.
+
+use super::audit::{Event, audit_add};
+use super::db::{Db, Row, values};
+use anyhow::Result;
+use jiff::Timestamp;
+use meter::{NanoUsd, Week};
+use std::collections::HashMap;
+
+/// How the outcomes of a week stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stand {
+    policy_id: i64,
+    verified: u64,
+    disqualified: u64,
+}
+
+impl Stand {
+    fn read(row: &Row, first: usize) -> Result<Self> {
+        Ok(Self {
+            policy_id: row.get(first)?,
+            verified: row.get(first + 1)?,
+            disqualified: row.get(first + 2)?,
+        })
+    }
+
+    fn told(self) -> String {
+        let Self { policy_id, verified, disqualified } = self;
+        format!("{verified} of {} verified by policy {policy_id}", verified + disqualified)
+    }
+
+    /// What made it another.
+    fn why(self, new: Self) -> &'static str {
+        if self.policy_id != new.policy_id {
+            "the team is judged by another policy"
+        } else if self.verified + self.disqualified != new.verified + new.disqualified {
+            "changes came, went or are no attempts"
+        } else if self.disqualified < new.disqualified {
+            "what disqualifies was learnt late"
+        } else {
+            "what disqualified is disputed or gone"
+        }
+    }
+}
+
+/// Closes the weeks that are mature and were not closed, and restates those whose outcomes are others by now.
+pub(crate) fn closing_record(db: &mut Db, now: Timestamp) -> Result<()> {
+    let mut closed: HashMap<(String, String), (u64, Stand)> = HashMap::new();
+    let known =
+        "SELECT team, week, restatement, policy_id, verified, disqualified FROM closing ORDER BY restatement";
+    for row in db.query(known, &[])? {
+        closed.insert((row.get(0)?, row.get(1)?), (row.get(2)?, Stand::read(&row, 3)?));
+    }
+    let mature =
+        "SELECT team, week, spend_nanousd, policy_id, verified, disqualified FROM team_week WHERE mature = 1
+        ORDER BY week, team";
+    for row in db.query(mature, &[])? {
+        let (key, new) = ((row.get(0)?, row.get(1)?), Stand::read(&row, 3)?);
+        let (restatement, why) = match closed.get(&key) {
+            None => (0, ""),
+            Some((_, former)) if *former == new => continue,
+            Some((count, former)) => {
+                let (why, subject) = (former.why(new), format!("{} {}", key.0, key.1));
+                let detail = format!("was {}, is {}: {why}", former.told(), new.told());
+                audit_add(
+                    db,
+                    now,
+                    &Event { actor: "cpvo judge", action: "restated", subject: &subject, detail },
+                )?;
+                (count + 1, why)
+            }
+        };
+        let (team, week) = key;
+        db.execute(
+            "INSERT INTO closing (team, week, restatement, policy_id, verified, disqualified, spend_nanousd, recorded_at, why)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            &values![
+                team,
+                week,
+                restatement,
+                new.policy_id,
+                new.verified,
+                new.disqualified,
+                row.get::<i64>(2)?,
+                now.to_string(),
+                why
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// How a week closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closing {
+    pub closed_at: Timestamp,
+    /// How often its outcomes became others since.
+    pub restatements: u64,
+    /// What was known to be spent in it by then.
+    pub spend: NanoUsd,
+}
+
+/// The weeks from `first` on that closed, by team and week.
+pub(crate) fn closing_list(db: &mut Db, first: Week) -> Result<HashMap<(String, Week), Closing>> {
+    let rows = db.query(
+        "SELECT team, week, recorded_at, spend_nanousd, restatement FROM closing WHERE week >= $1 ORDER BY restatement",
+        &values![first.to_string()],
+    )?;
+    let mut closed: HashMap<(String, Week), Closing> = HashMap::new();
+    for row in &rows {
+        let closing = Closing { closed_at: row.parse(2)?, restatements: 0, spend: NanoUsd(row.get(3)?) };
+        closed.entry((row.get(0)?, row.parse(1)?)).or_insert(closing).restatements = row.get(4)?;
+    }
+    Ok(closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::judge::judge_all;
+    use crate::source::{Commit, Landed};
+    use crate::store::change::{Cursor, Order, change_add, source_put};
+    use crate::store::db::Db;
+    use crate::store::dispute::dispute_add;
+    use crate::store::fixture::{now, on_both, rows, teams};
+    use crate::store::policy::policy_set;
+    use jiff::{SignedDuration, Timestamp};
+    use meter::Repo;
+    use meter::outcome::Policy;
+
+    const REPO: &str = "github.com/acme/pay";
+    const CLOSED: &str = "SELECT closed_verified, closed_disqualified, verified, disqualified, restatements, why, late_spend_nanousd
+        FROM team_week_closing WHERE team = 'pay' AND week = '2026-W40'";
+
+    fn repo() -> Repo {
+        REPO.parse().unwrap()
+    }
+
+    fn read_at(db: &mut Db, at: Timestamp) {
+        source_put(db, &repo(), &Cursor { kind: "clone", branch: "main", commit: "x" }, at).unwrap();
+    }
+
+    fn land(db: &mut Db, number: u64, at: &str, message: &str) {
+        let (sha, author) = (format!("{number:040x}"), "ana@acme.example".to_owned());
+        let message = format!("{message} (#{number})");
+        let commit = Commit { sha, parents: Vec::new(), committed_at: at.parse().unwrap(), author, message };
+        let landed = Landed { commit, members: Vec::new(), files: vec!["a.rs".to_owned()] };
+        change_add(db, &repo(), &[landed], Order::AsRead).unwrap();
+    }
+
+    fn judge(db: &mut Db) {
+        judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn a_week_closes_once_and_what_is_learnt_later_restates_it() {
+        on_both(|db| {
+            teams(db, &format!("[[team]]\nid = \"pay\"\nrepositories = [\"{REPO}\"]"), now());
+            read_at(db, "2026-10-18T12:00:00Z".parse().unwrap());
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            land(db, 2, "2026-10-01T13:00:00Z", "Add y");
+            judge(db);
+            assert_eq!(rows(db, CLOSED), [""; 0], "its source was not read to the end of the window");
+            read_at(db, now());
+            let later = now() + SignedDuration::from_hours(24);
+            judge_all(db, later, now(), |_, _| Ok(())).unwrap();
+            assert_eq!(
+                rows(db, "SELECT * FROM closing"),
+                [""; 0],
+                "what another instant would say closes nothing"
+            );
+
+            judge(db);
+            assert_eq!(rows(db, CLOSED), ["2|0|2|0|0||0"]);
+            let weeks = "SELECT COUNT(*), MIN(week), MAX(week) FROM closing WHERE team = 'pay'";
+            assert_eq!(rows(db, weeks), ["6|2026-W40|2026-W45"], "the last that is mature 14 days later");
+            judge(db);
+            assert_eq!(rows(db, weeks), ["6|2026-W40|2026-W45"]);
+
+            land(db, 3, "2026-10-05T12:00:00Z", "Revert \"Add x (#1)\"");
+            judge(db);
+            let late = "what disqualifies was learnt late";
+            assert_eq!(rows(db, CLOSED), [format!("2|0|1|1|1|{late}|0")]);
+            let spend =
+                "INSERT INTO team_week_sum VALUES ('pay', '2026-W40', 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 0)";
+            db.batch(spend).unwrap();
+            judge(db);
+            assert_eq!(rows(db, CLOSED), [format!("2|0|1|1|1|{late}|5")], "spend is never frozen");
+
+            dispute_add(db, (REPO, &format!("{:040x}", 1)), "it was another x", now()).unwrap();
+            judge(db);
+            assert_eq!(rows(db, CLOSED), ["2|0|2|0|2|what disqualified is disputed or gone|5"]);
+            policy_set(db, "pay", Policy { window_days: 3, ..Policy::default() }, "a test", now()).unwrap();
+            judge(db);
+            assert_eq!(rows(db, CLOSED), ["2|0|2|0|3|the team is judged by another policy|5"]);
+            let audit = "SELECT detail FROM audit WHERE action = 'restated' AND subject = 'pay 2026-W40' ORDER BY audit_id";
+            assert_eq!(
+                rows(db, audit)[..2],
+                [
+                    format!("was 2 of 2 verified by policy 2, is 1 of 2 verified by policy 2: {late}"),
+                    "was 1 of 2 verified by policy 2, is 2 of 2 verified by policy 2: what disqualified is disputed or gone"
+                        .to_owned()
+                ]
+            );
+        });
+    }
+}
