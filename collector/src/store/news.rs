@@ -164,12 +164,14 @@ mod tests {
     use super::*;
     use crate::http::reports::tests::deliver;
     use crate::judge::judge_all;
+    use crate::people::file::parse;
     use crate::source::{Commit, Effort, Landed, Request, RequestCommit, Ticket};
     use crate::store::change::{Cursor, Order, change_add, change_forget, source_put, source_synced};
     use crate::store::cordon::{cordon_add, cordon_end};
     use crate::store::dispute::dispute_add;
     use crate::store::fixture::{cluster, now, on_both, on_sqlite, rows, teams};
     use crate::store::mark::tag_replace;
+    use crate::store::people::teams_apply;
     use crate::store::policy::policy_set;
     use crate::store::request::request_put;
     use crate::store::service;
@@ -449,6 +451,88 @@ mod tests {
             rows
         };
         queries.map(|sql| sorted(sql, db)).into()
+    }
+
+    #[test]
+    fn whoever_stores_what_the_judge_reads_notes_it() {
+        let repo: Repo = REPO.parse().unwrap();
+        let land = |number, back| Deed::Land { number, sha: u8::try_from(number).unwrap(), names: 1, back };
+        let request =
+            Deed::Request { number: 3, is_fork: false, branch: 2, sha: 3, stands: 0, is_reopened: false };
+        let asked = Deed::Report {
+            session: 1,
+            is_fork: false,
+            branches: vec![1],
+            sha: None,
+            number: Some((1, true)),
+        };
+        let again = Deed::Ticket(0, Some(60));
+        let deeds = [
+            land(1, None),
+            land(2, Some(1)),
+            Deed::Dispute,
+            request,
+            asked,
+            Deed::Tag(1),
+            Deed::NoTicket(0), // the first key of its project
+            again.clone(),
+            Deed::Ticket(0, None),
+            Deed::Teams(false, true),
+            Deed::Teams(true, true),
+            Deed::Teams(true, false),
+            Deed::Window(3),
+            Deed::Cordon(true),
+            Deed::Cordon(false),
+            Deed::Tracker(None),
+            Deed::Forget(false),
+        ];
+        on_both(|db| {
+            teams(db, &text(true, true), now());
+            db.transaction(source).unwrap();
+            for deed in &deeds {
+                assert!(is_news(db, |db| perform(db, 0, deed)), "{deed:?}");
+            }
+            let moved = parse(&text(true, false).replace("ben@acme.example", "bea@acme.example")).unwrap();
+            assert!(is_news(db, |db| teams_apply(db, &moved, now())));
+            let cursor = Cursor { kind: "clone", branch: "trunk", commit: "x" };
+            assert!(is_news(db, |db| source_put(db, &repo, &cursor, now())));
+            for deed in [Deed::Tag(1), Deed::Teams(true, true), Deed::Tracker(Some(1)), again.clone()] {
+                perform(db, 0, &deed).unwrap();
+                assert!(!is_news(db, |db| perform(db, 0, &deed)), "{deed:?}, as it was");
+            }
+        });
+    }
+
+    /// Whether something waits to be judged after the deed, and nothing did before.
+    fn is_news(db: &mut Db, deed: impl Fn(&mut Db) -> Result<()>) -> bool {
+        judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+        assert_eq!(news_waiting(db).unwrap(), None);
+        deed(db).unwrap();
+        news_waiting(db).unwrap().is_some()
+    }
+
+    #[test]
+    fn what_time_or_a_session_tells_of_a_change_is_judged() {
+        let opened_again = [
+            Deed::Land { number: 1, sha: 1, names: 1, back: None },
+            Deed::Ticket(0, Some(60)),
+            Deed::Judge(0, false),
+            Deed::Judge(9, true),
+        ];
+        let asked = [
+            Deed::Land { number: 1, sha: 1, names: 0, back: None },
+            Deed::Judge(0, false),
+            Deed::Report {
+                session: 1,
+                is_fork: false,
+                branches: vec![1],
+                sha: None,
+                number: Some((1, true)),
+            },
+            Deed::Judge(0, true),
+        ];
+        on_both(|db| judge_the_new(db, &opened_again));
+        on_both(|db| judge_the_new(db, &asked));
     }
 
     #[test]
