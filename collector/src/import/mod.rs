@@ -44,7 +44,7 @@ pub(crate) fn import<'a, H: Host<'a>>(
     let known = service_progress(db, repo.as_str(), H::KIND)?;
     let synced_at = known.as_ref().and_then(|known| known.synced_at);
     let mut host = H::open(service, known.as_ref().map(|known| known.cursor.as_str()), has_clone, pace)?;
-    let mut keeper = Keeper { repo, kind: H::KIND, has_clone, synced_at };
+    let mut keeper = Keeper { repo, kind: H::KIND, has_clone, synced_at, began };
     let mut imported = Imported::default();
     let spinner = ProgressBar::new_spinner(); // shows itself on a terminal only
     let mut store = |page: Page, cursor: &str| {
@@ -102,6 +102,7 @@ struct Keeper<'a> {
     has_clone: bool,
     /// When all of it was last read.
     synced_at: Option<Timestamp>,
+    began: Timestamp,
 }
 
 impl Keeper<'_> {
@@ -118,7 +119,8 @@ impl Keeper<'_> {
                     return self.regroup(db, commits.iter().map(|landed| landed.commit.sha.as_str()));
                 }
                 self.source_put(db, &branch)?;
-                let landed: Vec<Landed> = commits.into_iter().map(LandedCommit::into_landed).collect();
+                let landed = commits.into_iter().map(LandedCommit::into_landed);
+                let landed: Vec<Landed> = landed.map(|landed| landed.by(self.began)).collect();
                 change_add(db, repo, &landed, Order::ByTime)
             }
             Page::Rewritten if self.has_clone => Ok(()),

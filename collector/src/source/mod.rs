@@ -131,6 +131,14 @@ pub(crate) struct Landed {
     pub files: Vec<String>,
 }
 
+impl Landed {
+    /// What was read at `now` landed by then, whatever the clock said that its commit was made with.
+    pub(crate) fn by(mut self, now: Timestamp) -> Self {
+        self.commit.committed_at = self.commit.committed_at.min(now);
+        self
+    }
+}
+
 /// A commit on the tracked branch as a host has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LandedCommit {

@@ -238,7 +238,7 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
     };
     history.read(|landed| {
         progress.inc(1);
-        page.push(landed);
+        page.push(landed.by(now));
         if page.len() < PAGE { Ok(()) } else { store(&mut page) }
     })?;
     store(&mut page)?; // also where nothing landed

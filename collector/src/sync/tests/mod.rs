@@ -124,6 +124,20 @@ fn what_landed_is_told_apart_and_judged() {
 }
 
 #[test]
+fn what_a_wrong_clock_dated_landed_when_it_was_read() {
+    let (_folder, repository, source) = repository();
+    repository.commit_at("2099-01-01T12:00:00Z", "Add x (#1)");
+    repository.commit_at(&day(2), "Add y (#2)");
+    on_both(|db| {
+        teams(db, TEAMS, now());
+        sync(db, &source, now()).unwrap();
+        judge_at(db, &source, &now().to_string());
+        let states = "SELECT number, merged_at, state FROM change WHERE number IN (1, 2) ORDER BY number";
+        assert_eq!(rows(db, states), [format!("1|{}|pending", now()), format!("2|{}|verified", day(2))]);
+    });
+}
+
+#[test]
 fn the_instant_decides() {
     let (_folder, repository, source) = repository();
     history(&repository);
