@@ -5,7 +5,7 @@ use crate::store::attribution::spend_by_class;
 use crate::store::db::Db;
 use anyhow::Result;
 use meter::attribution::Class;
-use meter::{NanoUsd, Week};
+use meter::{NanoUsd, Ppm, Week};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -65,9 +65,10 @@ fn sum(classes: &Classes, part: &[Class]) -> i64 {
     part.iter().filter_map(|class| classes.get(class.as_str())).sum()
 }
 
-/// In per cent with one decimal, rounded down so that no part shows as all of it.
+/// In per cent with one decimal.
 fn share(part: i64, total: i64) -> String {
-    let permille = if total == 0 { 0 } else { i128::from(part) * 1000 / i128::from(total) };
+    let nanousd = |spend: i64| u64::try_from(spend).unwrap_or_default();
+    let permille = Ppm::share(nanousd(part), nanousd(total)).map_or(0, Ppm::permille);
     format!("{}.{} %", permille / 10, permille % 10)
 }
 
@@ -93,8 +94,8 @@ mod tests {
 
         team        spend   built  review+ci  in flight  dropped  unattributed  cordon
         ───────────────────────────────────────────────────────────────────────────────
-        payments  $687.00  87.3 %      7.2 %      0.0 %    4.3 %         0.0 %   0.0 %
-        risk        $3.00   0.0 %     66.6 %      0.0 %    0.0 %         0.0 %  33.3 %
+        payments  $687.00  87.3 %      7.3 %      0.0 %    4.4 %         0.0 %   0.0 %
+        risk        $3.00   0.0 %     66.7 %      0.0 %    0.0 %         0.0 %  33.3 %
         search      $4.00   0.0 %     75.0 %      0.0 %    0.0 %         0.0 %  25.0 %
 
         warning: a cordon keeps 33.3 % of the spend of risk out of its cost of an outcome; see `cpvo cordon list`

@@ -7,6 +7,7 @@ use crate::store::policy::{policy_lags, policy_list, policy_set};
 use crate::store::team_week::team_list;
 use anyhow::{Context, Result, bail, ensure};
 use jiff::SignedDuration;
+use meter::Ppm;
 use meter::outcome::{Lags, Policy, REVERTS_MIN, Strictness};
 use std::io::{Write, stdout};
 
@@ -107,7 +108,8 @@ fn suggest(db: &mut Db, team: &str) -> Result<String> {
     }
     let mut lines = vec![format!("{team}: {count} changes were taken back, whatever the window")];
     lines.extend(lags.seen().map(|(days, seen)| {
-        format!("  within {days:>2} days {seen:>4} of {count} ({} %)", seen * 100 / count)
+        let share = Ppm::share(seen as u64, count as u64).map_or(0, Ppm::percent);
+        format!("  within {days:>2} days {seen:>4} of {count} ({share} %)")
     }));
     lines.extend([50, 75, 90].map(|percent| {
         let lag = lags.percentile(percent).map_or_else(String::new, shown);

@@ -7,7 +7,7 @@ use crate::weekly::share_text;
 use jiff::SignedDuration;
 use meter::delivery::{Assistance, Cohort, Took};
 use meter::outcome::Tally;
-use meter::{Interval, NanoUsd};
+use meter::{Interval, NanoUsd, Ppm};
 use std::fmt::Write as _;
 
 /// What no source tells.
@@ -154,7 +154,8 @@ fn duration(span: SignedDuration) -> String {
 }
 
 fn percent(part: usize, all: usize) -> String {
-    if all == 0 { UNKNOWN.to_owned() } else { format!("{} %", (part * 200 + all) / (2 * all)) }
+    let share = Ppm::share(part as u64, all as u64);
+    share.map_or_else(|| UNKNOWN.to_owned(), |share| format!("{} %", share.percent()))
 }
 
 #[cfg(test)]

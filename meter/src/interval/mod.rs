@@ -18,9 +18,20 @@ use std::fmt;
 pub struct Ppm(pub i64);
 
 impl Ppm {
+    /// A part of a whole, rounded half to even; `None` of nothing.
+    pub fn share(part: u64, all: u64) -> Option<Self> {
+        let millionths = || round_half_even(i128::from(part) * 1_000_000, all.into());
+        (all > 0).then(millionths)?.try_into().ok().map(Self)
+    }
+
     /// Whole percent, rounded half to even.
     pub fn percent(self) -> i64 {
         i64::try_from(round_half_even(self.0.into(), 10_000)).unwrap_or(i64::MAX)
+    }
+
+    /// Whole thousandths, likewise.
+    pub fn permille(self) -> i64 {
+        i64::try_from(round_half_even(self.0.into(), 1_000)).unwrap_or(i64::MAX)
     }
 }
 

@@ -39,8 +39,7 @@ impl Tally {
 
     /// The verified share, rounded half to even; `None` where nothing was attempted.
     pub fn share(self) -> Option<Ppm> {
-        let millionths = || round_half_even(i128::from(self.verified) * 1_000_000, self.attempted().into());
-        (self.attempted() > 0).then(millionths)?.try_into().ok().map(Ppm)
+        Ppm::share(self.verified, self.attempted())
     }
 }
 
