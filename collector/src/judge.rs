@@ -57,6 +57,9 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
         news(&mut db)?;
     }
     judge_all(&mut db, at, now, |repo, told| Ok(writeln!(stdout().lock(), "{repo}: {told}")?))?;
+    if at != now {
+        writeln!(stderr().lock(), "outcomes are told as of {at} until the next judging")?;
+    }
     for complaint in policy_complaints(&mut db, &teams)?.into_iter().chain(teams.shared(now)) {
         writeln!(stderr().lock(), "{complaint}")?;
     }
@@ -271,6 +274,7 @@ fn weight(judged: &Judged, changes: &[Change], objection: &Objection, policy: Po
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::store::dispute::dispute_add;
     use crate::store::fixture::{now, on_both, rows, teams};
 
     /// Judges one repository, whatever is new of it.
@@ -342,6 +346,43 @@ pub(crate) mod tests {
             judge_anew(db, now());
             assert_eq!(rows(db, "SELECT DISTINCT state FROM change"), ["verified"]);
             assert_eq!(rows(db, mature), ["docs|1", "pay|1", "risk|1"]);
+        });
+    }
+
+    #[test]
+    fn a_ticket_opened_again_in_time_speaks_against_an_attempt() {
+        let states = "SELECT number, state FROM change ORDER BY number";
+        let found = "SELECT ticket, in_window FROM reopen ORDER BY ticket";
+        let against = "SELECT by_url FROM disqualification";
+        on_both(|db| {
+            teams(db, "", now());
+            source(db, "h.x/a/pay", "2026-11-20T12:00:00Z");
+            land(db, "h.x/a/pay", 1, 1, "Add x");
+            land(db, "h.x/a/pay", 2, 2, "Merge remote-tracking branch x");
+            land(db, "h.x/a/pay", 3, 3, "Add y");
+            for (number, reopened) in [(1, 5), (2, 5), (3, 25)] {
+                let ticket = format!(
+                    "INSERT INTO ticket VALUES ('t{number}', 'github', '{number}');
+                    INSERT INTO pull_request_ticket VALUES ('h.x/a/pay', {number}, 't{number}');
+                    INSERT INTO ticket_event VALUES ('t{number}', 1, '2026-10-04T12:00:00Z', 'closed', 'ana', 0, 1),
+                        ('t{number}', 2, '2026-10-{reopened:02}T12:00:00Z', 'reopened', 'ben', 0, 0)"
+                );
+                db.batch(&ticket).unwrap();
+            }
+            judge_anew(db, now());
+            assert_eq!(rows(db, states), ["1|disqualified", "2|excluded", "3|verified"]);
+            assert_eq!(rows(db, found), ["t1|1", "t2|1", "t3|0"]);
+            assert_eq!(rows(db, against), ["t1"]);
+
+            dispute_add(db, ("h.x/a/pay", "a1"), "another matter", now()).unwrap();
+            judge_anew(db, now());
+            assert_eq!(rows(db, states), ["1|verified", "2|excluded", "3|verified"]);
+            assert_eq!(rows(db, found), ["t1|1", "t2|1", "t3|0"]);
+            assert_eq!(rows(db, against), [""; 0]);
+
+            db.execute("DELETE FROM ticket_event WHERE ticket = 't1' AND place = 2", &[]).unwrap();
+            judge_anew(db, now());
+            assert_eq!(rows(db, found), ["t2|1", "t3|0"]);
         });
     }
 

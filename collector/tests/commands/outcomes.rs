@@ -66,6 +66,9 @@ fn a_revert_is_told_with_its_evidence() {
     assert!(csv.contains(line), "{csv}");
     let then = cpvo(&["judge", "--at", "2026-10-06T00:00:00Z"]);
     assert_eq!(then, "github.com/acme/pay: 0 verified, 0 disqualified, 1 pending, 0 excluded\n");
+    let warned = crate::cpvo(folder.path(), &["judge", "--at", "2026-10-06T00:00:00Z"]).stderr;
+    let expected = "outcomes are told as of 2026-10-06T00:00:00Z until the next judging\n";
+    assert_eq!(String::from_utf8(warned).unwrap(), expected);
 }
 
 /// A change, its hotfix of the next day, and one that says it fixes something in the same file.
