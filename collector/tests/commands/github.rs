@@ -48,9 +48,9 @@ fn text(output: Output) -> (bool, String, String) {
 #[test]
 fn a_sync_that_is_killed_between_two_pages_goes_on_where_it_stood() {
     let (folder, host) = source("acme/pay");
-    host.host().fail([None, Some(Reply::Silent)]);
+    host.host().fail([None, None, Some(Reply::Silent)]);
     let mut killed = sync(folder.path(), &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("the second page to be asked for", || (host.queries().len() == 2).then_some(()));
+    until("the second page to be asked for", || (host.queries().len() == 3).then_some(()));
     killed.kill().unwrap();
     killed.wait().unwrap();
     let (ok, out, err) = text(sync(folder.path(), &["--json"]).output().unwrap());
@@ -61,7 +61,7 @@ fn a_sync_that_is_killed_between_two_pages_goes_on_where_it_stood() {
     }]);
     assert_eq!(told, expected);
     let after = |asked: usize| host.host().asked()[asked].body["variables"]["after"].clone();
-    assert_eq!([after(1), after(2)], ["PR_16", "PR_16"]);
+    assert_eq!([after(2), after(4)], ["PR_16", "PR_16"]);
     let judged = "github.com/acme/pay: 40 verified, 0 disqualified, 0 pending, 0 excluded\n";
     assert_eq!(succeeds(folder.path(), &["judge", "--at", "2026-12-01T00:00:00Z"]), judged);
 }
