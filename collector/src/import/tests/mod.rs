@@ -13,7 +13,7 @@ use crate::source::clone::LocalClone;
 use crate::source::github::GitHub;
 use crate::source::web::Unreachable;
 use crate::store::change::source_read;
-use crate::store::fixture::{now, on_both, rows, teams};
+use crate::store::fixture::{cluster, now, on_both, rows, teams};
 use crate::sync::{Round, sync};
 use ::tests::git::Repository;
 use ::tests::host::github::{GitHub as StandIn, commit, issue, pushed, request};

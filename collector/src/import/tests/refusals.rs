@@ -17,6 +17,7 @@ fn refused(host: &StandIn, service: &Service, fault: &Reply, expected: &str) {
 
 #[test]
 fn what_is_no_answer_stores_nothing_and_says_why() {
+    let _server = cluster(); // the same for each fault
     let host = forty();
     let service = service(&host, "");
     let status = |status, headers, body: &str| Reply::Status(status, headers, body.to_owned());
@@ -145,6 +146,7 @@ fn lists_that_do_not_fit_a_page_are_whole() {
 
 #[test]
 fn a_page_that_names_itself_as_the_next_ends_the_sync() {
+    let _server = cluster(); // the same for each fault
     let host = forty();
     host.state().requests[39]["commits"] = (1..=101).map(|it| pushed(&sha(it), "wip", "ana@x")).collect();
     let sources = [Source::Github(service(&host, ""))];

@@ -119,6 +119,7 @@ fn refused(host: &::tests::host::Host, source: &Source, faults: &[Option<Reply>]
 
 #[test]
 fn what_is_no_answer_of_jira_stores_nothing_and_says_why() {
+    let _server = cluster(); // the same for each fault
     let (host, source) = jira();
     host.board.put(Card::new("PAY-1", &[("done", "2026-11-20T13:00:00Z", "ana")]));
     let status = |status, body: &str| Some(Reply::Status(status, vec![], body.to_owned()));
@@ -155,6 +156,7 @@ fn what_is_no_answer_of_jira_stores_nothing_and_says_why() {
 
 #[test]
 fn what_is_no_answer_of_linear_stores_nothing_and_says_why() {
+    let _server = cluster(); // the same for each fault
     let (host, source) = linear();
     host.board.put(Card::new("PAY-1", &[("done", "2026-11-20T13:00:00Z", "ana")]));
     let status = |status, body: &str| Some(Reply::Status(status, vec![], body.to_owned()));
@@ -176,6 +178,7 @@ fn what_is_no_answer_of_linear_stores_nothing_and_says_why() {
 
 #[test]
 fn a_page_that_names_itself_as_the_next_ends_the_sync() {
+    let _server = cluster(); // the same for each fault
     let told = "it names the page it was asked for as the next one";
     let card = Card::new("PAY-1", &[("done", "2026-11-20T13:00:00Z", "ana")]);
     let (host, source) = jira();

@@ -7,7 +7,7 @@ use crate::judge::judge_all;
 use crate::store::change::source_read;
 use crate::store::dispute::dispute_add;
 use crate::store::evidence::disqualification_list;
-use crate::store::fixture::{now, on_both, rows, teams};
+use crate::store::fixture::{cluster, now, on_both, rows, teams};
 use crate::store::news::repo_news;
 use crate::sync::Round;
 use ::tests::host::Reply;
@@ -49,6 +49,7 @@ fn linear() -> (Linear, Source) {
 
 /// Runs `check` on a board of each tracker and a database of each kind.
 fn each(check: impl Fn(&mut Db, &Board, &Source)) {
+    let _server = cluster(); // the same for both
     let ((jira, of_jira), (linear, of_linear)) = (jira(), linear());
     for (board, source) in [(&jira.board, &of_jira), (&linear.board, &of_linear)] {
         on_both(|db| {

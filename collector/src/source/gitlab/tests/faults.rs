@@ -82,6 +82,7 @@ fn refused(host: &StandIn, service: &Service, faults: &[Option<host::Reply>], ex
 
 #[test]
 fn what_is_no_answer_stores_nothing_and_says_why() {
+    let _server = cluster(); // the same for each fault
     let host = merges(1);
     let named = service(&host, "");
     let status =
@@ -137,6 +138,7 @@ fn a_name_is_one_step_of_a_route() {
 
 #[test]
 fn a_page_that_names_itself_as_the_next_ends_the_sync() {
+    let _server = cluster(); // the same for each fault
     let host = merges(1);
     let service = service(&host, "");
     for (next, before) in [("1", 3), ("0", 3)] {

@@ -8,7 +8,7 @@ use crate::import::{Imported, import};
 use crate::source::Source;
 use crate::source::clone::LocalClone;
 use crate::store::db::Db;
-use crate::store::fixture::{now, on_both, rows};
+use crate::store::fixture::{cluster, now, on_both, rows};
 use crate::sync::sync;
 use ::tests::git::Repository;
 use ::tests::host;
