@@ -88,6 +88,8 @@ pub(super) struct Stencil<F: 'static> {
     /// What is left of it.
     text: Vec<u8>,
     steps: Vec<Step<F>>,
+    /// What was told of the values that are left.
+    told: Vec<(F, Said)>,
     /// One before each hole, and one after the last.
     pieces: Vec<Piece>,
     holes: Vec<Hole<F>>,
@@ -95,7 +97,7 @@ pub(super) struct Stencil<F: 'static> {
 
 struct Piece {
     literal: Range<usize>,
-    steps: Range<usize>,
+    told: Range<usize>,
 }
 
 /// Where any value may stand, and what is wanted of it.
@@ -103,25 +105,25 @@ pub(super) struct Hole<F: 'static>(pub(super) Option<Want<F>>);
 
 impl<F: Copy> Stencil<F> {
     fn new(line: &[u8], mut steps: Vec<Step<F>>) -> Self {
-        let (mut text, mut pieces, mut holes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut text, mut said, mut pieces, mut holes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut at, mut literal, mut first) = (0, 0, 0);
-        for (index, step) in steps.iter_mut().enumerate() {
+        for step in &mut steps {
             text.extend_from_slice(part(line, &(at..step.span.start)));
             at = step.span.end;
-            let start = text.len();
-            match step.met {
-                Met::Value(want) if step.hole => {
-                    pieces.push(Piece { literal: literal..start, steps: first..index });
-                    holes.push(Hole(want));
-                    (literal, first) = (start, index + 1);
-                }
-                _ => text.extend_from_slice(part(line, &step.span)),
+            let (start, written) = (text.len(), part(line, &step.span));
+            if let (Met::Value(want), true) = (step.met, step.hole) {
+                pieces.push(Piece { literal: literal..start, told: first..said.len() });
+                holes.push(Hole(want));
+                (literal, first) = (start, said.len());
+            } else {
+                text.extend_from_slice(written);
+                said.extend(told(step.met, written, &(start..text.len())));
             }
             step.span = start..text.len();
         }
         text.extend_from_slice(part(line, &(at..line.len())));
-        pieces.push(Piece { literal: literal..text.len(), steps: first..steps.len() });
-        Self { text, steps, pieces, holes }
+        pieces.push(Piece { literal: literal..text.len(), told: first..said.len() });
+        Self { text, steps, told: said, pieces, holes }
     }
 
     /// Whether a line differs in nothing but values.
@@ -159,18 +161,9 @@ impl<F: Copy> Stencil<F> {
 
     /// Tells what the bytes before a hole say.
     pub(super) fn tell(&self, piece: usize, visitor: &mut impl Visitor<F>) {
-        let steps = self.pieces.get(piece).and_then(|piece| self.steps.get(piece.steps.clone()));
-        for step in steps.unwrap_or_default() {
-            match step.met {
-                Met::Open(field) => visitor.value(field, Value::Open),
-                Met::Item(field) => visitor.value(field, Value::Item),
-                Met::Value(None) => {}
-                Met::Value(Some(want)) => {
-                    if let Some(value) = value(want, part(&self.text, &step.span)) {
-                        visitor.value(want.field(), value);
-                    }
-                }
-            }
+        let told = self.pieces.get(piece).and_then(|piece| self.told.get(piece.told.clone()));
+        for (field, said) in told.unwrap_or_default() {
+            visitor.value(*field, said.value(&self.text));
         }
     }
 }
@@ -179,12 +172,42 @@ fn part<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
     bytes.get(range.clone()).unwrap_or_default()
 }
 
-/// What is told of a value that stands alone.
-fn value<F>(want: Want<F>, written: &[u8]) -> Option<Value<'_>> {
-    match (written, want) {
-        ([b'"', raw @ .., b'"'], Want::Scalar(_)) => Some(Value::Text(raw)),
-        ([b'"', raw @ .., b'"'], _) => Some(Value::Opening(opening(raw))),
-        ([b'{' | b'[', ..], _) => Some(Value::Other),
-        _ => word(written),
+/// What is told of a value that stands alone, by the field.
+fn told<F: Copy>(met: Met<F>, written: &[u8], span: &Range<usize>) -> Option<(F, Said)> {
+    let want = match met {
+        Met::Open(field) => return Some((field, Said::Plain(Value::Open))),
+        Met::Item(field) => return Some((field, Said::Plain(Value::Item))),
+        Met::Value(want) => want?,
+    };
+    let inner = span.start + 1..span.end.saturating_sub(1);
+    let said = match (written, want) {
+        ([b'"', ..], Want::Scalar(_)) => Said::Text(inner),
+        ([b'"', raw @ .., _], _) => Said::Opening(inner.start..inner.start + opening(raw).len()),
+        ([b'{' | b'[', ..], _) => Said::Plain(Value::Other),
+        _ => match word(written)? {
+            Value::Null => Said::Plain(Value::Null),
+            Value::Bool(bool) => Said::Plain(Value::Bool(bool)),
+            _ => Said::Number(span.clone()),
+        },
+    };
+    Some((want.field(), said))
+}
+
+/// A value of a stencil's text.
+enum Said {
+    Plain(Value<'static>),
+    Text(Range<usize>),
+    Opening(Range<usize>),
+    Number(Range<usize>),
+}
+
+impl Said {
+    fn value<'a>(&self, text: &'a [u8]) -> Value<'a> {
+        match self {
+            Self::Plain(value) => *value,
+            Self::Text(range) => Value::Text(part(text, range)),
+            Self::Opening(range) => Value::Opening(part(text, range)),
+            Self::Number(range) => Value::Number(part(text, range)),
+        }
     }
 }

@@ -89,8 +89,8 @@ fn is_number(token: &[u8]) -> bool {
 }
 
 /// The first bytes of a string, as written.
-pub(super) fn opening(raw: &[u8]) -> &str {
-    before(raw, OPENING_BYTES).utf8_chunks().next().map_or("", |chunk| chunk.valid())
+pub(super) fn opening(raw: &[u8]) -> &[u8] {
+    before(raw, OPENING_BYTES)
 }
 
 /// The text a string stands for. `None` where it is too long or no Unicode text.

@@ -95,7 +95,7 @@ pub(crate) enum Value<'a> {
     /// A key that is too long or not Unicode.
     Unreadable,
     /// The first bytes of text, as written, where no more is wanted or anything else was.
-    Opening(&'a str),
+    Opening(&'a [u8]),
     /// A container where none is wanted.
     Other,
     /// The wanted object or list opens; what was read of an earlier one under the same key is void.

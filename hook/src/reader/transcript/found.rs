@@ -165,12 +165,12 @@ impl Found {
     /// A text of a message, as far as it shows who wrote it.
     fn read_opening(&mut self, value: Value<'_>) {
         let Value::Opening(opening) = value else { return };
-        if opening == "[Request interrupted by user]" {
+        if opening == b"[Request interrupted by user]" {
             self.mark(Flag::Interrupted, true);
         }
         let own =
             ["[Request interrupted", "<command-name>", "<local-command-", "<bash-", "<task-notification>"];
-        if own.iter().any(|mark| opening.starts_with(mark)) {
+        if own.iter().any(|mark| opening.starts_with(mark.as_bytes())) {
             self.mark(Flag::OwnText, true);
         }
     }
@@ -247,7 +247,7 @@ impl Visitor<Field> for Found {
                 self.forget_content();
                 self.read_opening(value);
             }
-            Field::ItemType => self.tool_results += u32::from(value == Value::Opening("tool_result")),
+            Field::ItemType => self.tool_results += u32::from(value == Value::Opening(b"tool_result")),
             Field::ItemText => self.read_opening(value),
             Field::ItemError => self.tool_errors += u32::from(yes),
             Field::Usage => {
@@ -269,7 +269,7 @@ impl Found {
         let (iteration, account) = (self.iterations.last_mut(), self.models.last_mut());
         match (field, iteration, account) {
             (Field::IterationType, Some(iteration), _) => {
-                iteration.of_message = value == Value::Opening("message");
+                iteration.of_message = value == Value::Opening(b"message");
             }
             (Field::IterationCount(counter), Some(iteration), _) => {
                 iteration.counts.set(counter, Count::of(value));
