@@ -10,7 +10,7 @@ use crate::reader::reading::{Folders, Reading};
 use crate::reader::walk;
 use crate::state::install::Install;
 use crate::state::ledger::{self, Event, Known, Ledger, Patience, Stored};
-use crate::sweep::BATCH_BYTES;
+use crate::sweep::PORTION_BYTES;
 use crate::terms::Scope;
 use crate::terms::identity::Identities;
 use crate::terms::scope::Scene;
@@ -149,7 +149,7 @@ fn session_read(
     since: Option<Timestamp>,
     places: &mut Places,
 ) -> Result<(Readings, bool)> {
-    let (mut lines, mut readings, mut left) = (Lines::default(), Vec::new(), BATCH_BYTES);
+    let (mut lines, mut readings, mut left) = (Lines::default(), Vec::new(), PORTION_BYTES);
     for file in walk::session(&said.transcript_path, &said.session_id) {
         let known = absorb::known(ledger, &file)?;
         if !absorb::is_new(&file, known.as_ref().map(Known::look)) {
@@ -191,7 +191,7 @@ mod tests {
     fn a_session_of_more_than_one_reading_is_stored_in_several() {
         let home = tempfile::tempdir().unwrap();
         let at = |path: String| home.path().join(path);
-        let part = usize::try_from(BATCH_BYTES).unwrap() / 3 * 2;
+        let part = usize::try_from(PORTION_BYTES).unwrap() / 3 * 2;
         fs::create_dir_all(at(format!("{SESSION}/subagents"))).unwrap();
         fs::write(at(format!("{SESSION}.jsonl")), turn("msg_1", part)).unwrap();
         fs::write(at(format!("{SESSION}/subagents/agent-1.jsonl")), turn("msg_2", part)).unwrap();

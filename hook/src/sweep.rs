@@ -17,10 +17,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Bytes read before they are stored, of one long file too: a crash costs reading them again, a longer transaction
-/// would hold up a session's end.
-pub(crate) const BATCH_BYTES: u64 = 32 << 20;
-const BATCH_FILES: usize = 256;
+/// Bytes read before they are stored: a crash costs reading them again, and a longer transaction would hold up a
+/// session's end. Each writes to most pages of the ledger, so that there should be few.
+const BATCH_BYTES: u64 = 128 << 20;
+const BATCH_FILES: usize = 1024;
+/// Bytes of one file that are read at once.
+pub(crate) const PORTION_BYTES: u64 = 32 << 20;
 
 /// How much one sweep may do. The next one goes on where it stopped.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +83,7 @@ pub(crate) fn run(
     while let Some(file) = next {
         let known = absorb::known(ledger, &file)?;
         let mut goes_on = false;
-        match reader.read(&file, known.as_ref(), since, BATCH_BYTES.min(bounds.bytes - swept.bytes)) {
+        match reader.read(&file, known.as_ref(), since, PORTION_BYTES.min(bounds.bytes - swept.bytes)) {
             Ok(Some(reading)) => {
                 goes_on = reading.cursor.size < file.size;
                 swept.files += u64::from(!goes_on);
@@ -320,13 +322,14 @@ mod tests {
     fn what_is_read_is_stored_in_batches() {
         check_batches(&home(&RESPONSES, 0), 4, 1);
         check_batches(&home(&[1; BATCH_FILES + 1], 0), BATCH_FILES + 1, 2);
-        let half = usize::try_from(BATCH_BYTES).unwrap() / 2;
-        check_batches(&home(&[1, 1, 1], half), 3, 2);
+        let (most, part) = (BATCH_BYTES, PORTION_BYTES / 8 * 7);
+        let files = usize::try_from(most.div_ceil(part)).unwrap() + 1;
+        check_batches(&home(&vec![1; files], usize::try_from(part).unwrap()), files, 2);
     }
 
     #[test]
     fn a_run_that_is_out_of_time_comes_further_all_the_same() {
-        let home = home(&[1, 2, 1], usize::try_from(BATCH_BYTES).unwrap() / 3 * 2);
+        let home = home(&[1, 2, 1], usize::try_from(PORTION_BYTES).unwrap() / 3 * 2);
         let (whole, known) = sweeps(&home, Bounds::TYPED);
         let (runs, in_pieces) = sweeps(&home, Bounds { time: Duration::ZERO, ..Bounds::TYPED });
         assert_eq!((whole.len(), runs.len()), (1, 4), "one for each file, and one more for the long one");
