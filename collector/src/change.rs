@@ -4,11 +4,13 @@ use crate::config::{Clock, Options};
 use crate::listing::{Cell, Listing, short, visible};
 use crate::store::db::{Access, Db};
 use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
+use crate::store::incident::{Shown, incident_list};
 use crate::store::story::{Head, Made, Part, change_find, change_head, change_made, change_parts};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use meter::{NanoUsd, Repo};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Write as _, stdout};
 
@@ -34,6 +36,20 @@ struct Story {
     made: Vec<Made>,
     disqualifications: Vec<Disqualification>,
     reverts: Vec<Reversal>,
+    incidents: Vec<Shown>,
+    repairs: Vec<Repair>,
+}
+
+/// A change that repairs it, and what that took.
+#[derive(Serialize)]
+struct Repair {
+    by_number: Option<u64>,
+    by_sha: String,
+    shipped_at: Timestamp,
+    after_seconds: i64,
+    cost_usd: Cell,
+    #[serde(skip)]
+    cost: NanoUsd,
 }
 
 pub(crate) fn run(Args { id, json }: Args, options: &Options, now: Clock) -> Result<()> {
@@ -74,15 +90,43 @@ pub(crate) fn find(db: &mut Db, id: &str) -> Result<(String, String)> {
 
 fn story(db: &mut Db, repo: String, sha: String) -> Result<Story> {
     let of: Repo = repo.parse()?;
+    let head = change_head(db, &repo, &sha)?;
+    let disqualifications = disqualification_list(db, &of)?.remove(&sha).unwrap_or_default();
     Ok(Story {
-        head: change_head(db, &repo, &sha)?,
+        repairs: repairs(db, &repo, &head, &disqualifications)?,
+        head,
+        disqualifications,
         parts: change_parts(db, &repo, &sha)?,
         made: change_made(db, &repo, &sha)?,
-        disqualifications: disqualification_list(db, &of)?.remove(&sha).unwrap_or_default(),
+        incidents: incident_list(db, &repo, &sha)?,
         reverts: reversal_list(db, &of)?.remove(&sha).unwrap_or_default(),
         repo,
         sha,
     })
+}
+
+fn repairs(db: &mut Db, repo: &str, head: &Head, all: &[Disqualification]) -> Result<Vec<Repair>> {
+    let mut repairs = Vec::new();
+    for by_sha in all.iter().filter_map(|one| one.by_sha.as_ref()).collect::<BTreeSet<_>>() {
+        let by = change_head(db, repo, by_sha)?;
+        let cost = cost(&change_parts(db, repo, by_sha)?, |_| true);
+        repairs.push(Repair {
+            by_number: by.number,
+            by_sha: by_sha.clone(),
+            shipped_at: by.shipped_at,
+            after_seconds: by.shipped_at.duration_since(head.shipped_at).as_secs().max(0),
+            cost_usd: Cell::number(cost),
+            cost,
+        });
+    }
+    repairs.sort_by_key(|repair| repair.shipped_at);
+    Ok(repairs)
+}
+
+/// What was spent by rules that are not `cordon`, all of it or what is meant.
+fn cost(parts: &[Part], is_meant: impl Fn(&Part) -> bool) -> NanoUsd {
+    let counted = parts.iter().filter(|part| part.class != "cordon" && is_meant(part));
+    NanoUsd(counted.map(|part| part.cost.0).sum())
 }
 
 fn shortened(sha: &str) -> &str {
@@ -113,13 +157,14 @@ struct Answer<'a> {
     commits: Listing,
     disqualifications: &'a [Disqualification],
     reverts: &'a [Reversal],
+    /// That come from it; none disqualifies by itself.
+    incidents: &'a [Shown],
+    repairs: &'a [Repair],
 }
 
 impl Story {
-    /// What was spent on it by rules that are not `cordon`, all of it or on review alone.
     fn cost(&self, is_meant: impl Fn(&Part) -> bool) -> NanoUsd {
-        let counted = self.parts.iter().filter(|part| part.class != "cordon" && is_meant(part));
-        NanoUsd(counted.map(|part| part.cost.0).sum())
+        cost(&self.parts, is_meant)
     }
 
     fn json(&self) -> Result<String> {
@@ -150,6 +195,8 @@ impl Story {
             commits: self.commits(|sha| sha),
             disqualifications: &self.disqualifications,
             reverts: &self.reverts,
+            incidents: &self.incidents,
+            repairs: &self.repairs,
         };
         Ok(serde_json::to_string_pretty(&answer)?)
     }
@@ -237,6 +284,15 @@ impl Story {
             let (who, part) = (by(one.by_number, &one.by_sha), if one.partial { ", in part" } else { "" });
             let late = if one.in_window { "" } else { ", after its window" };
             let _ = writeln!(text, "{:<9} {} by {who} ({}){part}{late}", one.kind, one.at, one.rule);
+        }
+        for Repair { by_number, by_sha, after_seconds, cost, .. } in &self.repairs {
+            let (who, hours) = (by(*by_number, by_sha), after_seconds / 3600);
+            let _ =
+                writeln!(text, "repair    {who} shipped {hours} hours after it and cost {}", cost.dollars());
+        }
+        for Shown { service, id, opened, resolved } in &self.incidents {
+            let until = resolved.as_ref().map_or("not resolved yet".to_owned(), |at| format!("until {at}"));
+            let _ = writeln!(text, "incident  {opened}, {until}: {} ({service})", visible(id));
         }
         let (Some(state), Some((id, policy))) = (&self.head.state, self.head.policy) else {
             return text + "state     not judged yet: run `cpvo judge`\n";

@@ -6,7 +6,7 @@ use crate::keys;
 use crate::store::audit::{Event, audit_add};
 use crate::store::db::{Access, Db};
 use crate::store::open;
-use crate::store::token::{Token, token_add, token_is_revoked, token_list, token_revoke};
+use crate::store::token::{Scope, Token, token_add, token_is_revoked, token_list, token_revoke};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -43,6 +43,9 @@ struct Issue {
     /// Let it report this repository only
     #[arg(long)]
     strict: bool,
+    /// Let it tell incidents of this repository (POST /v1/incidents) and deliver no reports: a secret of your monitoring
+    #[arg(long, conflicts_with = "strict")]
+    incidents: bool,
     /// Days until it expires
     #[arg(long, default_value_t = DAYS_MAX, value_parser = clap::value_parser!(i64).range(1..=DAYS_MAX))]
     days: i64,
@@ -59,10 +62,9 @@ pub(crate) fn run(args: Args, options: &Options, now: Clock) -> Result<()> {
     let mut db = open(&config.db, Access::Write, now)?;
     let mut out = std::io::stdout().lock();
     match args.command {
-        Command::Issue(Issue { repo, strict, days }) => {
-            let expires_at = now.checked_add(SignedDuration::from_hours(24 * days))?;
-            let token =
-                Token { id: random_id()?, repo, strict, issued_at: now, expires_at, revoked_at: None };
+        Command::Issue(Issue { repo, strict, incidents, days }) => {
+            let scope = if incidents { Scope::Incidents } else { Scope::Reports };
+            let token = Token { strict, scope, ..token(repo, days, now)? };
             writeln!(out, "{}", issue(&mut db, &keys::signing(&config.keys)?, &token)?)?;
         }
         Command::List => writeln!(out, "{}", table(&token_list(&mut db)?, now))?,
@@ -97,14 +99,27 @@ pub(crate) fn refusal(config: &Config, token: &str, now: Timestamp) -> Result<Op
 
 fn token(repo: Repo, days: i64, now: Timestamp) -> Result<Token> {
     let expires_at = now.checked_add(SignedDuration::from_hours(24 * days))?;
-    Ok(Token { id: random_id()?, repo, strict: false, issued_at: now, expires_at, revoked_at: None })
+    Ok(Token {
+        id: random_id()?,
+        repo,
+        strict: false,
+        scope: Scope::Reports,
+        issued_at: now,
+        expires_at,
+        revoked_at: None,
+    })
 }
 
 /// Notes the token, then signs it: one that is not in the list never gets out.
 pub(crate) fn issue(db: &mut Db, key: &keys::Signing, token: &Token) -> Result<String> {
     db.transaction(|db| {
         token_add(db, token)?;
-        let detail = format!("for {}{}", token.repo, if token.strict { ", strict" } else { "" });
+        let limits = match token.scope {
+            Scope::Incidents => ", incidents",
+            Scope::Reports if token.strict => ", strict",
+            Scope::Reports => "",
+        };
+        let detail = format!("for {}{limits}", token.repo);
         audit_add(
             db,
             token.issued_at,
@@ -140,7 +155,11 @@ fn table(tokens: &[Token], now: Timestamp) -> String {
             None if token.expires_at <= now => format!("expired {}", token.expires_at.strftime("%F")),
             None => format!("until {}", token.expires_at.strftime("%F")),
         };
-        let may = if token.strict { "this repository" } else { "any repository" };
+        let may = match token.scope {
+            Scope::Incidents => "incidents",
+            Scope::Reports if token.strict => "this repository",
+            Scope::Reports => "any repository",
+        };
         let issued = token.issued_at.strftime("%F").to_string();
         table.add_row([&token.id, token.repo.as_str(), may, &issued, &state]);
     }

@@ -9,10 +9,12 @@ use crate::listing::{Format, Listing};
 use crate::people::UNASSIGNED;
 use crate::store::db::{Access, Db};
 use crate::store::delivered::{Delivered, Requests, delivered_list, request_counts};
+use crate::store::incident::{broken_list, outage_list};
+use crate::store::label::team_labels;
 use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly, weeks_back};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::delivery::{Assistance, Delivery, Shipped, assistance};
+use meter::delivery::{Assistance, Delivery, Kind, Labels, Shipped, assistance};
 use meter::{NanoUsd, Week};
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -54,6 +56,14 @@ struct TeamDelivery {
     delivery: Delivery,
 }
 
+impl TeamDelivery {
+    /// All that was spent on each change that was accepted; `None` where there is none.
+    fn cost_of_a_change(&self) -> Option<NanoUsd> {
+        let changes = i64::try_from(self.delivery.changes).ok()?;
+        self.spend.0.checked_div(changes).map(NanoUsd)
+    }
+}
+
 pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     config.db.ensure_there()?;
@@ -83,9 +93,14 @@ pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Del
         .filter(|row| row.mature().is_some())
         .map(|row| (row.team.as_str(), row.week))
         .collect();
+    let broken = broken_list(db)?;
+    let is_mature = |one: &Delivered| mature.contains(&(one.team.as_str(), Week::of(one.shipped_at)));
+    let (labels, none) = (team_labels(db)?, Labels::default());
+    let labels_of = |one: &Delivered| labels.get(&one.team).unwrap_or(&none);
+    let broke = |one: &Delivered| broken.contains(&(one.repo.clone(), one.sha.clone()));
     let shipped: Vec<Shipped> = all
         .iter()
-        .map(|one| seen(one, mature.contains(&(one.team.as_str(), Week::of(one.shipped_at)))))
+        .map(|one| Shipped { is_mature: is_mature(one), broke: broke(one), ..seen(one, labels_of(one)) })
         .collect();
     let mut of_team: BTreeMap<&str, Vec<(&Shipped, Assistance)>> = BTreeMap::new();
     for ((one, shipped), assistance) in all.iter().zip(&shipped).zip(assistance(&shipped, alike.start())) {
@@ -98,25 +113,43 @@ pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Del
         spend.entry((&row.team, &row.name)).or_default().0 += row.spend().0;
     }
     let mut requests = request_counts(db, first.start())?;
+    let outages = outage_list(db, first.start())?;
     let team = |((team, name), spend): ((&str, &str), NanoUsd)| TeamDelivery {
         team: team.to_owned(),
         name: name.to_owned(),
         spend,
         requests: requests.remove(team),
-        delivery: Delivery::of(of_team.get(team).map_or(&[], Vec::as_slice)),
+        delivery: Delivery::of(
+            of_team.get(team).map_or(&[], Vec::as_slice),
+            outages.get(team).map_or(&[], Vec::as_slice),
+        ),
     };
     let mut teams: Vec<TeamDelivery> = spend.into_iter().map(team).collect();
     teams.sort_by_key(|one| (one.team == UNASSIGNED, Reverse(one.spend)));
     Ok(Deliveries { computed_at: now, first, last: Week::of(now), weeks, teams })
 }
 
-/// A change as the measures see it.
-fn seen(one: &Delivered, is_mature: bool) -> Shipped {
+/// What a change is for: what repairs or updates something keeps the lights on, however it is labelled.
+fn kind(one: &Delivered, labels: &Labels) -> Option<Kind> {
+    match one.excluded_as.as_deref() {
+        None => Some(labels.kind(&one.labels)),
+        Some("revert" | "hotfix" | "dependencies") => Some(Kind::LightsOn),
+        Some(_) => None,
+    }
+}
+
+/// A change as the measures see it by itself.
+fn seen(one: &Delivered, labels: &Labels) -> Shipped {
     Shipped {
         repo: one.repo.clone(),
         state: one.state,
         is_repair: matches!(one.excluded_as.as_deref(), Some("revert" | "hotfix")),
-        is_mature,
+        is_mature: false,
+        broke: false,
+        kind: kind(one, labels),
+        reviewed: one.reviewed,
+        active_hours: one.spent.hours,
+        review_cost: one.spent.review,
         cost: one.spent.cost,
         tokens: one.spent.built,
         lines: one.lines,

@@ -1,9 +1,9 @@
-//! Ingest tokens: who may deliver. A handler that takes a [`Grant`] cannot be reached without one.
+//! Ingest tokens: who may deliver. A handler that takes a [`Grant`] or a [`Herald`] cannot be reached without one.
 
 use super::App;
 use super::error::Error;
 use crate::keys::Verifying;
-use crate::store::token::{Token, token_is_revoked};
+use crate::store::token::{Scope, Token, token_is_revoked};
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 const ISSUER: &str = "cpvo";
 const AUDIENCE: &str = "ingest";
-const SCOPE: &str = "report:write";
 const TOKEN_BYTES_MAX: usize = 4096;
 /// The code for what no key of ours signed, or not as it stands there.
 const FOREIGN: &str = "token";
@@ -33,6 +32,13 @@ pub(super) struct Grant {
     pub via_repo: Repo,
     /// Whether it may report that repository only.
     pub strict: bool,
+}
+
+/// What a token lets its bearer do that is for incidents: tell those of one repository, nothing else.
+#[derive(Debug, Clone)]
+pub(super) struct Herald {
+    pub token_id: String,
+    pub repo: Repo,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,7 +64,7 @@ pub(crate) fn claims(token: &Token) -> Claims {
         iat: token.issued_at.as_second(),
         nbf: token.issued_at.as_second(),
         exp: token.expires_at.as_second(),
-        scope: SCOPE.to_owned(),
+        scope: token.scope.as_str().to_owned(),
         strict: token.strict,
     }
 }
@@ -73,26 +79,40 @@ pub(crate) struct Refusal {
 /// The id of a token that a command meets, where requests may carry it; whether it was revoked is not asked.
 pub(crate) fn token_id(token: &str, keys: &Verifying, now: Timestamp) -> Result<String, Refusal> {
     let refusal = |error: Error| Refusal { foreign: error.status().1 == FOREIGN, reason: error.to_string() };
-    verify(token, keys, now).map(|grant| grant.token_id).map_err(refusal)
+    verify(token, Scope::Reports, keys, now).map(|grant| grant.token_id).map_err(refusal)
 }
 
 impl FromRequestParts<Arc<App>> for Grant {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-        let token = header.and_then(|header| header.strip_prefix("Bearer "));
-        let grant = verify(token.unwrap_or_default(), &app.keys, (app.now)())?;
-        let id = grant.token_id.clone();
-        if app.store.read(move |db| token_is_revoked(db, &id)).await? {
-            return Err(Error::Unauthorized("token_revoked", REVOKED.to_owned()));
-        }
-        Ok(grant)
+        admitted(parts, Scope::Reports, app).await
     }
 }
 
+impl FromRequestParts<Arc<App>> for Herald {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let Grant { token_id, via_repo: repo, .. } = admitted(parts, Scope::Incidents, app).await?;
+        Ok(Self { token_id, repo })
+    }
+}
+
+/// What the token of a request grants, where it is one for `scope`.
+async fn admitted(parts: &Parts, scope: Scope, app: &App) -> Result<Grant, Error> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let token = header.and_then(|header| header.strip_prefix("Bearer "));
+    let grant = verify(token.unwrap_or_default(), scope, &app.keys, (app.now)())?;
+    let id = grant.token_id.clone();
+    if app.store.read(move |db| token_is_revoked(db, &id)).await? {
+        return Err(Error::Unauthorized("token_revoked", REVOKED.to_owned()));
+    }
+    Ok(grant)
+}
+
 /// The one way a token is checked. Its key and with it the algorithm come from our own keys, by id.
-fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<Grant, Error> {
+fn verify(token: &str, scope: Scope, keys: &Verifying, now: Timestamp) -> Result<Grant, Error> {
     let refuse = |code, message: &str| Err(Error::Unauthorized(code, message.to_owned()));
     if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
         return refuse(FOREIGN, "expected the header `authorization: Bearer <token>`");
@@ -112,8 +132,12 @@ fn verify(token: &str, keys: &Verifying, now: Timestamp) -> Result<Grant, Error>
     if claims.iat > now.as_second().saturating_add_unsigned(LEEWAY) {
         return refuse("token_time", "the token was issued in the future");
     }
-    if claims.scope != SCOPE {
-        return Err(Error::Forbidden("the token may not deliver reports".to_owned()));
+    if claims.scope != scope.as_str() {
+        let what = match scope {
+            Scope::Reports => "deliver reports",
+            Scope::Incidents => "tell incidents: `cpvo token issue --incidents` makes one that may",
+        };
+        return Err(Error::Forbidden(format!("the token may not {what}")));
     }
     let Some(via_repo) = claims.sub.strip_prefix("repo:").and_then(|repo| repo.parse().ok()) else {
         return refuse(FOREIGN, "the token names no repository");
@@ -146,8 +170,15 @@ mod tests {
             let expires_at = now + jiff::SignedDuration::from_hours(24 * days);
             let repo = "github.com/acme/pay".parse().unwrap();
             let issued_at = now - jiff::SignedDuration::from_hours(48);
-            let token =
-                Token { id: "a".to_owned(), repo, strict: false, issued_at, expires_at, revoked_at: None };
+            let token = Token {
+                id: "a".to_owned(),
+                repo,
+                strict: false,
+                scope: Scope::Reports,
+                issued_at,
+                expires_at,
+                revoked_at: None,
+            };
             let text = keys::signing(signer.path()).unwrap().sign(&claims(&token)).unwrap();
             token_id(&text, &keys::verifying(ours.path()).unwrap(), now).map_err(|refusal| refusal.foreign)
         };

@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod hook_binary;
 mod hosts;
+mod incidents;
 mod missing;
 mod rate;
 pub(crate) mod reports;
@@ -85,6 +86,7 @@ fn routes(app: Arc<App>) -> Router {
         .merge(read)
         .route("/v1/reports", post(reports::post))
         .route("/v1/sessions/missing", post(missing::post))
+        .route("/v1/incidents", post(incidents::post))
         .route("/v1/hook/{target}", get(hook_binary::get))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))

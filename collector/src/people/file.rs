@@ -4,6 +4,7 @@ use super::UNASSIGNED;
 use super::timeline::{Stay, Wish, all_time};
 use anyhow::{Result, bail, ensure};
 use jiff::Timestamp;
+use meter::delivery::Labels;
 use meter::outcome::{Policy, Strictness};
 use meter::{Email, Hour, Repo, Text};
 use serde::Deserialize;
@@ -75,6 +76,8 @@ pub(crate) struct Team {
     /// With the globs of the team's part, one a line; empty: all of it.
     pub repositories: Vec<(Repo, String)>,
     pub terms: Terms,
+    /// What labels say of its work.
+    pub work: Labels,
 }
 
 /// What the changes of a team are judged by at first, as far as the file says it.
@@ -122,6 +125,8 @@ struct TeamTable {
     // checked here; no source tells a release or a deployment yet
     #[serde(rename = "ship")]
     _ship: Option<Ship>,
+    #[serde(default)]
+    work: Labels,
     #[serde(default)]
     repositories: Vec<Repository>,
     #[serde(default)]
@@ -296,6 +301,7 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         merged_into: table.merged_into.map(Into::into),
         repositories: table.repositories.into_iter().map(repository).collect(),
         terms,
+        work: table.work,
     };
     Ok((team, table.members))
 }
@@ -381,6 +387,7 @@ window_days = 14
 hotfix_hours = 72
 strictness = "targeted"
 ship = "merge"
+work = { new_value = ["feature"], lights_on = ["bug", "type/chore*"] }
 repositories = ["github.com/acme/pay", { repo = "github.com/acme/mono", paths = ["services/pay/**"] }]
 members = [
   { email = "Ana@acme.example", aliases = ["github:Ana", "Ana@noreply.example"], from = "2026-01-01" },
@@ -397,6 +404,7 @@ members = [{ email = "bob@acme.example", from = "2026-06-01T00:00:00Z" }]
         let teams = parse(GOOD).unwrap();
         assert_eq!(teams.list[1].id, "search");
         assert_eq!(teams.list[0].repositories[1].1, "services/pay/**");
+        assert_eq!(teams.list[0].work.lights_on.len(), 2);
         assert_eq!(teams.aliases["github:Ana"], "ana@acme.example");
         assert_eq!(teams.aliases["ana@noreply.example"], "ana@acme.example");
         let june = "2026-06-01T00:00:00Z".parse().ok();
@@ -473,6 +481,7 @@ id = "b"
         );
         refused("[[team]]\nid = \"a\"\nrepositories = [5]", &["line 3", "host/owner/name"]);
         refused("[[team]]\nid = \"a\"\nship = \"never\"", &["line 3", "never"]);
+        refused("[[team]]\nid = \"a\"\nwork = { fun = [] }", &["line 3", "fun", "new_value"]);
         refused(
             "[[team]]\nid = \"a\"\nmembers = [{ email = \"a@b\", from = \"2026-02-01\", until = \"2026-01-01\" }]",
             &["line 3", "a@b leaves a before"],

@@ -233,6 +233,8 @@ pub(crate) struct Effort {
     pub reviewed_at: Option<Timestamp>,
     /// By others.
     pub reviews: Option<u64>,
+    /// By anybody.
+    pub comments: Option<u64>,
 }
 
 impl Request {

@@ -4,6 +4,7 @@ use super::db::{Db, Row, Value, values};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::NanoUsd;
+use meter::delivery::Reviewed;
 use meter::outcome::State;
 use std::collections::BTreeMap;
 
@@ -20,12 +21,15 @@ pub(crate) struct Delivered {
     pub opened_at: Option<Timestamp>,
     /// By somebody else for the first time.
     pub reviewed_at: Option<Timestamp>,
+    pub reviewed: Reviewed,
     /// Added and deleted.
     pub lines: Option<u64>,
     pub merged_at: Timestamp,
     pub shipped_at: Timestamp,
     /// When the first change that repairs it shipped.
     pub restored_at: Option<Timestamp>,
+    /// Of its request, in lower case.
+    pub labels: Vec<String>,
     pub spent: Spent,
 }
 
@@ -37,6 +41,10 @@ pub(crate) struct Spent {
     pub built: u64,
     /// The first hour anybody built it.
     pub first_hour: Option<Timestamp>,
+    /// Hours in which somebody built it.
+    pub hours: u64,
+    /// Of the cost what reviewing took.
+    pub review: NanoUsd,
 }
 
 /// The changes that shipped since `first`, of one team or of all, in the order of shipping.
@@ -46,7 +54,8 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
         "SELECT c.repo, c.sha, c.team, c.state, c.excluded_as, p.opened_at, c.merged_at, c.shipped_at,
             p.reviewed_at, p.lines_changed,
             (SELECT MIN(r.shipped_at) FROM disqualification AS d JOIN change AS r ON r.repo = d.repo AND r.sha = d.by_sha
-             WHERE d.repo = c.repo AND d.sha = c.sha)
+             WHERE d.repo = c.repo AND d.sha = c.sha),
+            COALESCE(p.labels, ''), p.reviews, p.comments
          FROM change AS c LEFT JOIN pull_request AS p
             ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
          WHERE c.shipped_at >= $1 AND (c.team = $2 OR $2 = '') AND c.state IS NOT NULL
@@ -67,8 +76,10 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
             merged_at: row.parse(6)?,
             shipped_at: row.parse(7)?,
             reviewed_at: instant(row, 8)?,
+            reviewed: Reviewed { rounds: row.get(12)?, comments: row.get(13)? },
             lines: row.get(9)?,
             restored_at: instant(row, 10)?,
+            labels: row.get::<String>(11)?.lines().map(str::to_owned).collect(),
         })
     };
     rows.iter().map(read).collect()
@@ -84,7 +95,9 @@ fn spent(db: &mut Db, asked: &[Value]) -> Result<BTreeMap<(String, String), Spen
         "SELECT c.repo, c.sha, CAST(COALESCE(SUM(u.cost_nanousd), 0) AS BIGINT),
             CAST(COALESCE(SUM(CASE WHEN a.class IN ('ci', 'commit', 'branch')
                 THEN u.input + u.output + u.cache_read + u.cache_write_5m + u.cache_write_1h END), 0) AS BIGINT),
-            MIN(CASE WHEN a.class IN ('commit', 'branch', 'carried') THEN u.hour END)
+            MIN(CASE WHEN a.class IN ('commit', 'branch', 'carried') THEN u.hour END),
+            COUNT(DISTINCT CASE WHEN a.class IN ('commit', 'branch', 'carried') THEN u.hour END),
+            CAST(COALESCE(SUM(CASE WHEN a.class = 'review' THEN u.cost_nanousd END), 0) AS BIGINT)
          FROM change AS c
          JOIN attribution_span AS a ON a.change_repo = c.repo AND a.change = c.sha
          JOIN usage AS u ON u.session_id = a.session_id AND u.repo = a.repo AND u.week = a.week
@@ -94,7 +107,13 @@ fn spent(db: &mut Db, asked: &[Value]) -> Result<BTreeMap<(String, String), Spen
         asked,
     )?;
     let read = |row: &Row| {
-        let spent = Spent { cost: NanoUsd(row.get(2)?), built: row.get(3)?, first_hour: instant(row, 4)? };
+        let spent = Spent {
+            cost: NanoUsd(row.get(2)?),
+            built: row.get(3)?,
+            first_hour: instant(row, 4)?,
+            hours: row.get(5)?,
+            review: NanoUsd(row.get(6)?),
+        };
         Ok(((row.get(0)?, row.get(1)?), spent))
     };
     rows.iter().map(read).collect()
@@ -147,15 +166,16 @@ INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merge
     ('github.com/acme/pay', 'a2', 3, 3, 'Revert \"one (#2)\"', 'two', 'x', '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z');
 INSERT INTO change_commit VALUES ('github.com/acme/pay', 'a2', 'a2', 'Revert \"one (#2)\" (#3)');
 INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author, opened_at, merged_at,
-    closed_at, labels, reviewed_at, lines_changed)
+    closed_at, labels, reviewed_at, lines_changed, reviews, comments)
 VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one', 'github:ana', '2026-11-22T06:00:00Z',
-    '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z', '', '2026-11-22T09:00:00Z', 40),
+    '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z', 'bug
+new ui', '2026-11-22T09:00:00Z', 40, 2, 7),
     ('github.com/acme/pay', 7, 'x', '', 'main', 'github.com/acme/pay', 'seven', NULL, '2026-11-22T06:00:00Z',
-    NULL, NULL, '', NULL, NULL),
+    NULL, NULL, '', NULL, NULL, NULL, NULL),
     ('github.com/acme/pay', 8, 'x', '', 'main', 'github.com/acme/pay', 'eight', NULL, '2026-11-22T06:00:00Z',
-    NULL, '2026-11-23T06:00:00Z', '', NULL, NULL),
+    NULL, '2026-11-23T06:00:00Z', '', NULL, NULL, NULL, NULL),
     ('github.com/acme/pay', 9, 'x', '', 'next', 'github.com/acme/pay', 'nine', NULL, '2026-11-22T06:00:00Z',
-    NULL, NULL, '', NULL, NULL);";
+    NULL, NULL, '', NULL, NULL, NULL, NULL);";
 
     fn report(session: u8, email: &str, hours: &[u8], branch: &str) -> Json {
         let row = |hour: &u8| {
@@ -190,6 +210,8 @@ VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one
                 cost: NanoUsd(60_000_000),
                 built: 2000,
                 first_hour: Some(at("2026-11-22T04:00:00Z")),
+                hours: 2,
+                review: NanoUsd(20_000_000),
             };
             let one = Delivered {
                 repo: "github.com/acme/pay".to_owned(),
@@ -199,10 +221,12 @@ VALUES ('github.com/acme/pay', 2, 'one', '', 'main', 'github.com/acme/pay', 'one
                 excluded_as: None,
                 opened_at: Some(at("2026-11-22T06:00:00Z")),
                 reviewed_at: Some(at("2026-11-22T09:00:00Z")),
+                reviewed: Reviewed { rounds: Some(2), comments: Some(7) },
                 lines: Some(40),
                 merged_at: at("2026-11-23T10:00:00Z"),
                 shipped_at: at("2026-11-23T10:00:00Z"),
                 restored_at: Some(at("2026-11-23T12:00:00Z")),
+                labels: vec!["bug".to_owned(), "new ui".to_owned()],
                 spent,
             };
             assert_eq!(found[0], one, "the review of another developer costs, and builds nothing");

@@ -22,6 +22,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0011_trackers", include_str!("../../migrations/0011_trackers.sql")),
     ("0012_news", include_str!("../../migrations/0012_news.sql")),
     ("0013_closing", include_str!("../../migrations/0013_closing.sql")),
+    ("0014_incidents", include_str!("../../migrations/0014_incidents.sql")),
+    ("0015_work_labels", include_str!("../../migrations/0015_work_labels.sql")),
+    ("0016_comments", include_str!("../../migrations/0016_comments.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -18,6 +18,8 @@ pub(crate) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod ground;
+pub(crate) mod incident;
+pub(crate) mod label;
 pub(crate) mod mark;
 pub(crate) mod migrate;
 pub(crate) mod news;

@@ -3,6 +3,7 @@
 use super::attribution::{attribution_forget, class_sum_rename};
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
+use super::label::team_labels_put;
 use super::news::news;
 use super::policy::policy_seed;
 use super::sum::{CostBasis, Sum, SumChange};
@@ -126,6 +127,7 @@ fn team_put(db: &mut Db, team: &Team, now: Timestamp) -> Result<bool> {
         changed |= team_rename(db, former, &team.id, now)?;
     }
     policy_seed(db, &team.id, team.terms.over(Policy::default()), now)?;
+    team_labels_put(db, &team.id, &team.work)?;
     changed |= repositories_put(db, team)?;
     Ok(changed)
 }
@@ -163,6 +165,7 @@ fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<bo
     }
     db.execute("UPDATE usage SET team = $2 WHERE team = $1", &names)?;
     db.execute("UPDATE team_member SET team = $2 WHERE team = $1", &names)?;
+    db.execute("DELETE FROM team_label WHERE team = $1", &names[..1])?;
     db.execute("DELETE FROM team_repository WHERE team = $1", &names[..1])?;
     db.execute("UPDATE team SET merged_into = $2 WHERE merged_into = $1", &names)?;
     db.execute("UPDATE policy SET team = $2 WHERE team = $1", &names)?;

@@ -66,18 +66,18 @@ fn head_put(db: &mut Db, repo: &Repo, request: &Request) -> Result<()> {
     row.extend(values![&request.head_branch, request.author.as_ref(), whole(request.opened_at)]);
     row.extend(values![request.merged_at.map(whole), request.closed_at.map(whole)]);
     row.extend(values![request.merge_sha.as_ref(), labels.join("\n")]);
-    let Effort { lines, reviewed_at, reviews } = request.effort;
-    row.extend(values![lines, reviewed_at.map(whole), reviews]);
+    let Effort { lines, reviewed_at, reviews, comments } = request.effort;
+    row.extend(values![lines, reviewed_at.map(whole), reviews, comments]);
     db.execute(
         "INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author,
-            opened_at, merged_at, closed_at, merge_sha, labels, lines_changed, reviewed_at, reviews)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+            opened_at, merged_at, closed_at, merge_sha, labels, lines_changed, reviewed_at, reviews, comments)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (repo, number) DO UPDATE SET title = excluded.title, body = excluded.body,
             base_branch = excluded.base_branch, head_repo = excluded.head_repo,
             head_branch = excluded.head_branch, author = excluded.author, opened_at = excluded.opened_at,
             merged_at = excluded.merged_at, closed_at = excluded.closed_at, merge_sha = excluded.merge_sha,
             labels = excluded.labels, lines_changed = excluded.lines_changed, reviewed_at = excluded.reviewed_at,
-            reviews = excluded.reviews",
+            reviews = excluded.reviews, comments = excluded.comments",
         &row,
     )?;
     Ok(())
@@ -238,7 +238,7 @@ mod tests {
             pushed.labels = vec!["Sev-1".to_owned(), "hotfix".to_owned()];
             (pushed.files, pushed.tickets) = (vec!["y.rs".to_owned()], Vec::new());
             put(db, &pushed);
-            let head = "github.com/acme/pay|1|Add y|as asked again|trunk||feature/y||2026-10-02T08:00:00Z|||n|hotfix\nsev-1|||";
+            let head = "github.com/acme/pay|1|Add y|as asked again|trunk||feature/y||2026-10-02T08:00:00Z|||n|hotfix\nsev-1||||";
             assert_eq!(rows(db, "SELECT * FROM pull_request"), [head]);
             assert_eq!(rows(db, PUSHED), ["c3|0|1|ben@x", "c2|1|2|ben@x"], "what landed stays so");
             assert_eq!(rows(db, "SELECT path FROM pull_request_file"), ["y.rs"]);

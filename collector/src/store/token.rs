@@ -5,6 +5,29 @@ use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
 
+/// What a token lets its bearer do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Deliver reports.
+    Reports,
+    /// Tell incidents of its repository.
+    Incidents,
+}
+
+impl Scope {
+    /// As the token and the database call it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reports => "report:write",
+            Self::Incidents => "incident:write",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Reports, Self::Incidents].into_iter().find(|scope| scope.as_str() == word)
+    }
+}
+
 /// An issued token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -13,6 +36,7 @@ pub(crate) struct Token {
     pub repo: Repo,
     /// Whether it may report that repository only.
     pub strict: bool,
+    pub scope: Scope,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
@@ -20,21 +44,21 @@ pub(crate) struct Token {
 
 pub(crate) fn token_add(db: &mut Db, token: &Token) -> Result<()> {
     db.execute(
-        "INSERT INTO token (token_id, repo, strict, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO token (token_id, repo, strict, issued_at, expires_at, scope) VALUES ($1, $2, $3, $4, $5, $6)",
         &values![
             &token.id,
             token.repo.as_str(),
             token.strict,
             token.issued_at.to_string(),
-            token.expires_at.to_string()
+            token.expires_at.to_string(),
+            token.scope.as_str()
         ],
     )?;
     Ok(())
 }
 
 pub(crate) fn token_list(db: &mut Db) -> Result<Vec<Token>> {
-    let sql =
-        "SELECT token_id, repo, strict, issued_at, expires_at, revoked_at FROM token ORDER BY issued_at";
+    let sql = "SELECT token_id, repo, strict, issued_at, expires_at, revoked_at, scope FROM token ORDER BY issued_at";
     let read = |row: super::db::Row| {
         Ok(Token {
             id: row.get(0)?,
@@ -43,6 +67,7 @@ pub(crate) fn token_list(db: &mut Db) -> Result<Vec<Token>> {
             issued_at: row.parse(3)?,
             expires_at: row.parse(4)?,
             revoked_at: row.get::<Option<String>>(5)?.map(|at| at.parse()).transpose()?,
+            scope: row.word(6, Scope::from_word)?,
         })
     };
     db.query(sql, &[])?.into_iter().map(read).collect()

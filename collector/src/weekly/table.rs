@@ -256,6 +256,7 @@ mod tests {
     use crate::store::fixture::{judged, now, team_week, weekly};
     use crate::store::team_week::Judging;
     use meter::Week;
+    use meter::delivery::Reviewed;
     use meter::outcome::{Cadence, Mature, Policy, State};
 
     #[test]
@@ -387,10 +388,12 @@ mod tests {
             excluded_as: None,
             opened_at: None,
             reviewed_at: None,
+            reviewed: Reviewed::default(),
             lines: None,
             merged_at: now(),
             shipped_at: now(),
             restored_at: None,
+            labels: Vec::new(),
             spent: Spent { cost: NanoUsd(dollars * 1_000_000_000), ..Spent::default() },
         };
         let mut delivered: Vec<Delivered> =

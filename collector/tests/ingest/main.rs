@@ -5,6 +5,7 @@
 mod bodies;
 mod connections;
 mod first_start;
+mod incidents;
 mod reload;
 mod schedule;
 mod server;

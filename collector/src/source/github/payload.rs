@@ -129,6 +129,7 @@ pub(super) struct PullRequest {
     additions: Option<u64>,
     deletions: Option<u64>,
     reviews: Option<Connection<Review>>,
+    total_comments_count: Option<u64>,
     #[serde(flatten)]
     pub rest: RestOf,
 }
@@ -272,6 +273,7 @@ impl PullRequest {
             lines: self.additions.zip(self.deletions).map(|(added, deleted)| added + deleted),
             reviewed_at: reviews.iter().flatten().min().copied(),
             reviews: reviews.map(|reviews| reviews.len() as u64),
+            comments: self.total_comments_count,
         }
     }
 }

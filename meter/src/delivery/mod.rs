@@ -1,5 +1,13 @@
 //! How a team delivers: what leaders ask beside the cost of an outcome. Of teams, never of people.
 
+mod flow;
+mod incident;
+mod kind;
+
+pub use flow::{Flow, Reviewed, Reviews, Usual, review_estimate};
+pub use incident::{Incident, Outage, Outages};
+pub use kind::{Kind, Labels, Portion};
+
 use crate::interval::{Interval, Ppm, share_change};
 use crate::money::NanoUsd;
 use crate::outcome::{State, Tally};
@@ -29,6 +37,15 @@ pub struct Shipped {
     pub shipped_at: Timestamp,
     /// When the first change that repairs it shipped.
     pub restored_at: Option<Timestamp>,
+    /// An incident is known to come from it.
+    pub broke: bool,
+    pub reviewed: Reviewed,
+    /// UTC hours in which a session is known to have built it.
+    pub active_hours: u64,
+    /// Of the cost what reviewing took.
+    pub review_cost: NanoUsd,
+    /// What it is for; `None` where it is no work, such as a branch brought up to date.
+    pub kind: Option<Kind>,
 }
 
 /// How much of a change Claude Code is known to have built; never that nobody used it.
@@ -143,6 +160,8 @@ pub struct Cohort {
     pub changes: usize,
     /// Of its mature weeks.
     pub tally: Tally,
+    /// Those an incident is known to come from.
+    pub broke: usize,
     pub lead: Option<Took>,
     pub cost: NanoUsd,
 }
@@ -152,6 +171,7 @@ impl Cohort {
         Self {
             changes: changes.len(),
             tally: tally(changes),
+            broke: broke(changes),
             lead: Cycle::of(changes).lead,
             cost: cost(changes),
         }
@@ -166,22 +186,37 @@ pub struct Delivery {
     pub repairs: usize,
     /// What the repairs cost.
     pub rework: NanoUsd,
+    /// What all of it was for, repairs and dependency updates too.
+    pub composition: [Portion; 3],
+    /// Of the attempts, as are the next two.
+    pub flow: Option<Flow>,
+    pub reviews: Reviews,
+    /// What sessions that reviewed them cost.
+    pub review_cost: NanoUsd,
     pub cycle: Cycle,
     /// Of the attempts, those of mature weeks: the lost ones are the failures.
     pub tally: Tally,
     /// From shipping a failure to shipping its repair.
     pub restore: Option<Took>,
+    /// Those that began in these weeks, whichever change they come from.
+    pub outages: Outages,
+    /// Attempts that an incident is known to come from.
+    pub broke: usize,
     pub no_known_ai: Cohort,
     /// AI-heavy ones, too.
     pub assisted: Cohort,
     pub heavy: Cohort,
     /// How far the verified share of assisted changes lies above that of the others: an association, no cause.
     pub share_added: Option<Interval<Ppm>>,
+    /// The same of the share that an incident comes from.
+    pub broke_added: Option<Interval<Ppm>>,
 }
 
 impl Delivery {
-    /// Of changes with their assistance.
-    pub fn of(changes: &[(&Shipped, Assistance)]) -> Self {
+    /// Of changes with their assistance, and of incidents.
+    pub fn of(changes: &[(&Shipped, Assistance)], outages: &[Outage]) -> Self {
+        let composition =
+            Portion::of(changes.iter().filter_map(|(change, _)| Some((change.kind?, change.cost))));
         let (repairs, rest): (Vec<_>, Vec<_>) = changes.iter().partition(|(change, _)| change.is_repair);
         let attempts: Vec<(&Shipped, Assistance)> =
             rest.into_iter().filter(|(change, _)| change.state != State::Excluded).collect();
@@ -193,14 +228,22 @@ impl Delivery {
         let (no_known_ai, assisted) =
             (cohort(&|how| how == Assistance::NoneKnown), cohort(&|how| how > Assistance::NoneKnown));
         let counts = |cohort: &Cohort| (cohort.tally.verified, cohort.tally.attempted());
+        let broken = |cohort: &Cohort| (cohort.broke as u64, cohort.changes as u64);
         Self {
             changes: all.len(),
             repairs: repairs.len(),
             rework: cost(&repairs),
+            composition,
+            flow: Flow::of(&all),
+            reviews: Reviews::of(&all),
+            review_cost: sum(all.iter().map(|change| change.review_cost)),
             cycle: Cycle::of(&all),
             tally: tally(&all),
             restore: Took::between(&all, |change| Some(change.shipped_at), |change| change.restored_at),
+            outages: Outages::of(outages),
+            broke: broke(&all),
             share_added: share_change(counts(&assisted), counts(&no_known_ai)),
+            broke_added: share_change(broken(&assisted), broken(&no_known_ai)),
             no_known_ai,
             assisted,
             heavy: cohort(&|how| how == Assistance::Heavy),
@@ -208,13 +251,21 @@ impl Delivery {
     }
 }
 
+fn broke(changes: &[&Shipped]) -> usize {
+    changes.iter().filter(|change| change.broke).count()
+}
+
 fn tally(changes: &[&Shipped]) -> Tally {
     Tally::of(changes.iter().filter(|change| change.is_mature).map(|change| change.state))
 }
 
-/// A collector keeps the sum of all spend within 64 bits.
 fn cost(changes: &[&Shipped]) -> NanoUsd {
-    NanoUsd(changes.iter().fold(0, |sum, change| sum.saturating_add(change.cost.0)))
+    sum(changes.iter().map(|change| change.cost))
+}
+
+/// A collector keeps the sum of all spend within 64 bits.
+fn sum(costs: impl Iterator<Item = NanoUsd>) -> NanoUsd {
+    NanoUsd(costs.fold(0, |sum, cost| sum.saturating_add(cost.0)))
 }
 
 #[cfg(test)]
@@ -237,6 +288,11 @@ mod tests {
             merged_at: at(hour),
             shipped_at: at(hour + 1),
             restored_at: None,
+            broke: false,
+            reviewed: Reviewed { rounds: Some(tokens), comments: Some(2 * tokens) },
+            active_hours: 2 * u64::from(tokens > 0),
+            review_cost: NanoUsd(1),
+            kind: None,
         }
     }
 
@@ -249,7 +305,7 @@ mod tests {
     }
 
     fn delivery(changes: &[Shipped]) -> Delivery {
-        Delivery::of(&changes.iter().zip(assistance(changes, Timestamp::MIN)).collect::<Vec<_>>())
+        Delivery::of(&changes.iter().zip(assistance(changes, Timestamp::MIN)).collect::<Vec<_>>(), &[])
     }
 
     #[test]
@@ -304,8 +360,10 @@ mod tests {
         (changes[1].state, changes[1].is_mature) = (State::Disqualified, false);
         (changes[2].state, changes[2].is_repair) = (State::Excluded, true);
         changes[3].state = State::Excluded;
+        (changes[2].kind, changes[4].kind) = (Some(Kind::LightsOn), Some(Kind::NewValue));
         let delivery = delivery(&changes);
         assert_eq!((delivery.changes, delivery.repairs, delivery.rework), (4, 1, NanoUsd(5)));
+        assert_eq!(delivery.composition.map(|one| one.changes), [1, 1, 0], "a repair is work, too");
         let Tally { verified, disqualified, pending } = delivery.tally;
         assert_eq!((verified, disqualified, pending), (2, 1, 0));
         assert_eq!(hours(delivery.restore), Some((1, 3, 3)));
@@ -322,5 +380,39 @@ mod tests {
         assert_eq!((delivery.assisted.cost, delivery.no_known_ai.cost), (NanoUsd(490), NanoUsd(0)));
         assert_eq!(delivery.share_added, share_change((56, 70), (40, 40)));
         assert_eq!(delivery.heavy.changes, 0);
+    }
+    #[test]
+    fn an_incident_comes_from_a_change_and_disqualifies_nothing_by_itself() {
+        let mut changes: Vec<Shipped> =
+            (0..50).map(|hour| shipped("a", hour, 7 * u64::from(hour < 30), 1)).collect();
+        changes.iter_mut().step_by(10).for_each(|change| change.broke = true);
+        let delivery = delivery(&changes);
+        assert_eq!((delivery.broke, delivery.assisted.broke, delivery.no_known_ai.broke), (5, 3, 2));
+        assert_eq!(delivery.broke_added, share_change((3, 30), (2, 20)));
+        assert_eq!(delivery.share_added, share_change((30, 30), (20, 20)));
+        assert_eq!((delivery.tally.disqualified, delivery.outages.opened), (0, 0));
+    }
+    #[test]
+    fn flow_and_reviews_are_those_of_the_attempts() {
+        let mut changes = [shipped("a", 10, 3, 400), shipped("a", 20, 1, 400), shipped("a", 30, 0, 400)];
+        changes[1].active_hours = 100;
+        let whole = delivery(&changes);
+        let flow = whole.flow.unwrap();
+        assert_eq!(
+            (flow.changes, flow.active.as_hours(), flow.lead.as_hours()),
+            (2, 8, 12),
+            "never over the lead"
+        );
+        assert_eq!(flow.efficiency(), Ppm(666_666));
+        let rounds = whole.reviews.rounds.unwrap();
+        assert_eq!((rounds.changes, rounds.median, rounds.p75), (3, 1, 3));
+        assert_eq!(whole.reviews.comments.unwrap().median, 2);
+        assert_eq!(hours(whole.reviews.estimate), Some((3, 1, 1)), "0, 60 and 90 minutes");
+        assert_eq!(whole.review_cost, NanoUsd(3));
+        for change in &mut changes {
+            change.state = State::Excluded;
+        }
+        let nothing = delivery(&changes);
+        assert_eq!((nothing.flow, nothing.reviews.rounds, nothing.review_cost), (None, None, NanoUsd(0)));
     }
 }
