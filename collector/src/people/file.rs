@@ -1,6 +1,7 @@
 //! `teams.toml`: parsed, checked and told apart line by line.
 
 use super::UNASSIGNED;
+use super::repository::Repository;
 use super::timeline::{Stay, Wish, all_time};
 use anyhow::{Result, bail, ensure};
 use jiff::Timestamp;
@@ -73,7 +74,7 @@ pub(crate) struct Team {
     pub formerly: Vec<String>,
     pub until: Option<Hour>,
     pub merged_into: Option<String>,
-    /// With the globs of the team's part, one a line; empty: all of it.
+    /// With the team's part, one a line, as `team_repository` has it; empty: all of it.
     pub repositories: Vec<(Repo, String)>,
     pub terms: Terms,
     /// What labels say of its work.
@@ -139,24 +140,6 @@ enum Ship {
     Merge,
     Release,
     Deployment,
-}
-
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected \"host/owner/name\" or { repo = \"host/owner/name\", paths = [\"…\"] }"
-)]
-enum Repository {
-    Whole(Repo),
-    Part(RepositoryTable),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RepositoryTable {
-    repo: Repo,
-    #[serde(default)]
-    paths: Vec<Text<255>>,
 }
 
 #[derive(Deserialize)]
@@ -285,12 +268,6 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         table.merged_into.is_none() || table.until.is_some(),
         "merged_into of {id} needs until: its first day in the other team"
     );
-    let repository = |entry| match entry {
-        Repository::Whole(repo) => (repo, String::new()),
-        Repository::Part(RepositoryTable { repo, paths }) => {
-            (repo, paths.iter().map(Text::as_str).collect::<Vec<_>>().join("\n"))
-        }
-    };
     let team = Team {
         name: table.name.unwrap_or_else(|| id.clone()).into(),
         id: id.into(),
@@ -299,7 +276,7 @@ fn team(table: TeamTable) -> Result<(Team, Vec<Spanned<MemberTable>>)> {
         formerly: table.formerly.into_iter().map(Into::into).collect(),
         until: table.until.map(|day| day.0),
         merged_into: table.merged_into.map(Into::into),
-        repositories: table.repositories.into_iter().map(repository).collect(),
+        repositories: table.repositories.iter().map(Repository::part).collect::<Result<_>>()?,
         terms,
         work: table.work,
     };
@@ -480,6 +457,10 @@ id = "b"
             &["line 3", "1.1.26"],
         );
         refused("[[team]]\nid = \"a\"\nrepositories = [5]", &["line 3", "host/owner/name"]);
+        refused(
+            "[[team]]\nid = \"a\"\nrepositories = [{ repo = \"h/o/n\", owners = [\"pay\"] }]",
+            &["line 1", "owners of h/o/n", "\"pay\" is no handle"],
+        );
         refused("[[team]]\nid = \"a\"\nship = \"never\"", &["line 3", "never"]);
         refused("[[team]]\nid = \"a\"\nwork = { fun = [] }", &["line 3", "fun", "new_value"]);
         refused(

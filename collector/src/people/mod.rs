@@ -1,6 +1,7 @@
 //! Whose spend it is: identity → member → team at an hour. Rules only; the rows are in `store::people`.
 
 pub(crate) mod file;
+pub(crate) mod repository;
 pub(crate) mod timeline;
 pub(crate) mod watch;
 

@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 
 /// The first version with `--diff-merges`, reversed first-parent walks and everything else that is asked here.
 const GIT_MIN: (u32, u32) = (2, 37);
+/// Where GitHub and GitLab look for it, in this order.
+const CODE_OWNERS_PATHS: [&str; 4] =
+    [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"];
+const CODE_OWNERS_BYTES_MAX: u64 = 3_000_000;
 const FIELDS: &str = "%H%x00%P%x00%ct%x00%ae%x00%B";
 
 /// A clone named in cpvo.toml.
@@ -171,6 +175,24 @@ impl History {
             Some((name.to_owned(), commit.to_owned()))
         };
         Ok(tags.lines().filter_map(tag).collect())
+    }
+
+    /// What the newest commit has as CODEOWNERS, where the hosts look for it; nothing where it is missing or as large
+    /// as they read none.
+    pub(crate) fn code_owners(&self) -> Result<String> {
+        for path in CODE_OWNERS_PATHS {
+            let object = format!("{}:{path}", self.tip);
+            let size =
+                self.git.ask_if(&["cat-file", "-s", &object]).and_then(|size| size.parse::<u64>().ok());
+            if let Some(size) = size {
+                return if size > CODE_OWNERS_BYTES_MAX {
+                    Ok(String::new())
+                } else {
+                    self.git.ask(&["cat-file", "blob", &object])
+                };
+            }
+        }
+        Ok(String::new())
     }
 
     /// Hands over what landed, oldest first.

@@ -1,10 +1,12 @@
 //! What became of the changes: read for the judge, written by it, listed for whoever asks.
 
 use super::db::{Db, Row, Value, values};
+use super::news::repo_news;
 use super::people::{Person, person_find};
+use crate::people::repository::CODE_OWNERS;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::{Objection, Owner, Revert, owner};
+use meter::outcome::{CodeOwners, Objection, Owner, Revert, owner};
 use meter::{Developer, Hour, Repo};
 use std::collections::BTreeMap;
 
@@ -114,6 +116,27 @@ pub(crate) struct Owners {
     files: BTreeMap<String, Vec<String>>,
     /// Who the authors are that were asked for.
     people: BTreeMap<String, Person>,
+    /// By the repository's own word.
+    named: CodeOwners,
+}
+
+/// What a repository's CODEOWNERS said when its clone was last read.
+fn code_owners(db: &mut Db, repo: &Repo) -> Result<String> {
+    let rows = db.query("SELECT text FROM code_owners WHERE repo = $1", &values![repo.as_str()])?;
+    rows.first().map_or(Ok(String::new()), |row| row.get(0))
+}
+
+/// Stores it.
+pub(crate) fn code_owners_put(db: &mut Db, repo: &Repo, text: &str) -> Result<()> {
+    if code_owners(db, repo)? == text {
+        return Ok(());
+    }
+    repo_news(db, repo)?;
+    db.execute(
+        "INSERT INTO code_owners (repo, text) VALUES ($1, $2) ON CONFLICT (repo) DO UPDATE SET text = excluded.text",
+        &values![repo.as_str(), text],
+    )?;
+    Ok(())
 }
 
 pub(crate) fn owners_find(db: &mut Db, repo: &Repo) -> Result<Owners> {
@@ -123,13 +146,19 @@ pub(crate) fn owners_find(db: &mut Db, repo: &Repo) -> Result<Owners> {
         &values![repo.as_str()],
     )?;
     let read = |row: &Row| {
-        let paths = row.get::<String>(1)?.lines().map(str::to_owned).collect();
-        Ok((Owner { team: row.get(0)?, paths }, row.get(2)?))
+        let (mut paths, mut handles) = (Vec::new(), Vec::new());
+        for line in row.get::<String>(1)?.lines() {
+            match line.strip_prefix(CODE_OWNERS) {
+                Some(handle) => handles.push(handle.to_owned()),
+                None => paths.push(line.to_owned()),
+            }
+        }
+        Ok((Owner { team: row.get(0)?, paths, handles }, row.get(2)?))
     };
     let all: Vec<(Owner, Option<String>)> = rows.iter().map(read).collect::<Result<_>>()?;
-    let shared = all.iter().any(|(owner, _)| !owner.paths.is_empty());
+    let shared = all.iter().any(|(owner, _)| !owner.paths.is_empty() || !owner.handles.is_empty());
     let files = if shared { change_files(db, repo)? } else { BTreeMap::new() };
-    Ok(Owners { all, files, people: BTreeMap::new() })
+    Ok(Owners { all, files, people: BTreeMap::new(), named: CodeOwners::parse(&code_owners(db, repo)?) })
 }
 
 impl Owners {
@@ -145,10 +174,13 @@ impl Owners {
         // who owns today what a team owned until it ended came after it
         let later = |(one, ended_at): &(Owner, Option<String>)| {
             ended_at.is_none()
-                && living.iter().any(|(other, ended_at)| ended_at.is_some() && other.paths == one.paths)
+                && living.iter().any(|(other, ended_at)| {
+                    ended_at.is_some() && other.paths == one.paths && other.handles == one.handles
+                })
         };
         let owners: Vec<&Owner> = living.iter().filter(|one| !later(one)).map(|(owner, _)| owner).collect();
-        if let Some(team) = owner(&owners, self.files.get(&change.sha).map_or(&[], Vec::as_slice)) {
+        let files = self.files.get(&change.sha).map_or(&[][..], Vec::as_slice);
+        if let Some(team) = owner(&owners, files, &self.named) {
             return Ok(team.to_owned());
         }
         if !self.people.contains_key(&change.author) {

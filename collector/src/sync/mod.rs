@@ -16,6 +16,7 @@ use crate::store::change::{
 };
 use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
+use crate::store::outcome::code_owners_put;
 use crate::tracker::{track, wait_for_trackers};
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -242,10 +243,11 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
         if page.len() < PAGE { Ok(()) } else { store(&mut page) }
     })?;
     store(&mut page)?; // also where nothing landed
-    let tags = history.tags()?;
+    let (tags, code_owners) = (history.tags()?, history.code_owners()?);
     let heard = history.fetched_at()?.map_or(now, |at| at.min(now));
     db.transaction(|db| {
         tag_replace(db, &source.repo, &tags)?;
+        code_owners_put(db, &source.repo, &code_owners)?;
         source_synced(db, &source.repo, heard.max(former))
     })?;
     progress.finish_and_clear();

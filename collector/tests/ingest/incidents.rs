@@ -54,8 +54,9 @@ fn what_is_no_incident_is_refused_by_its_field() {
     assert_eq!(post(&server, &server.token(), &good).0, 403, "a token for reports tells no incident");
     assert_eq!(post(&server, "", &good).0, 401);
     let listed = server.collector.cpvo(&["token", "list"]).success();
-    let id = listed.lines().find(|line| line.contains("incidents")).and_then(|line| line.split(' ').next());
-    server.collector.cpvo(&["token", "revoke", id.unwrap()]).success();
+    let line = listed.lines().find(|line| line.contains("incidents")).unwrap();
+    let id = line.split_whitespace().next().unwrap();
+    server.collector.cpvo(&["token", "revoke", id]).success();
     assert_eq!(post(&server, &token, &good).0, 401);
     assert_eq!(server.count("incident"), 0);
 }

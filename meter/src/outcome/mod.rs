@@ -3,6 +3,7 @@
 //! A source hands over what landed; everything here is told from that alone, in the order of landing.
 
 mod area;
+mod codeowners;
 mod lag;
 mod landing;
 mod mending;
@@ -16,6 +17,7 @@ mod tally;
 mod ticket;
 mod verdict;
 
+pub use codeowners::CodeOwners;
 pub use lag::{Lags, REVERTS_MIN};
 pub use landing::Landing;
 pub use mending::{Citation, Mending, Sign, Told};

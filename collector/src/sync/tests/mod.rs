@@ -1,6 +1,7 @@
 //! Real repositories read and judged: what landed, what took it back, what a clone may lack.
 
 mod clones;
+mod owners;
 
 use super::*;
 use crate::judge::tests::judge_repo_at;
