@@ -33,6 +33,19 @@ pub(crate) fn breakdown(db: &mut Db, now: Week) -> Result<String> {
     Ok(told(&teams))
 }
 
+/// The spend of one team since a week by what people ask for, and what nobody judged yet: all of it.
+pub(crate) fn portions(db: &mut Db, team: &str, first: Week) -> Result<Vec<(&'static str, NanoUsd)>> {
+    let classes: Classes = spend_by_class(db, Some(team), first)?
+        .into_iter()
+        .map(|(_, class, nanousd)| (class, nanousd))
+        .collect();
+    let mut portions: Vec<_> =
+        PARTS.iter().map(|(name, part)| (*name, NanoUsd(sum(&classes, part)))).collect();
+    let told: i64 = portions.iter().map(|(_, part)| part.0).sum();
+    portions.push(("not judged yet", NanoUsd(classes.values().sum::<i64>() - told)));
+    Ok(portions)
+}
+
 fn told(teams: &BTreeMap<String, Classes>) -> String {
     if teams.is_empty() {
         return String::new();

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 /// All that is known of a change.
-struct Story {
+pub(crate) struct Story {
     repo: String,
     sha: String,
     head: Head,
@@ -64,13 +64,19 @@ pub(crate) fn run(Args { id, json }: Args, options: &Options, now: Clock) -> Res
     Ok(stdout().lock().write_all(text.as_bytes())?)
 }
 
+/// No change is called so, or several are.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UnknownChange(String);
+
 /// The one change that is meant.
 pub(crate) fn find(db: &mut Db, id: &str) -> Result<(String, String)> {
     let (repo, name) = id.rsplit_once(['#', '@', '!']).unwrap_or(("", id));
     let number = name.parse().ok().filter(|_| name.len() < SHA_MIN);
     let is_sha = name.len() >= SHA_MIN && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if number.is_none() && !is_sha {
-        bail!("{id:?} names no change: give its number, or {SHA_MIN} digits of its sha or more");
+        let what = format!("{id:?} names no change: give its number, or {SHA_MIN} digits of its sha or more");
+        bail!(UnknownChange(what));
     }
     // a sha that is too short is the start of none
     let sha = if is_sha { name.to_lowercase() } else { "-".to_owned() };
@@ -79,16 +85,16 @@ pub(crate) fn find(db: &mut Db, id: &str) -> Result<(String, String)> {
     found.sort();
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => bail!("no change {id} was read; `cpvo changes` lists all of them"),
+        [] => bail!(UnknownChange(format!("no change {id} was read; `cpvo changes` lists all of them"))),
         several => {
             let names: Vec<String> =
                 several.iter().map(|(repo, sha)| format!("{repo}@{}", shortened(sha))).collect();
-            bail!("{id} names several changes: {}", names.join(", "))
+            bail!(UnknownChange(format!("{id} names several changes: {}", names.join(", "))))
         }
     }
 }
 
-fn story(db: &mut Db, repo: String, sha: String) -> Result<Story> {
+pub(crate) fn story(db: &mut Db, repo: String, sha: String) -> Result<Story> {
     let of: Repo = repo.parse()?;
     let head = change_head(db, &repo, &sha)?;
     let disqualifications = disqualification_list(db, &of)?.remove(&sha).unwrap_or_default();
@@ -237,14 +243,46 @@ impl Story {
         Listing::new(&["commit", "session", "branch", "committed_at"], self.made.iter().map(row).collect())
     }
 
-    /// The same for people, in the order it happened.
-    fn told(&self) -> String {
-        let head = &self.head;
-        let name = match head.number {
+    /// As `cpvo change` takes it.
+    pub(crate) fn name(&self) -> String {
+        match self.head.number {
             Some(number) => format!("{}#{number}", self.repo),
             None => format!("{}@{}", self.repo, shortened(&self.sha)),
+        }
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What was spent on it by class, and in how many sessions of how many people: nobody is named.
+    pub(crate) fn spend_by_class(&self) -> Listing {
+        let classes: BTreeSet<&str> = self.parts.iter().map(|part| part.class.as_str()).collect();
+        let row = |class: &str| {
+            let parts = || self.parts.iter().filter(|part| part.class == class);
+            let sessions = parts().map(|part| &part.session).collect::<BTreeSet<_>>().len();
+            let people = parts().map(|part| &part.developer).collect::<BTreeSet<_>>().len();
+            let tokens = parts().map(|part| part.tokens).sum();
+            let cost = NanoUsd(parts().map(|part| part.cost.0).sum());
+            let counts = [Cell::number(sessions), Cell::number(people)];
+            let sums = [Cell::Number(short(tokens)), Cell::Number(cost.dollars())];
+            [Cell::text(class)].into_iter().chain(counts).chain(sums).collect()
         };
-        let mut text = format!("{name}  {}\n\n", visible(&head.title));
+        let columns = ["class", "sessions", "people", "tokens", "cost"];
+        Listing::new(&columns, classes.into_iter().map(row).collect())
+    }
+
+    /// From its branch to what became of it: a name, and what is to be said of it.
+    pub(crate) fn way(&self) -> Vec<(String, String)> {
+        let text = self.landing() + &self.survival();
+        let line =
+            |line: &str| line.split_once(' ').map(|(name, text)| (name.to_owned(), text.trim().to_owned()));
+        text.lines().filter_map(line).collect()
+    }
+
+    /// The same for people, in the order it happened.
+    fn told(&self) -> String {
+        let mut text = format!("{}  {}\n\n", self.name(), visible(&self.head.title));
         if self.parts.is_empty() {
             text += "spend     none is known to have built it\n";
         } else {
@@ -262,6 +300,11 @@ impl Story {
             text += "commits   made in these sessions, and part of it\n";
             text += &indented(&self.commits(shortened).table());
         }
+        text + &self.landing() + &self.survival()
+    }
+
+    fn landing(&self) -> String {
+        let (head, mut text) = (&self.head, String::new());
         let branch = visible(head.branch.as_deref().unwrap_or("not known"));
         let _ = writeln!(text, "branch    {branch}, by {}", visible(&head.author));
         if let (Some(number), Some(opened_at)) = (head.number, &head.opened_at) {
@@ -271,7 +314,7 @@ impl Story {
         let _ =
             writeln!(text, "merged    {} as {}, {commits}, {files}", head.merged_at, shortened(&self.sha));
         let _ = writeln!(text, "shipped   {}", head.shipped_at);
-        text + &self.survival()
+        text
     }
 
     fn survival(&self) -> String {

@@ -73,6 +73,12 @@ impl Listing {
         })
     }
 
+    /// The columns, each with whether it holds texts.
+    pub(crate) fn heads(&self) -> Vec<(&str, bool)> {
+        let is_text = |index| self.rows.iter().filter_map(|row| row.get(index)).any(Cell::is_text);
+        self.columns.iter().enumerate().map(|(index, name)| (name.as_str(), is_text(index))).collect()
+    }
+
     pub(crate) fn table(&self) -> String {
         const RULE: TableStyle =
             TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -120,6 +126,10 @@ impl Listing {
 }
 
 impl Cell {
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
     pub(crate) fn shown(&self) -> &str {
         match self {
             Self::Null => "",

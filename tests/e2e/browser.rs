@@ -43,10 +43,10 @@ fn the_pages_are_whole_for_everybody_and_say_what_the_commands_say() {
         log.lines().find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
     });
 
-    let team = format!("/?team=payments&weeks={WEEKS}");
-    let seen = walk(home.path(), &url, &["/", "/?weeks=52", &team]);
+    let (team, change) = (format!("/teams/payments?weeks={WEEKS}"), "/changes/github.com/acme/pay%2320");
+    let seen = walk(home.path(), &url, &["/", "/?weeks=52", &team, change]);
     assert_eq!(seen["faults"], serde_json::json!([]));
-    assert_eq!(seen["views"].as_array().map(Vec::len), Some(3 * 4), "three pages, two widths, two themes");
+    assert_eq!(seen["views"].as_array().map(Vec::len), Some(4 * 4), "four pages, two widths, two themes");
 
     let weekly =
         run(&mut cpvo(&["--config", toml, "weekly", "--weeks", WEEKS, "--format", "json"])).success();

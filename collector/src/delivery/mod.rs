@@ -46,7 +46,7 @@ pub(crate) struct Deliveries {
     teams: Vec<TeamDelivery>,
 }
 
-struct TeamDelivery {
+pub(crate) struct TeamDelivery {
     team: String,
     name: String,
     /// Of the team's people, in these weeks.
@@ -79,6 +79,13 @@ pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Cl
         Format::Csv => deliveries.listing().render(Format::Csv)?,
     };
     Ok(stdout().lock().write_all(text.as_bytes())?)
+}
+
+impl Deliveries {
+    /// Of the one team that was asked for.
+    pub(crate) fn of_team(&self, team: &str) -> Option<&TeamDelivery> {
+        self.teams.iter().find(|one| one.team == team)
+    }
 }
 
 /// What the teams of these weeks shipped in them.

@@ -58,11 +58,27 @@ fn told(one: &TeamDelivery, weeks: u16) -> String {
     let tenths = delivery.changes * 10 / usize::from(weeks);
     let head =
         format!("{name}: {} changes shipped, {}.{} a week\n", delivery.changes, tenths / 10, tenths % 10);
-    head + &times(delivery) + &cohorts(delivery) + &work(delivery) + &flow(delivery) + &counts(one)
+    let times = format!("\n{}", times(delivery).table());
+    head + &times + &cohorts(delivery) + &work(delivery) + &flow(delivery) + &counts(one)
+}
+
+impl TeamDelivery {
+    /// How long things take, and how changes with Claude Code did beside the others.
+    pub(crate) fn tables(&self) -> [Listing; 2] {
+        [times(&self.delivery), cohort_table(&self.delivery)]
+    }
+
+    /// What else there is: a name, and what is to be said of it.
+    pub(crate) fn lines(&self) -> Vec<(String, String)> {
+        let text = flow(&self.delivery) + &counts(self);
+        let line =
+            |line: &str| line.split_once(' ').map(|(name, text)| (name.to_owned(), text.trim().to_owned()));
+        text.lines().filter_map(line).collect()
+    }
 }
 
 /// How long things take.
-fn times(delivery: &Delivery) -> String {
+fn times(delivery: &Delivery) -> Listing {
     let cycle = &delivery.cycle;
     let spans = [
         ("coding", cycle.coding, "until its request was opened"),
@@ -86,19 +102,22 @@ fn times(delivery: &Delivery) -> String {
         ]
     };
     let columns = ["time", "changes", "median", "p75", "of a change"];
-    format!("\n{}", Listing::new(&columns, spans.map(span).into()).table())
+    Listing::new(&columns, spans.map(span).into())
 }
 
 /// With Claude Code and, as far as is known, without.
-fn cohorts(delivery: &Delivery) -> String {
+fn cohort_table(delivery: &Delivery) -> Listing {
     let cohorts = [
         (Assistance::Assisted, &delivery.assisted),
         (Assistance::Heavy, &delivery.heavy),
         (Assistance::NoneKnown, &delivery.no_known_ai),
     ];
     let columns = ["built with", "changes", "verified", "share", "broke", "lead", "cost"];
-    let rows = cohorts.map(|(how, cohort)| cohort_line(how, cohort)).into();
-    let mut text = format!("\n{}", Listing::new(&columns, rows).table());
+    Listing::new(&columns, cohorts.map(|(how, cohort)| cohort_line(how, cohort)).into())
+}
+
+fn cohorts(delivery: &Delivery) -> String {
+    let mut text = format!("\n{}", cohort_table(delivery).table());
     let broke = delivery.broke_added.filter(|_| delivery.outages.opened > 0);
     for (what, added) in
         [("verified share of AI-assisted", delivery.share_added), ("share that broke of AI-assisted", broke)]

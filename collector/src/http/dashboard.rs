@@ -3,9 +3,11 @@
 use super::App;
 use super::error::Error;
 use super::weeks::{self, Asked};
-use crate::page::page;
+use crate::change::{UnknownChange, find, story};
+use crate::page::{self, Told, page};
+use crate::weekly::{Basis, team_known, weekly};
 use anyhow::Context;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::HeaderName;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -29,8 +31,40 @@ pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Res
     let choice = weeks::choice(asked)?;
     let (span, team) = (choice.weeks, choice.team.clone());
     let weekly = weeks::load(&app, choice, |weekly, _, _| Ok(weekly)).await?;
-    // ten years of many teams take a while, in which this thread would answer nobody
-    let drawn = tokio::task::spawn_blocking(move || page(&weekly, span, team.as_deref())).await;
+    drawn(move || page(&weekly, span, team.as_deref())).await
+}
+
+/// `GET /teams/{team}?weeks=12`.
+pub(super) async fn team(
+    State(app): State<Arc<App>>,
+    Path(team): Path<String>,
+    asked: Asked,
+) -> Result<Response, Error> {
+    let (span, now, id) = (weeks::choice(asked)?.weeks, (app.now)(), team.clone());
+    let told = app.store.read(move |db| {
+        if let Err(unknown) = team_known(db, Some(&id))? {
+            return Ok(Err(unknown));
+        }
+        let weekly = weekly(db, Some(&id), span, Basis::People, now)?;
+        Ok(Ok(Told::read(db, weekly, &id, span)?))
+    });
+    let told = told.await??;
+    drawn(move || page::team(&told, &team, span)).await
+}
+
+/// `GET /changes/{id}`, by the name that `cpvo change` takes.
+pub(super) async fn change(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Error> {
+    let story = app.store.read(move |db| match find(db, &id) {
+        Ok((repo, sha)) => Ok(Ok(story(db, repo, sha)?)),
+        Err(error) => error.downcast::<UnknownChange>().map(Err),
+    });
+    let story = story.await??;
+    drawn(move || page::change(&story)).await
+}
+
+/// Ten years of many teams take a while to draw, in which this thread would answer nobody.
+async fn drawn(draw: impl FnOnce() -> anyhow::Result<String> + Send + 'static) -> Result<Response, Error> {
+    let drawn = tokio::task::spawn_blocking(draw).await;
     let html = drawn.context("drawing was cut short").and_then(|html| html).map_err(Error::Internal)?;
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((GUARDS, kind, html).into_response())

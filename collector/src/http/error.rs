@@ -1,5 +1,6 @@
 //! What goes wrong with a request, as a status and JSON. Every fault of one report is part of a 200 instead.
 
+use crate::change::UnknownChange;
 use crate::changes::UnknownRepo;
 use crate::store::StoreError;
 use crate::weekly::UnknownTeam;
@@ -24,6 +25,8 @@ pub(super) enum Error {
     UnknownTeam(#[from] UnknownTeam),
     #[error(transparent)]
     UnknownRepo(#[from] UnknownRepo),
+    #[error(transparent)]
+    UnknownChange(#[from] UnknownChange),
     #[error("the body took too long")]
     Slow,
     #[error("the body is larger than {0} bytes")]
@@ -44,7 +47,7 @@ impl Error {
         match self {
             Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
-            Self::NotFound | Self::UnknownTeam(_) | Self::UnknownRepo(_) => {
+            Self::NotFound | Self::UnknownTeam(_) | Self::UnknownRepo(_) | Self::UnknownChange(_) => {
                 (StatusCode::NOT_FOUND, "not_found")
             }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),

@@ -76,6 +76,8 @@ pub(crate) struct App {
 fn routes(app: Arc<App>) -> Router {
     let read = Router::new()
         .route("/", get(dashboard::get))
+        .route("/teams/{team}", get(dashboard::team))
+        .route("/changes/{*id}", get(dashboard::change))
         .route("/assets/style.css", get(dashboard::style))
         .route("/assets/icon.svg", get(dashboard::icon))
         .route("/v1/weeks", get(weeks::get))

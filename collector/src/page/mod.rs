@@ -1,7 +1,9 @@
 //! The page: the verdict in words, the cuts as charts, and the tables they come from. The same rows as
 //! `cpvo weekly`, arranged; nothing is computed in the browser.
 
+mod change;
 mod cuts;
+mod team;
 
 use crate::chart::Series;
 use crate::people::UNASSIGNED;
@@ -14,10 +16,13 @@ use crate::weekly::{
 use anyhow::Result;
 use askama::Template;
 use cuts::{Cut, cuts};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use meter::outcome::{Period, Verdict};
 use meter::{Interval, NanoUsd, Week};
 use std::cmp::Reverse;
+
+pub(crate) use change::change;
+pub(crate) use team::{Told, team};
 
 /// Teams with a colour of their own; all others are drawn as one.
 const COLOURS: [&str; 6] = ["s1", "s2", "s3", "s4", "s5", "s6"];
@@ -117,7 +122,7 @@ pub(crate) fn page(weekly: &Weekly, asked: u16, team: Option<&str>) -> Result<St
     let teams = teams(weekly, &weeks);
     let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
     let page = Page {
-        computed_at: weekly.computed_at.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        computed_at: instant(weekly.computed_at),
         by_work: weekly.basis == Basis::Work,
         spans: [WEEKS_DEFAULT, 26, 52],
         asked,
@@ -139,20 +144,27 @@ pub(crate) fn page(weekly: &Weekly, asked: u16, team: Option<&str>) -> Result<St
     Ok(page.render()?)
 }
 
+fn instant(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}
+
 /// What is to be said of the largest teams; of one alone with all of its grounds.
 fn verdicts(standings: &[Standing]) -> Vec<Headline> {
     let teams: Vec<&Standing> = standings.iter().filter(|one| one.judging.team != UNASSIGNED).collect();
     let grounds = |one: &Standing| if teams.len() == 1 { grounds(one).join("; ") } else { in_short(one) };
-    let headline = |one: &&Standing| Headline {
-        words: headline(one),
-        grounds: grounds(one),
-        class: match one.comparison.as_ref().map(|comparison| comparison.verdict) {
+    teams.iter().take(VERDICTS).map(|one| Headline { grounds: grounds(one), ..Headline::of(one) }).collect()
+}
+
+impl Headline {
+    /// Without grounds.
+    fn of(one: &Standing) -> Self {
+        let class = match one.comparison.as_ref().map(|comparison| comparison.verdict) {
             Ok(Verdict::PayingOff) => "good",
             Ok(Verdict::NotPaying) => "bad",
             Ok(Verdict::NoClearDirection) | Err(_) => "open",
-        },
-    };
-    teams.iter().take(VERDICTS).map(headline).collect()
+        };
+        Self { words: headline(one), grounds: String::new(), class }
+    }
 }
 
 /// Both numbers, of the last quarter and of the two before it.

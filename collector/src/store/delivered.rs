@@ -85,6 +85,18 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
     rows.iter().map(read).collect()
 }
 
+/// The number and title of changes, by repository and sha.
+pub(crate) type Titles = BTreeMap<(String, String), (Option<u64>, String)>;
+
+/// Of the changes of a team that shipped since `first`, by repository and sha.
+pub(crate) fn title_list(db: &mut Db, first: Timestamp, team: &str) -> Result<Titles> {
+    let rows = db.query(
+        "SELECT repo, sha, number, title FROM change WHERE shipped_at >= $1 AND team = $2",
+        &values![first.to_string(), team],
+    )?;
+    rows.iter().map(|row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))).collect()
+}
+
 fn instant(row: &Row, column: usize) -> Result<Option<Timestamp>> {
     Ok(row.get::<Option<String>>(column)?.map(|at| at.parse()).transpose()?)
 }

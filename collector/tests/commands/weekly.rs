@@ -289,6 +289,39 @@ fn what_leaders_ask_besides_is_served_as_it_is_printed() {
 }
 
 #[test]
+fn a_team_and_each_of_its_changes_have_a_page() {
+    const TITLE: &str = "Add <script>alert('x')</script> & \"y\"";
+    let company = Company::found();
+    company.land(&company.repositories[0], 0, 1..6, 2);
+    company.repositories[1].commit_at(&company.week(0).start().to_string(), TITLE);
+    company.build("ana@acme.example", 1, 0, 5);
+    company.cpvo(&["sync"]);
+    company.cpvo(&["judge"]);
+    let url = company.collector.url();
+    let sha = company.repositories[1].git(&["rev-parse", "HEAD"]);
+    let busy = get(&url, "/teams/busy", &[]);
+    for said in ["Where the spend went", "built $5.00, 100 %", "What shipped", "busy#1", "failed", "2/5"] {
+        assert!(busy.contains(said), "{said}: {busy}");
+    }
+    let calm = get(&url, "/teams/calm", &[]);
+    let change = get(&url, &format!("/changes/github.com/acme/calm@{}", sha.trim()), &[]);
+    for page in [&calm, &change] {
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("default-src 'none'"), "{page}");
+        assert!(!page.contains("<script") && page.contains("&#60;script&#62;alert"), "{page}");
+    }
+    for said in ["commit", "$5.00", "verified: nothing took it back", "cpvo dispute github.com/acme/calm@"] {
+        assert!(change.contains(said), "{said}: {change}");
+    }
+    assert!(!change.contains("ana@acme.example</td>"), "nobody is named as having spent: {change}");
+    for path in ["/teams/nobody", "/changes/github.com/acme/calm%2399", "/changes/x"] {
+        let answer = get(&url, path, &[]);
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+    }
+    let answer = get(&url, "/teams/busy", &["--header", "host: evil.example"]);
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[test]
 fn a_team_nobody_knows_is_named() {
     let company = Company::found();
     for command in ["weekly", "verdict", "delivery"] {

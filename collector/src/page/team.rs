@@ -1,0 +1,189 @@
+//! The page of a team: its verdict with all grounds, its cuts, where its spend went, what shipped and at what cost,
+//! and how it delivers.
+
+use super::cuts::{Cut, cuts};
+use super::{Headline, instant, series, short, teams, weeks};
+use crate::breakdown::portions;
+use crate::delivery::{Deliveries, TeamDelivery, deliveries};
+use crate::listing::Listing;
+use crate::store::db::Db;
+use crate::store::delivered::{Delivered, Titles, delivered_list, title_list};
+use crate::verdict::grounds;
+use crate::weekly::{WEEKS_DEFAULT, Weekly, weeks_back};
+use anyhow::Result;
+use askama::Template;
+use meter::{NanoUsd, Ppm};
+use std::cmp::Reverse;
+
+/// Changes that are listed.
+const CHANGES: usize = 25;
+/// What each portion of the spend is coloured by, in the order of [`portions`].
+const COLOURS: [&str; 7] = ["verified", "s5", "s2", "lost", "rest", "unassigned", "s4"];
+
+#[derive(Template)]
+#[template(path = "team.html")]
+struct Page<'a> {
+    id: &'a str,
+    name: &'a str,
+    computed_at: String,
+    spans: [u16; 3],
+    asked: u16,
+    verdict: Option<Headline>,
+    grounds: Vec<String>,
+    cuts: Vec<Cut>,
+    portions: Vec<Portion>,
+    /// The same in words.
+    told: String,
+    changes: Vec<Change>,
+    /// Beyond those that are listed.
+    more: usize,
+    delivery: Option<Delivery>,
+}
+
+/// A part of a bar of a thousand.
+struct Portion {
+    name: &'static str,
+    class: &'static str,
+    amount: String,
+    share: String,
+    from: i64,
+    width: i64,
+}
+
+struct Change {
+    repo: String,
+    sha: String,
+    name: String,
+    title: String,
+    state: &'static str,
+    day: String,
+    cost: String,
+}
+
+struct Delivery {
+    tables: [(&'static str, Listing); 2],
+    lines: Vec<(String, String)>,
+}
+
+impl Delivery {
+    fn of(team: &TeamDelivery) -> Self {
+        let [times, cohorts] = team.tables();
+        let tables = [("How long it takes", times), ("With Claude Code and without", cohorts)];
+        Self { tables, lines: team.lines() }
+    }
+}
+
+/// What the database tells of a team.
+pub(crate) struct Told {
+    weekly: Weekly,
+    deliveries: Deliveries,
+    spend: Vec<(&'static str, NanoUsd)>,
+    delivered: Vec<Delivered>,
+    titles: Titles,
+}
+
+impl Told {
+    /// `weekly` is the team's own.
+    pub(crate) fn read(db: &mut Db, weekly: Weekly, team: &str, asked: u16) -> Result<Self> {
+        let first = weeks_back(weekly.computed_at, asked);
+        Ok(Self {
+            deliveries: deliveries(db, &weekly, asked)?,
+            spend: portions(db, team, first)?,
+            delivered: delivered_list(db, first.start(), Some(team))?,
+            titles: title_list(db, first.start(), team)?,
+            weekly,
+        })
+    }
+}
+
+/// The page for the `asked` last weeks of a team.
+pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
+    let Told { weekly, deliveries, spend, .. } = told;
+    let weeks = weeks(weekly);
+    let teams = teams(weekly, &weeks);
+    let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
+    let standing = weekly.standings.iter().find(|one| one.judging.team == id);
+    let (changes, more) = changes(told);
+    let delivery = deliveries.of_team(id).filter(|_| !changes.is_empty());
+    let portions = bar(spend);
+    let words = portions.iter().map(|one| format!("{} {}, {}", one.name, one.amount, one.share));
+    let page = Page {
+        id,
+        name: teams.first().map_or(id, |team| team.name),
+        computed_at: instant(weekly.computed_at),
+        spans: [WEEKS_DEFAULT, 26, 52],
+        asked,
+        verdict: standing.map(Headline::of),
+        grounds: standing.map(grounds).unwrap_or_default(),
+        cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names)?,
+        told: words.collect::<Vec<_>>().join("; "),
+        portions,
+        changes,
+        more,
+        delivery: delivery.map(Delivery::of),
+    };
+    Ok(page.render()?)
+}
+
+/// All of the spend as one bar; each part ends where its sum with those before it does, so that nothing is lost.
+fn bar(spend: &[(&'static str, NanoUsd)]) -> Vec<Portion> {
+    let all: i64 = spend.iter().map(|(_, part)| part.0).sum();
+    let of_all = |sum: i64, parts: i64| {
+        i64::try_from(i128::from(sum) * i128::from(parts) / i128::from(all.max(1))).unwrap_or_default()
+    };
+    let mut sum = 0;
+    let mut bar = Vec::new();
+    for ((name, part), class) in spend.iter().zip(COLOURS) {
+        let from = of_all(sum, 1000);
+        sum += part.0;
+        if part.0 > 0 {
+            let share = format!("{} %", Ppm(of_all(part.0, 1_000_000)).percent());
+            let width = of_all(sum, 1000) - from;
+            bar.push(Portion { name, class, amount: part.dollars(), share, from, width });
+        }
+    }
+    bar
+}
+
+/// The dearest, and how many more there are.
+fn changes(Told { delivered, titles, .. }: &Told) -> (Vec<Change>, usize) {
+    let mut sorted: Vec<&Delivered> = delivered.iter().collect();
+    sorted.sort_by_key(|one| (Reverse(one.spent.cost), Reverse(one.shipped_at)));
+    let row = |one: &&Delivered| {
+        let (number, title) = titles.get(&(one.repo.clone(), one.sha.clone())).cloned().unwrap_or_default();
+        let sha = one.sha.get(..10).unwrap_or(&one.sha).to_owned();
+        let repo = one.repo.rsplit('/').next().unwrap_or_default();
+        Change {
+            name: number.map_or_else(|| format!("{repo}@{sha}"), |number| format!("{repo}#{number}")),
+            repo: one.repo.clone(),
+            sha,
+            title,
+            state: one.state.as_str(),
+            day: one.shipped_at.strftime("%-d %b").to_string(),
+            cost: one.spent.cost.dollars(),
+        }
+    };
+    let shown: Vec<Change> = sorted.iter().take(CHANGES).map(row).collect();
+    let more = sorted.len() - shown.len();
+    (shown, more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_bar_is_all_of_the_spend(parts in prop::collection::vec(0..1_000_000_000_000_i64, 7)) {
+            let spend: Vec<_> = parts.iter().map(|part| ("a part", NanoUsd(*part))).collect();
+            let bar = bar(&spend);
+            let mut end = 0;
+            for one in &bar {
+                prop_assert_eq!(one.from, end);
+                end += one.width;
+            }
+            prop_assert_eq!(end, if parts.iter().any(|part| *part > 0) { 1000 } else { 0 });
+        }
+    }
+}
