@@ -1,6 +1,7 @@
 //! Which changes were taken back, which came again, and which of them are outcomes.
 
 use super::area::Touched;
+use super::landing::number;
 use super::mending::{Citation, Mending};
 use super::mention::{Mention, Place, Rule, Target, unlabelled};
 use super::objection::{Cause, Finder, Objection};
@@ -269,8 +270,8 @@ struct Known {
     numbers: HashMap<u64, usize>,
     /// The newest one wins.
     titles: HashMap<String, usize>,
-    /// Without their labels, and whatever their case.
-    plain_titles: HashMap<String, usize>,
+    /// Without their labels, and whatever their case; `None` where that stands for several changes.
+    plain_titles: HashMap<String, Option<usize>>,
     commits: BTreeSet<(String, usize)>,
 }
 
@@ -281,7 +282,9 @@ impl Known {
         }
         for title in [&change.title, &change.subject] {
             self.titles.insert(title.clone(), index);
-            self.plain_titles.insert(plain(title), index);
+        }
+        for title in BTreeSet::from([plain(&change.title), plain(&change.subject)]) {
+            self.plain_titles.entry(title).and_modify(|known| *known = None).or_insert(Some(index));
         }
         let commits = change.commits.iter().chain([&change.sha]);
         self.commits.extend(commits.map(|sha| (sha.clone(), index)));
@@ -337,8 +340,12 @@ impl Known {
     }
 
     fn title(&self, text: &str) -> Option<usize> {
-        let plainly = || self.plain_titles.get(&plain(text)).filter(|_| text.len() >= PART_TITLE_MIN);
-        self.titles.get(text).or_else(plainly).copied()
+        let plainly = || {
+            let plain = plain(text);
+            self.plain_titles.get(&plain).filter(|_| plain.len() >= PART_TITLE_MIN).copied().flatten()
+        };
+        let numbered = || self.numbers.get(&bare_number(text)?).copied();
+        self.titles.get(text).copied().or_else(plainly).or_else(numbered)
     }
 
     fn cut_title(&self, start: &str) -> Option<usize> {
@@ -347,6 +354,15 @@ impl Known {
         let first = found.next().filter(|_| start.len() >= PART_TITLE_MIN)?;
         found.all(|other| other == first).then_some(first)
     }
+}
+
+/// The number of `title #12`, unless it is part of what the title says: `Fix what came with #12`.
+fn bare_number(title: &str) -> Option<u64> {
+    let (words, behind) = title.rsplit_once(" #")?;
+    let last = words.rsplit(' ').next()?.to_lowercase();
+    let leads_on =
+        ["from", "to", "of", "in", "by", "for", "with", "after", "since", "see", "and", "fix", "fixes"];
+    number(behind).filter(|_| !leads_on.contains(&last.as_str()))
 }
 
 /// A title without its labels, in lower case.
@@ -410,6 +426,25 @@ mod tests {
             format!("{}{sign}{}", revert.by, revert.target)
         };
         assert_eq!(judge(&changes).reverts.iter().map(shown).collect::<Vec<_>>(), expected, "{landed:?}");
+    }
+
+    #[test]
+    fn a_bare_number_names_only_where_no_title_does() {
+        let title = "Infer types of all binary expressions";
+        let (landed, followed) = (format!("{title} (#12)"), "Fix regression from #12 (#13)");
+        check(&[(0, &landed), (1, &format!("Revert \"{title}, too #12\" (#14)"))], &["1>0"]);
+        check(&[(0, &landed), (1, followed), (2, "Revert \"Fix regression from #12\" (#14)")], &["2>1"]);
+        check(&[(0, &landed), (1, "Revert \"Fix regression from #12\" (#14)")], &[]);
+    }
+
+    #[test]
+    fn a_title_without_its_label_stands_for_one_change() {
+        let title = "Add retry to the payments client";
+        let [web, api] = ["web", "api"].map(|label| format!("[{label}] {title}"));
+        let revert = format!("Revert \"[Web] {title}\"");
+        check(&[(0, &web), (1, &revert)], &["1>0"]);
+        check(&[(0, &web), (1, &api), (2, &revert)], &[]);
+        check(&[(0, "docs: Cleanup"), (1, "Revert \"refactor(payments-service): cleanup\"")], &[]);
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn title_number(words: &[Word], from: usize) -> Option<u64> {
     let (first, _) = words.get(from)?;
     let inner = first.strip_prefix('"')?;
     let sign = ['*', '_', '.', ','];
-    let goes_on = |(word, starts): &Word| !starts && (word.starts_with(['(', '[']) || *word == "by");
+    let goes_on = |(word, starts): &Word| !starts && (word.starts_with(['(', '[', '@']) || *word == "by");
     let ends = |at: &usize| {
         words[*at].0.trim_end_matches(sign).ends_with('"') && !words.get(at + 1).is_some_and(goes_on)
     };
@@ -215,6 +215,9 @@ fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bo
         let ends = |word: &str| word.ends_with(['.', ',', ';', ':', ')']) || OTHERWISE.contains(&word);
         *at == from || !ends(&word(at - 1)) || changes_to(at - 1)
     });
+    // what a quoted title says is about something else
+    let ends_quote = |at: usize| words[at].0.ends_with(['"', '”']);
+    let in_quote = |at: usize| words[from].0.starts_with(['"', '“']) && !(from..at).any(ends_quote);
     let mut told_where = false;
     for at in clause {
         told_where |= changes_to(at);
@@ -227,7 +230,7 @@ fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bo
         partial |= ["part", "parts", "portion", "some", "few", "much", "most"].contains(&word.as_str());
         // something stands between the verb and where it is from
         let origins: &[&str] = if told_where { &["from"] } else { &["from", "of", "in", "by"] };
-        if at == from || !origins.contains(&word.as_str()) {
+        if at == from || in_quote(at) || !origins.contains(&word.as_str()) {
             continue;
         }
         let (mut named_as, mut next) = (Named::default(), at + 1);

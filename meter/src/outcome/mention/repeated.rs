@@ -76,8 +76,6 @@ impl Repeated<'_> {
         let merged = merged.and_then(|rest| number(rest.split(' ').next()?));
         let (title, named) = behind(self.text)
             .map_or((self.text, merged.or(self.number)), |(title, number)| (title, Some(number)));
-        // `title #12`
-        let named = named.or_else(|| number(self.text.rsplit_once(" #")?.1));
         let mut mentions = Vec::new();
         mentions.extend(named.map(|number| mention(Rule::Number, Target::Number(number))));
         if !title.is_empty() {

@@ -103,7 +103,8 @@ fn a_title_with_its_number_is_named_wherever_it_is_said() {
     check("x\n\nSpecifically, this PR reverts \"Add y\n(#12)\", for it is slow", &["number #12"]);
     check("x\n\nRevert \"Add y (#12)\"\nRevert \"Add z (#14)\"", &["number #12", "number #14"]);
     check("x\n\nRevert \"Revert \"Add y (#12)\" (#14)\"", &["number #14"]);
-    check("Revert \"never add y #12\" (#14)", &["number #12"]);
+    check("x\n\n* Revert \"Add y (#12)\" @ana (#14)", &[]);
+    check("Revert \"never add y #12\" (#14)", &["title \"never add y #12\""]);
 }
 
 #[test]
