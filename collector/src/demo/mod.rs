@@ -19,14 +19,15 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write, stdout};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use story::Story;
 
-/// Says that a folder is a demo's and may be made anew.
+/// The first line of its configuration: such a folder is a demo's, and may be made anew.
+const MARK: &str = "# An invented company that `cpvo demo` made: the folder goes when it is made anew.\n";
 const TRUTH: &str = "truth.json";
 const ANSWER_WAIT: Duration = Duration::from_mins(1);
 
@@ -56,6 +57,8 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     );
     let story = story::tell(args.seed, args.weeks, now());
     let truth = serde_json::to_string_pretty(&truth::truth(&story))?;
+    TcpListener::bind(args.listen)
+        .with_context(|| format!("could not listen on {} (another: --listen 127.0.0.1:0)", args.listen))?;
     clear(&args.folder)?;
     say(&format!(
         "DEMO DATA: an invented company of {} teams and {} weeks, in {}.\nNothing of yours is read, and nothing leaves this machine.\n",
@@ -103,14 +106,15 @@ fn say(text: &str) -> Result<()> {
 /// Makes room: only what a demo made is thrown away.
 fn clear(folder: &Path) -> Result<()> {
     let about = || format!("could not make {}", folder.display());
-    if folder.join(TRUTH).is_file() {
+    let config = fs::read_to_string(folder.join(crate::config::FILE_NAME)).unwrap_or_default();
+    if config.starts_with(MARK) {
         fs::remove_dir_all(folder).with_context(about)?;
     }
     fs::create_dir_all(folder).with_context(about)?;
     if fs::read_dir(folder)?.next().is_some() {
         bail!("{} holds something else than a demo: name another --folder", folder.display());
     }
-    Ok(())
+    private(&folder.join(crate::config::FILE_NAME), MARK) // one that is cut off is a demo's too
 }
 
 /// The repositories and the host they are on.
@@ -131,7 +135,7 @@ fn configure(args: &Args, options: &Options, host: &Host) -> Result<PathBuf> {
     let db = toml::Value::from(options.db.as_deref().unwrap_or("cpvo.db"));
     let listen = args.listen;
     let mut text = format!(
-        "# An invented company; its host answers only while `cpvo demo` makes it.\n\
+        "{MARK}# Its host answers only while it is made.\n\
          listen = \"{listen}\"\ndb = {db}\nteams = \"teams.toml\"\nkeys = \"keys\"\nsync_minutes = 0\n"
     );
     for repo in cast::repositories() {
@@ -151,7 +155,7 @@ fn configure(args: &Args, options: &Options, host: &Host) -> Result<PathBuf> {
 
 fn private(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     Ok(file.write_all(text.as_bytes())?)
 }
 
@@ -287,11 +291,13 @@ mod tests {
     fn only_a_demo_is_thrown_away() {
         let folder = tempfile::tempdir().unwrap();
         let demo = folder.path().join("demo");
-        clear(&demo).unwrap();
+        fs::create_dir(&demo).unwrap();
         fs::write(demo.join("mine"), "").unwrap();
         let refused = clear(&demo).unwrap_err().to_string();
         assert!(refused.contains("holds something else"), "{refused}");
-        fs::write(demo.join(TRUTH), "").unwrap();
+        fs::write(demo.join(TRUTH), "{}").unwrap();
+        assert!(clear(&demo).is_err(), "a truth of another kind");
+        fs::write(demo.join("cpvo.toml"), format!("{MARK}# more\n")).unwrap();
         clear(&demo).unwrap();
         assert!(!demo.join("mine").exists());
     }
