@@ -327,11 +327,7 @@ pub(crate) mod tests {
             judge_anew(db, now());
             let expected = ["h.x/a/docs|", "h.x/a/pay|verified", "h.x/a/risk|verified", "h.x/a/web|pending"];
             assert_eq!(rows(db, states), expected, "what was never read whole is not judged");
-            let expected = [
-                format!("new|{}|2026-W46", now()),
-                "pay|2026-10-10T12:00:00Z|2026-W39".to_owned(),
-                format!("risk|{read}|2026-W45"),
-            ];
+            let expected = ["pay|2026-10-10T12:00:00Z|2026-W39".to_owned(), format!("risk|{read}|2026-W45")];
             assert_eq!(rows(db, judgings), expected);
             let mature = "SELECT team, mature FROM team_week WHERE week = '2026-W40' AND team <> 'unassigned'
                 ORDER BY team";

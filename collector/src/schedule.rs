@@ -8,8 +8,7 @@ use crate::source::web::{Pace, REQUEST_MAX};
 use crate::store::db::Access;
 use crate::store::news::news_waiting;
 use crate::store::open;
-use crate::sync::{Round, in_order};
-use crate::tracker::wait_for_trackers;
+use crate::sync::{Round, in_order, wait_for};
 use anyhow::{Result, bail};
 use std::convert::Infallible;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -98,11 +97,8 @@ fn turn(config: &Config, pace: Pace) {
         Ok(db) => db,
         Err(error) => return tracing::warn!(error = format!("{error:#}"), "could not sync"),
     };
-    if let Err(error) = wait_for_trackers(&mut db, &config.sources) {
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "could not forget the trackers that are no source any more"
-        );
+    if let Err(error) = wait_for(&mut db, &config.sources) {
+        tracing::warn!(error = format!("{error:#}"), "could not note which sources there are");
     }
     let mut round = Round::new(&config.sources);
     for source in in_order(&config.sources) {

@@ -44,6 +44,16 @@ pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timesta
     Ok(())
 }
 
+/// Lets weeks wait for a repository, be it ever read.
+pub(crate) fn source_await(db: &mut Db, repo: &str, kind: &str) -> Result<()> {
+    db.execute(
+        "INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ($1, $2, '', '', $3)
+         ON CONFLICT (repo) DO NOTHING",
+        &values![repo, kind, Timestamp::UNIX_EPOCH.to_string()],
+    )?;
+    Ok(())
+}
+
 /// Has the clone of a repository read anew by the next sync.
 pub(crate) fn source_reread(db: &mut Db, repo: &Repo) -> Result<()> {
     db.execute("UPDATE source SET cursor = '' WHERE repo = $1", &values![repo.as_str()])?;

@@ -118,7 +118,7 @@ pub(crate) fn closing_list(db: &mut Db, first: Week) -> Result<HashMap<(String, 
 mod tests {
     use crate::judge::judge_all;
     use crate::source::{Commit, Landed};
-    use crate::store::change::{Cursor, Order, change_add, source_put};
+    use crate::store::change::{Cursor, Order, change_add, source_await, source_put};
     use crate::store::db::Db;
     use crate::store::dispute::dispute_add;
     use crate::store::fixture::{now, on_both, rows, teams};
@@ -128,6 +128,7 @@ mod tests {
     use meter::outcome::Policy;
 
     const REPO: &str = "github.com/acme/pay";
+    const WEB: &str = "github.com/acme/web";
     const CLOSED: &str = "SELECT closed_verified, closed_disqualified, verified, disqualified, restatements, why, late_spend_nanousd
         FROM team_week_closing WHERE team = 'pay' AND week = '2026-W40'";
 
@@ -136,7 +137,12 @@ mod tests {
     }
 
     fn read_at(db: &mut Db, at: Timestamp) {
-        source_put(db, &repo(), &Cursor { kind: "clone", branch: "main", commit: "x" }, at).unwrap();
+        read(db, REPO, at);
+    }
+
+    fn read(db: &mut Db, repo: &str, at: Timestamp) {
+        source_put(db, &repo.parse().unwrap(), &Cursor { kind: "clone", branch: "main", commit: "x" }, at)
+            .unwrap();
     }
 
     fn land(db: &mut Db, number: u64, at: &str, message: &str) {
@@ -180,9 +186,7 @@ mod tests {
             judge(db);
             let late = "what disqualifies was learnt late";
             assert_eq!(rows(db, CLOSED), [format!("2|0|1|1|1|{late}|0")]);
-            let spend =
-                "INSERT INTO team_week_sum VALUES ('pay', '2026-W40', 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 0)";
-            db.batch(spend).unwrap();
+            spend(db, "pay");
             judge(db);
             assert_eq!(rows(db, CLOSED), [format!("2|0|1|1|1|{late}|5")], "spend is never frozen");
 
@@ -201,6 +205,35 @@ mod tests {
                         .to_owned()
                 ]
             );
+        });
+    }
+
+    fn spend(db: &mut Db, team: &str) {
+        let sum = format!(
+            "INSERT INTO team_week_sum VALUES ('{team}', '2026-W40', 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 0)"
+        );
+        db.batch(&sum).unwrap();
+    }
+
+    #[test]
+    fn weeks_wait_for_what_was_never_read() {
+        let closed = "SELECT DISTINCT team FROM closing ORDER BY team";
+        on_both(|db| {
+            let owner = |id: &str, repo: &str| format!("[[team]]\nid = \"{id}\"\nrepositories = [{repo}]\n");
+            let owns = |id, repo| owner(id, &format!("\"{repo}\""));
+            teams(db, &(owns("pay", REPO) + &owns("web", WEB) + &owner("risk", "")), now());
+            for team in ["pay", "risk", "web"] {
+                spend(db, team);
+            }
+            source_await(db, WEB, "github").unwrap();
+            source_await(db, WEB, "github").unwrap();
+            read(db, REPO, now());
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            judge(db);
+            assert_eq!(rows(db, closed), ["pay"], "nobody's repository may be that of any team");
+            read(db, WEB, now());
+            judge(db);
+            assert_eq!(rows(db, closed), ["pay", "risk", "web"]);
         });
     }
 }

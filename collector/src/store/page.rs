@@ -174,7 +174,7 @@ pub(crate) struct Grounds {
 impl Map {
     pub(crate) fn read(db: &mut Db, at: Timestamp) -> Result<Self> {
         let cordons = cordon_list(db)?.into_iter().map(|held| held.cordon).collect();
-        let sources = db.query("SELECT repo, branch FROM source", &[])?;
+        let sources = db.query("SELECT repo, branch FROM source WHERE branch <> ''", &[])?;
         let tracked = sources.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
         let listed = "SELECT name FROM service WHERE kind IN ('github', 'gitlab')
             UNION SELECT repo FROM work WHERE opened_at IS NOT NULL

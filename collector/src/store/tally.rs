@@ -82,7 +82,7 @@ fn team_week_add(db: &mut Db, (team, week, policy_id): &Key, former: Tally, new:
 }
 
 /// Notes that each repository was judged as of the instant in `known`: from then on each team has its counts, of no
-/// change too, as of the earliest of its repositories; one that has none, as of `at`.
+/// change too, as of the earliest of its repositories; one that has none, of the earliest of all.
 pub(crate) fn judging_record(
     db: &mut Db,
     known: &BTreeMap<Repo, Timestamp>,
@@ -99,7 +99,7 @@ pub(crate) fn judging_record(
     for team in teams {
         let all = policies.all(&team);
         let of_team = repos.get(&team).into_iter().flatten().filter_map(|repo| known.get(repo));
-        let at = of_team.min().copied().unwrap_or(at);
+        let at = of_team.min().or(known.values().min()).copied().unwrap_or(at);
         if at == Timestamp::UNIX_EPOCH {
             continue; // a source of it was never read whole: nothing is told yet
         }

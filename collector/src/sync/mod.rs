@@ -11,13 +11,15 @@ use crate::source::service::Service;
 use crate::source::web::{Pace, REQUEST_MAX, Unreachable};
 use crate::source::{Host, Landed, Source, clone};
 use crate::store::change::{
-    Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
-    source_synced,
+    Cursor, Order, change_add, change_count, change_forget, source_await, source_cursor, source_list,
+    source_put, source_synced,
 };
 use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
 use crate::store::outcome::code_owners_put;
-use crate::tracker::{track, wait_for_trackers};
+use crate::store::service::{Progress, service_progress, service_put};
+use crate::store::tracker::tracker_retain;
+use crate::tracker::track;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -61,7 +63,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let mut round = Round::new(&config.sources);
     let asked =
         |source: &&Source| args.sources.is_empty() || args.sources.iter().any(|name| name == source.name());
-    wait_for_trackers(&mut db, &config.sources)?;
+    wait_for(&mut db, &config.sources)?;
     let (mut told, mut failed) = (Vec::new(), 0);
     for source in in_order(&config.sources).filter(asked) {
         match round.read(&mut db, source, pace) {
@@ -91,6 +93,23 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
 
 fn say(line: &impl fmt::Display) -> Result<()> {
     Ok(writeln!(stdout().lock(), "{line}")?)
+}
+
+/// Lets weeks wait for all sources, be they ever reached, and for no former tracker.
+pub(crate) fn wait_for(db: &mut Db, sources: &[Source]) -> Result<()> {
+    let (trackers, others): (Vec<_>, Vec<_>) =
+        sources.iter().partition(|source| !source.projects().is_empty());
+    for source in others {
+        source_await(db, source.name(), source.kind())?;
+    }
+    let trackers: Vec<_> = trackers.into_iter().map(|source| (source.name(), source.kind())).collect();
+    tracker_retain(db, &trackers)?;
+    for (name, kind) in trackers {
+        if service_progress(db, name, kind)?.is_none() {
+            service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: None })?;
+        }
+    }
+    Ok(())
 }
 
 /// Hosts before clones: a host knows by which request a commit came; then the trackers of what all those name.

@@ -7,8 +7,8 @@ use crate::source::{Found, Source, Ticket, Tracker};
 use crate::store::change::source_list;
 use crate::store::db::Db;
 use crate::store::outcome::{change_commits, change_list};
-use crate::store::service::{Progress, service_progress, service_put};
-use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions, tracker_retain};
+use crate::store::service::{Progress, service_put};
+use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions};
 use crate::tickets::keys_of;
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -56,19 +56,6 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
     service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: Some(began) })?;
     bar.finish_and_clear();
     Ok(imported)
-}
-
-/// Lets weeks wait for the trackers among the sources, be they ever reached, and for no former one.
-pub(crate) fn wait_for_trackers(db: &mut Db, sources: &[Source]) -> Result<()> {
-    let trackers = sources.iter().filter(|source| !source.projects().is_empty());
-    let trackers: Vec<_> = trackers.map(|source| (source.name(), source.kind())).collect();
-    tracker_retain(db, &trackers)?;
-    for (name, kind) in trackers {
-        if service_progress(db, name, kind)?.is_none() {
-            service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: None })?;
-        }
-    }
-    Ok(())
 }
 
 /// The keys to be asked for: of changes that may still fail, and those that never were.

@@ -193,6 +193,23 @@ fn a_clone_is_known_up_to_the_last_sync_that_read_all_of_it() {
 }
 
 #[test]
+fn weeks_wait_for_a_clone_that_is_not_there() {
+    let (_folder, _, clone) = repository();
+    let missing = LocalClone { path: clone.path.join("missing"), ..clone };
+    let sources = [Source::Clone(missing.clone())];
+    on_both(|db| {
+        wait_for(db, &sources).unwrap();
+        let never = [(missing.repo.clone(), Timestamp::UNIX_EPOCH)];
+        assert!(source_read(db).unwrap().into_iter().eq(never));
+        sync(db, &missing, now()).unwrap_err();
+        sync(db, &LocalClone { path: missing.path.parent().unwrap().to_owned(), ..missing.clone() }, now())
+            .unwrap();
+        wait_for(db, &sources).unwrap();
+        assert!(source_read(db).unwrap()[&missing.repo] > Timestamp::UNIX_EPOCH);
+    });
+}
+
+#[test]
 fn nothing_of_a_clone_is_run_and_no_name_is_taken_for_a_commit() {
     let (folder, repository, source) = repository();
     let (trap, program) = (folder.path().join("trap"), folder.path().join("program"));

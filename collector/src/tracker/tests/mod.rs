@@ -9,7 +9,7 @@ use crate::store::dispute::dispute_add;
 use crate::store::evidence::disqualification_list;
 use crate::store::fixture::{cluster, now, on_both, rows, teams};
 use crate::store::news::repo_news;
-use crate::sync::Round;
+use crate::sync::{Round, wait_for};
 use ::tests::host::Reply;
 use ::tests::host::board::{Board, Card};
 use ::tests::host::jira::Jira;
@@ -77,7 +77,7 @@ fn syncs(db: &mut Db, source: &Source) -> Result<(String, Vec<u64>)> {
         Ok(())
     };
     let pace = Pace { now, answer_max: Duration::from_secs(30), until: None, wait: &wait };
-    wait_for_trackers(db, std::slice::from_ref(source))?;
+    wait_for(db, std::slice::from_ref(source))?;
     let told = Round::new(&[]).read(db, source, pace)?.to_string();
     Ok((told, waits.into_inner()))
 }
@@ -291,11 +291,11 @@ fn weeks_wait_for_a_tracker_until_it_is_no_source_any_more() {
         reads(db, source, 0);
         db.execute(&format!("UPDATE service SET synced_at = '{early}'"), &[]).unwrap();
         assert_eq!(stands(db), early);
-        wait_for_trackers(db, std::slice::from_ref(source)).unwrap();
+        wait_for(db, std::slice::from_ref(source)).unwrap();
         assert_eq!(stands(db), early);
         db.execute("UPDATE service SET synced_at = NULL", &[]).unwrap();
         assert_eq!(stands(db), "1970-01-01T00:00:00Z");
-        wait_for_trackers(db, &[]).unwrap();
+        wait_for(db, &[]).unwrap();
         assert_eq!(stands(db), now().to_string());
     });
 }
