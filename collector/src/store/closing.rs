@@ -5,7 +5,7 @@ use super::db::{Db, Row, values};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{NanoUsd, Week};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How the outcomes of a week stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Stand {
 
 /// Closes the weeks that are mature and were not closed, and restates those whose outcomes are others by now.
 pub(crate) fn closing_record(db: &mut Db, now: Timestamp) -> Result<()> {
-    let mut closed: HashMap<(String, String), (u64, Stand)> = HashMap::new();
+    let mut closed: BTreeMap<(String, String), (u64, Stand)> = BTreeMap::new();
     let known =
         "SELECT team, week, restatement, policy_id, verified, disqualified FROM closing ORDER BY restatement";
     for row in db.query(known, &[])? {
@@ -55,38 +55,58 @@ pub(crate) fn closing_record(db: &mut Db, now: Timestamp) -> Result<()> {
         "SELECT team, week, spend_nanousd, policy_id, verified, disqualified FROM team_week WHERE mature = 1
         ORDER BY week, team";
     for row in db.query(mature, &[])? {
-        let (key, new) = ((row.get(0)?, row.get(1)?), Stand::read(&row, 3)?);
-        let (restatement, why) = match closed.get(&key) {
-            None => (0, ""),
-            Some((_, former)) if *former == new => continue,
-            Some((count, former)) => {
-                let (why, subject) = (former.why(new), format!("{} {}", key.0, key.1));
-                let detail = format!("was {}, is {}: {why}", former.told(), new.told());
-                audit_add(
-                    db,
-                    now,
-                    &Event { actor: "cpvo judge", action: "restated", subject: &subject, detail },
-                )?;
-                (count + 1, why)
-            }
-        };
-        let (team, week) = key;
-        db.execute(
-            "INSERT INTO closing (team, week, restatement, policy_id, verified, disqualified, spend_nanousd, recorded_at, why)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            &values![
-                team,
-                week,
-                restatement,
-                new.policy_id,
-                new.verified,
-                new.disqualified,
-                row.get::<i64>(2)?,
-                now.to_string(),
-                why
-            ],
-        )?;
+        let key = (row.get(0)?, row.get(1)?);
+        let former = closed.remove(&key);
+        closing_add(db, now, &key, (former, Stand::read(&row, 3)?), row.get(2)?)?;
     }
+    let held = "SELECT policy_id FROM judging WHERE team = $1 AND holds = 1 AND $2 < immature_from";
+    for (key, former) in closed {
+        // all that it held moved away, and the team's weeks begin later
+        for row in db.query(held, &values![&key.0, &key.1])? {
+            let nothing = Stand { policy_id: row.get(0)?, verified: 0, disqualified: 0 };
+            closing_add(db, now, &key, (Some(former), nothing), 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes how a week stands now, unless that is how it stood after so many restatements.
+fn closing_add(
+    db: &mut Db,
+    now: Timestamp,
+    (team, week): &(String, String),
+    (former, new): (Option<(u64, Stand)>, Stand),
+    spend: i64,
+) -> Result<()> {
+    let (restatement, why) = match former {
+        None => (0, ""),
+        Some((_, former)) if former == new => return Ok(()),
+        Some((count, former)) => {
+            let (why, subject) = (former.why(new), format!("{team} {week}"));
+            let detail = format!("was {}, is {}: {why}", former.told(), new.told());
+            audit_add(
+                db,
+                now,
+                &Event { actor: "cpvo judge", action: "restated", subject: &subject, detail },
+            )?;
+            (count + 1, why)
+        }
+    };
+    db.execute(
+        "INSERT INTO closing (team, week, restatement, policy_id, verified, disqualified, spend_nanousd, recorded_at, why)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        &values![
+            team,
+            week,
+            restatement,
+            new.policy_id,
+            new.verified,
+            new.disqualified,
+            spend,
+            now.to_string(),
+            why
+        ],
+    )?;
     Ok(())
 }
 
@@ -234,6 +254,33 @@ mod tests {
             read(db, WEB, now());
             judge(db);
             assert_eq!(rows(db, closed), ["pay", "risk", "web"]);
+        });
+    }
+
+    #[test]
+    fn a_week_whose_changes_all_moved_to_another_team_is_restated() {
+        let stands = "SELECT team, verified, restatements, why FROM team_week_closing
+            WHERE week = '2026-W40' ORDER BY team";
+        on_both(|db| {
+            let owner = |team: &str| {
+                let owns =
+                    |id| if id == team { format!("repositories = [\"{REPO}\"]\n") } else { String::new() };
+                ["pay", "web"].map(|id| format!("[[team]]\nid = \"{id}\"\n{}", owns(id))).concat()
+            };
+            teams(db, &owner("pay"), now());
+            read(db, REPO, now());
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            judge(db);
+            assert_eq!(rows(db, stands), ["pay|1|0|"]);
+            let went = "changes came, went or are no attempts";
+            for team in ["web", "web"] {
+                teams(db, &owner(team), now());
+                judge(db);
+                assert_eq!(rows(db, stands), [format!("pay|0|1|{went}"), "web|1|0|".to_owned()]);
+            }
+            teams(db, &owner("pay"), now());
+            judge(db);
+            assert_eq!(rows(db, stands), [format!("pay|1|2|{went}"), format!("web|0|1|{went}")]);
         });
     }
 }
