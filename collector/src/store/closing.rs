@@ -138,7 +138,7 @@ pub(crate) fn closing_list(db: &mut Db, first: Week) -> Result<HashMap<(String, 
 mod tests {
     use crate::judge::judge_all;
     use crate::source::{Commit, Landed};
-    use crate::store::change::{Cursor, Order, change_add, source_await, source_put};
+    use crate::store::change::{Cursor, Order, change_add, change_forget, source_await, source_put};
     use crate::store::db::Db;
     use crate::store::dispute::dispute_add;
     use crate::store::fixture::{now, on_both, rows, teams};
@@ -281,6 +281,34 @@ mod tests {
             teams(db, &owner("pay"), now());
             judge(db);
             assert_eq!(rows(db, stands), [format!("pay|1|2|{went}"), format!("web|0|1|{went}")]);
+        });
+    }
+
+    #[test]
+    fn a_team_that_closed_weeks_takes_in_another_while_its_history_is_read_anew() {
+        let closed = "SELECT DISTINCT team FROM closing ORDER BY team";
+        on_both(|db| {
+            let owns = |id: &str, more: &str| {
+                format!("[[team]]\nid = \"{id}\"\nrepositories = [\"github.com/acme/{id}\"]\n{more}")
+            };
+            teams(db, &(owns("pay", "") + &owns("web", "")), now());
+            read(db, REPO, now());
+            read(db, WEB, now());
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            spend(db, "web");
+            judge(db);
+            assert_eq!(rows(db, closed), ["pay", "web"]);
+            change_forget(db, &WEB.parse().unwrap()).unwrap();
+            judge(db);
+            teams(db, &owns("web", "formerly = [\"pay\"]"), now());
+            assert_eq!(rows(db, closed), [""; 0]);
+            read(db, WEB, now());
+            judge(db);
+            assert_eq!(
+                rows(db, closed),
+                ["unassigned", "web"],
+                "nobody owns the repository of the former team"
+            );
         });
     }
 }

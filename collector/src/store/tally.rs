@@ -134,7 +134,8 @@ fn repos_of_teams(db: &mut Db) -> Result<BTreeMap<String, Vec<Repo>>> {
 pub(crate) fn tally_rename(db: &mut Db, former: &str, id: &str) -> Result<()> {
     let names = values![former, id];
     let known =
-        "SELECT team FROM judging WHERE team = $1 UNION SELECT team FROM team_week_tally WHERE team = $1";
+        "SELECT team FROM judging WHERE team = $1 UNION SELECT team FROM team_week_tally WHERE team = $1
+        UNION SELECT team FROM closing WHERE team = $1";
     let taken = !db.query(known, &names[1..])?.is_empty();
     for table in ["judging", "change_tally", "team_week_tally", "closing"] {
         let sql = if taken {
