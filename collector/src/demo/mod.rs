@@ -78,7 +78,8 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     drop(host);
     let at = format!("cpvo --config {}", file.display());
     say(&format!(
-        "\nask more:  {at} weekly\n           {at} verdict\n           {at} change github.com/acme/pay#20\n           {at} sql\n"
+        "\nask more:  {at} weekly\n           {at} verdict\n           {at} change {}\n           {at} sql\n",
+        told_change(&story)
     ))?;
     collector.stop()?;
     if args.no_serve {
@@ -88,6 +89,13 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let address = collector.url.trim_start_matches("http://").parse()?;
     // from here on this is nothing but `cpvo serve`
     Err(serve(&file, address)?.exec().into())
+}
+
+/// One that was lost, and that sessions are known to have built.
+fn told_change(story: &Story) -> String {
+    let built = |place: usize| story.sessions.iter().any(|session| session.request == Some(place));
+    let lost = (0..).zip(&story.requests).find(|(place, one)| one.lost_at.is_some() && built(*place));
+    lost.map_or_else(String::new, |(_, one)| format!("github.com/{}#{}", one.repo, one.number))
 }
 
 /// `cpvo serve` of a configuration.
