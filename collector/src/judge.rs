@@ -56,15 +56,18 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     if args.all {
         news(&mut db)?;
     }
-    judge_all(&mut db, at, now, |repo, told| Ok(writeln!(stdout().lock(), "{repo}: {told}")?))?;
+    // said at the end: a reader that has seen enough must not leave the judging half done
+    let mut out = Vec::new();
+    judge_all(&mut db, at, now, |repo, told| Ok(writeln!(out, "{repo}: {told}")?))?;
     if at != now {
         writeln!(stderr().lock(), "outcomes are told as of {at} until the next judging")?;
     }
     for complaint in policy_complaints(&mut db, &teams)?.into_iter().chain(teams.shared(now)) {
         writeln!(stderr().lock(), "{complaint}")?;
     }
-    let spend = db.snapshot(|db| breakdown(db, Week::of(at)))?;
-    Ok(stdout().lock().write_all(spend.as_bytes())?)
+    // spend is what it is now, whenever outcomes are told of
+    out.extend_from_slice(db.snapshot(|db| breakdown(db, Week::of(now)))?.as_bytes());
+    Ok(stdout().lock().write_all(&out)?)
 }
 
 /// Judges what has news as of `at`, or of when the sources were last read, tells `each` what became of the changes of

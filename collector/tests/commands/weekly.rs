@@ -1,12 +1,12 @@
 //! The four cuts: what was spent, what came of it, which share survived and what a verified outcome cost.
 
-use super::{Collector, fails, get, succeeds};
+use super::{Collector, command, fails, get, succeeds};
 use jiff::{SignedDuration, Timestamp};
 use meter::Week;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tests::git::Repository;
 use tests::wait::until;
 
@@ -319,6 +319,24 @@ fn a_team_and_each_of_its_changes_have_a_page() {
     }
     let answer = get(&url, "/teams/busy", &["--header", "host: evil.example"]);
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[test]
+fn a_judging_that_nobody_listens_to_is_whole() {
+    let company = Company::found();
+    company.land(&company.repositories[0], 0, 1..6, 2);
+    company.land(&company.repositories[1], 0, 1..4, 0);
+    company.cpvo(&["sync"]);
+    let folder = company.collector.folder();
+    let mut judge = command(&folder, &["judge"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(judge.stdout.take());
+    assert!(judge.wait().unwrap().success());
+    let weekly = company.weekly(&[]);
+    let verified = |team: &str| {
+        let weeks = weekly["weeks"].as_array().unwrap().iter().filter(|row| row["team"] == team);
+        weeks.filter_map(|row| row["verified"].as_u64()).sum::<u64>()
+    };
+    assert_eq!([verified("busy"), verified("calm")], [3, 3]);
 }
 
 #[test]
