@@ -115,8 +115,9 @@ impl Keeper<'_> {
             }
             Page::Landed { branch, commits } => {
                 commits.iter().try_for_each(|commit| request_landed(db, repo, commit))?;
+                self.regroup(db, commits.iter().map(|landed| landed.commit.sha.as_str()))?;
                 if self.has_clone {
-                    return self.regroup(db, commits.iter().map(|landed| landed.commit.sha.as_str()));
+                    return Ok(());
                 }
                 self.source_put(db, &branch)?;
                 let landed = commits.into_iter().map(LandedCommit::into_landed);

@@ -180,9 +180,14 @@ pub(crate) fn change_join(db: &mut Db, repo: &Repo, sha: &str) -> Result<()> {
                 &values![repo.as_str(), sha],
             )?;
         }
+        let (alone, both) = (values![repo.as_str(), sha], values![repo.as_str(), sha, whole]);
         let moved = "UPDATE change_commit SET change_sha = $3 WHERE repo = $1 AND change_sha = $2";
-        db.execute(moved, &values![repo.as_str(), sha, whole])?;
-        db.execute("DELETE FROM change WHERE repo = $1 AND sha = $2", &values![repo.as_str(), sha])?;
+        db.execute(moved, &both)?;
+        let shared = "INSERT INTO change_file (repo, change_sha, path)
+            SELECT repo, $3, path FROM change_file WHERE repo = $1 AND change_sha = $2 ON CONFLICT DO NOTHING";
+        db.execute(shared, &both)?;
+        db.execute("DELETE FROM change_file WHERE repo = $1 AND change_sha = $2", &alone)?;
+        db.execute("DELETE FROM change WHERE repo = $1 AND sha = $2", &alone)?;
     } else {
         let row = values![repo.as_str(), sha, number];
         db.execute("UPDATE change SET number = $3 WHERE repo = $1 AND sha = $2", &row)?;

@@ -9,7 +9,10 @@ fn cloned(host: &StandIn, service: &Service) -> (tempfile::TempDir, LocalClone) 
         .unwrap();
     let path = folder.path().join("pay");
     let repository = Repository::create(&path, folder.path(), "https://github.com/acme/pay.git");
-    let parts = ["first", "second"].map(|part| repository.commit_at(&day(3), &format!("Add y, {part} part")));
+    let parts = ["first", "second"].map(|part| {
+        std::fs::write(path.join(part), part).unwrap();
+        repository.commit_at(&day(3), &format!("Add y, {part} part"))
+    });
     repository.commit_at(&day(4), "Fix a typo");
     let named = |commit: &Value| commit["oid"].as_str().unwrap().to_owned();
     let mut state = host.state();
@@ -60,6 +63,28 @@ fn what_a_clone_tells_before_its_host_is_one_change_later() {
         assert_eq!(rows(db, NUMBERS), GROUPED);
         sync_with(db, &service, true).unwrap();
         assert_ne!(rows(db, "SELECT cursor FROM source"), [""], "once is enough");
+    });
+}
+
+#[test]
+fn what_a_clone_told_apart_is_one_change_once_the_host_alone_is_read() {
+    let host = landings();
+    let service = service(&host, "");
+    let (_folder, clone) = cloned(&host, &service);
+    let changes = "SELECT COALESCE(number, 0), title FROM change WHERE title LIKE 'Add y%'";
+    let commits =
+        "SELECT COUNT(*) FROM change_commit JOIN change AS c ON c.sha = change_sha WHERE number = 2";
+    let files =
+        "SELECT path FROM change_file JOIN change AS c ON c.sha = change_sha WHERE number = 2 ORDER BY path";
+    on_both(|db| {
+        sync(db, &clone, now()).unwrap();
+        assert_eq!(rows(db, "SELECT COUNT(*) FROM change WHERE title LIKE 'Add y%'"), ["2"]);
+        for _ in 0..2 {
+            syncs(db, &service);
+            assert_eq!(rows(db, changes), ["2|Add y, second part"]);
+            assert_eq!(rows(db, commits), ["4"], "as pushed and as landed");
+            assert_eq!(rows(db, files), ["first", "second"]);
+        }
     });
 }
 
