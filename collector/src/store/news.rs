@@ -5,10 +5,13 @@ use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use meter::Repo;
 use meter::attribution::waiting_since;
+use meter::outcome::RULES;
 use std::collections::BTreeMap;
 
-/// The rules may be others in another version.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Of the rules that a judging goes by.
+fn version() -> String {
+    RULES.to_string()
+}
 
 /// Something is new of a repository.
 pub(crate) fn repo_news(db: &mut Db, repo: &Repo) -> Result<()> {
@@ -55,7 +58,7 @@ pub(crate) struct Run {
 /// Begins a judging as of `at`: from nothing where rules or settings are others, or time runs back.
 pub(crate) fn run_begin(db: &mut Db, at: Timestamp) -> Result<Run> {
     let row = db.query_one("SELECT run, judged_at, version FROM judged", &[])?;
-    let goes_on = row.get::<String>(2)? == VERSION && row.parse::<Timestamp>(1)? <= at;
+    let goes_on = row.get::<String>(2)? == version() && row.parse::<Timestamp>(1)? <= at;
     if goes_on {
         // whose branch has waited long enough for a request by now
         let waited =
@@ -67,7 +70,7 @@ pub(crate) fn run_begin(db: &mut Db, at: Timestamp) -> Result<Run> {
     }
     let id = row.get::<i64>(0)? + 1;
     let sql = "UPDATE judged SET run = $1, judged_at = $2, version = $3";
-    db.execute(sql, &values![id, at.to_string(), VERSION])?;
+    db.execute(sql, &values![id, at.to_string(), version()])?;
     Ok(Run { id, at, from_nothing: !goes_on })
 }
 
@@ -75,7 +78,7 @@ impl Run {
     /// Fails where the judging may store nothing more.
     pub(crate) fn check(self, db: &mut Db) -> Result<()> {
         let current = "SELECT run FROM judged WHERE run = $1 AND version = $2";
-        let is_current = !db.query(current, &values![self.id, VERSION])?.is_empty();
+        let is_current = !db.query(current, &values![self.id, version()])?.is_empty();
         ensure!(is_current, "another judging began, or settings changed meanwhile: judge again");
         Ok(())
     }
@@ -87,7 +90,7 @@ pub(crate) fn news_waiting(db: &mut Db) -> Result<Option<[i64; 3]>> {
         "SELECT CAST(COALESCE((SELECT SUM(news) FROM session_news), 0) AS BIGINT),
             CAST(COALESCE((SELECT SUM(news - COALESCE(judged_news, 0)) FROM repo_news), 0) AS BIGINT),
             (SELECT COUNT(*) FROM judged WHERE version <> $1)",
-        &values![VERSION],
+        &values![version()],
     )?;
     let waiting = [row.get(0)?, row.get(1)?, row.get(2)?];
     Ok((waiting != [0; 3]).then_some(waiting))
@@ -509,6 +512,17 @@ mod tests {
         assert_eq!(news_waiting(db).unwrap(), None);
         deed(db).unwrap();
         news_waiting(db).unwrap().is_some()
+    }
+
+    #[test]
+    fn what_other_rules_judged_is_judged_anew() {
+        on_both(|db| {
+            db.transaction(source).unwrap();
+            assert!(!is_news(db, |_| Ok(())), "by the same rules");
+            let by = |rules: u32| format!("UPDATE judged SET version = '{rules}'");
+            assert!(is_news(db, |db| db.batch(&by(RULES - 1))));
+            assert!(!is_news(db, |db| db.batch(&by(RULES))));
+        });
     }
 
     #[test]

@@ -30,3 +30,7 @@ pub use survival::{Change, Judged, Kind, Nature, Revert, State, judge};
 pub use tally::{Tally, cpvo, immature_from, matures_at};
 pub use ticket::{Move, Reopen, Standing, Step, Texts, TicketEvent, moved, project_of, reopens, ticket_keys};
 pub use verdict::{BEFORE, Comparison, Mature, Period, QUARTER, Verdict, compare, costs};
+
+/// Counts the states of the rules. Who makes one of them say otherwise of the same history, here, in attribution or in what
+/// hands history over, adds one: what was judged by the former is judged anew.
+pub const RULES: u32 = 1;
