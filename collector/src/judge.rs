@@ -158,6 +158,7 @@ struct Seen {
     judgements: Vec<(Held, Judgement)>,
     tallies: Tallies,
     due_at: Option<Timestamp>,
+    read_due_at: Option<Timestamp>,
     told: Told,
 }
 
@@ -171,7 +172,8 @@ impl Seen {
         let (mut owners, policies) = (owners_find(db, repo)?, policy_list(db)?);
         let judged = judge(&changes, policies.reach());
         let mut seen = Self {
-            due_at: change_due(db, repo, read_at)?,
+            due_at: change_due(db, repo, run.at)?,
+            read_due_at: change_due(db, repo, read_at)?,
             judgements: Vec::with_capacity(stored.len()),
             tallies: Tallies::new(),
             told: Told::default(),
@@ -201,7 +203,7 @@ impl Seen {
             tally.count(state_by(held.policy));
             let decided_at =
                 Some(held.policy.decided_at(one.shipped_at)).filter(|decided_at| *decided_at > at);
-            self.due_at = self.due_at.into_iter().chain(decided_at).min();
+            self.read_due_at = self.read_due_at.into_iter().chain(decided_at).min();
         }
         let held = policies.last().copied().unwrap_or_default();
         let state = state_by(held.policy);
@@ -231,7 +233,8 @@ impl Seen {
         tally_replace(db, repo, &self.tallies)?;
         self.work.store(db, repo, run)?;
         let told = self.told.to_string();
-        let done = Done { news: self.news, judged_at: read_at, due_at: self.due_at, told: &told };
+        let Self { news, due_at, read_due_at, .. } = self;
+        let done = Done { news, judged_at: read_at, due_at, read_due_at, told: &told };
         repo_judged(db, repo, &done)?;
         Ok(told)
     }

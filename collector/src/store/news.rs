@@ -102,6 +102,7 @@ pub(crate) struct Progress {
     judged_news: Option<i64>,
     judged_at: Option<Timestamp>,
     due_at: Option<Timestamp>,
+    read_due_at: Option<Timestamp>,
     /// What became of its changes, in words.
     pub told: String,
 }
@@ -112,12 +113,14 @@ impl Progress {
         self.judged_news == Some(self.news)
             && self.judged_at.is_some_and(|judged_at| judged_at <= read_at)
             && self.due_at.is_none_or(|due_at| at < due_at)
+            && self.read_due_at.is_none_or(|due_at| read_at < due_at)
     }
 }
 
 /// How far each repository was judged of which anything is known.
 pub(crate) fn progress_list(db: &mut Db) -> Result<BTreeMap<Repo, Progress>> {
-    let rows = db.query("SELECT repo, news, judged_news, judged_at, due_at, told FROM repo_news", &[])?;
+    let rows =
+        db.query("SELECT repo, news, judged_news, judged_at, due_at, read_due_at, told FROM repo_news", &[])?;
     rows.iter().map(|row| Ok((row.parse(0)?, Progress::read(row)?))).collect()
 }
 
@@ -131,7 +134,8 @@ impl Progress {
             judged_news: row.get(2)?,
             judged_at: instant(3)?,
             due_at: instant(4)?,
-            told: row.get::<Option<String>>(5)?.unwrap_or_default(),
+            read_due_at: instant(5)?,
+            told: row.get::<Option<String>>(6)?.unwrap_or_default(),
         })
     }
 }
@@ -146,18 +150,22 @@ pub(crate) fn news_of(db: &mut Db, repo: &Repo) -> Result<i64> {
 pub(crate) struct Done<'a> {
     pub news: i64,
     pub judged_at: Timestamp,
+    /// When its work is another next.
     pub due_at: Option<Timestamp>,
+    /// When its changes are judged otherwise next, once it was read by then.
+    pub read_due_at: Option<Timestamp>,
     pub told: &'a str,
 }
 
 /// Notes that all there is of a repository was judged.
 pub(crate) fn repo_judged(db: &mut Db, repo: &Repo, done: &Done) -> Result<()> {
-    let due_at = done.due_at.map(|at| at.to_string());
+    let [due_at, read_due_at] = [done.due_at, done.read_due_at].map(|at| at.map(|at| at.to_string()));
     db.execute(
-        "INSERT INTO repo_news (repo, news, judged_news, judged_at, due_at, told) VALUES ($1, $2, $2, $3, $4, $5)
+        "INSERT INTO repo_news (repo, news, judged_news, judged_at, due_at, read_due_at, told)
+         VALUES ($1, $2, $2, $3, $4, $5, $6)
          ON CONFLICT (repo) DO UPDATE SET judged_news = excluded.judged_news, judged_at = excluded.judged_at,
-            due_at = excluded.due_at, told = excluded.told",
-        &values![repo.as_str(), done.news, done.judged_at.to_string(), due_at, done.told],
+            due_at = excluded.due_at, read_due_at = excluded.read_due_at, told = excluded.told",
+        &values![repo.as_str(), done.news, done.judged_at.to_string(), due_at, read_due_at, done.told],
     )?;
     Ok(())
 }
@@ -178,6 +186,7 @@ mod tests {
     use crate::store::policy::policy_set;
     use crate::store::request::request_put;
     use crate::store::service;
+    use crate::store::ticket::ticket_put;
     use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions, tracker_retain};
     use jiff::SignedDuration;
     use meter::attribution::Cordon;
@@ -328,14 +337,18 @@ mod tests {
     }
 
     fn request(db: &mut Db, place: usize, deed: &Deed) -> Result<()> {
-        let Deed::Request { number, is_fork, branch, sha, stands, is_reopened } = deed else { return Ok(()) };
+        asked(place, deed).map_or(Ok(()), |request| request_put(db, &REPO.parse()?, "github", &request))
+    }
+
+    fn asked(place: usize, deed: &Deed) -> Option<Request> {
+        let Deed::Request { number, is_fork, branch, sha, stands, is_reopened } = deed else { return None };
         let at = |more: usize| hour(place + more);
         let closed =
             |at| TicketEvent { at, actor: None, step: Step::Closed { by_hand: false, as_done: true } };
         let opened = |at| TicketEvent { at, actor: None, step: Step::Reopened };
         let mut events = vec![closed(at(9))];
         events.extend(is_reopened.then(|| opened(at(60))));
-        let request = Request {
+        Some(Request {
             number: *number,
             title: "It".to_owned(),
             body: String::new(),
@@ -357,8 +370,7 @@ mod tests {
             fast_forward: *is_reopened,
             effort: Effort::default(),
             tickets: vec![Ticket { url: format!("https://h.x/{number}"), id: number.to_string(), events }],
-        };
-        request_put(db, &REPO.parse()?, "github", &request)
+        })
     }
 
     fn ticket(db: &mut Db, place: usize, deed: &Deed) -> Result<()> {
@@ -474,7 +486,7 @@ mod tests {
             land(1, None),
             land(2, Some(1)),
             Deed::Dispute,
-            request,
+            request.clone(),
             asked,
             Deed::Tag(1),
             Deed::NoTicket(0), // the first key of its project
@@ -499,9 +511,10 @@ mod tests {
             assert!(is_news(db, |db| teams_apply(db, &moved, now())));
             let cursor = Cursor { kind: "clone", branch: "trunk", commit: "x" };
             assert!(is_news(db, |db| source_put(db, &repo, &cursor, now())));
-            for deed in [Deed::Tag(1), Deed::Teams(true, true), Deed::Tracker(Some(1)), again.clone()] {
-                perform(db, 0, &deed).unwrap();
-                assert!(!is_news(db, |db| perform(db, 0, &deed)), "{deed:?}, as it was");
+            let tracked = Deed::Tracker(Some(1));
+            for deed in [&Deed::Tag(1), &Deed::Teams(true, true), &tracked, &again, &request] {
+                perform(db, 0, deed).unwrap();
+                assert!(!is_news(db, |db| perform(db, 0, deed)), "{deed:?}, as it was");
             }
         });
     }
@@ -512,6 +525,54 @@ mod tests {
         assert_eq!(news_waiting(db).unwrap(), None);
         deed(db).unwrap();
         news_waiting(db).unwrap().is_some()
+    }
+
+    #[test]
+    fn a_ticket_of_a_request_is_news_as_far_as_more_happened_to_it() {
+        let (repo, url): (Repo, _) = (REPO.parse().unwrap(), "https://h.x/3".to_owned());
+        let event = |hours, step| TicketEvent { at: hour(hours), actor: None, step };
+        let done = Ticket { url, id: "3".to_owned(), events: vec![event(1, Step::Done)] };
+        let again = Ticket { events: vec![event(1, Step::Done), event(2, Step::Reopened)], ..done.clone() };
+        let asked_for =
+            Deed::Request { number: 3, is_fork: false, branch: 2, sha: 3, stands: 0, is_reopened: false };
+        let request = asked(0, &asked_for).unwrap();
+        let closing = |ticket: &Ticket| Request { tickets: vec![ticket.clone()], ..request.clone() };
+        on_both(|db| {
+            db.transaction(source).unwrap();
+            let put = |ticket: &Ticket, db: &mut Db| request_put(db, &repo, "github", &closing(ticket));
+            assert!(is_news(db, |db| put(&done, db)));
+            assert!(!is_news(db, |db| put(&done, db)), "with its request, as it was");
+            assert!(!is_news(db, |db| ticket_put(db, "github", &done)), "by itself, as it was");
+            assert!(is_news(db, |db| put(&again, db)));
+            assert!(is_news(db, |db| ticket_put(db, "github", &done)));
+        });
+    }
+
+    #[test]
+    fn what_is_decided_after_the_last_reading_is_judged_once_it_is_read() {
+        let repo: Repo = REPO.parse().unwrap();
+        let land = Deed::Land { number: 1, sha: 1, names: 1, back: None };
+        on_both(|db| {
+            perform(db, 0, &land).unwrap();
+            let mut judged_anew = |read: i64, at: i64| {
+                let then = |days: i64| hour(0) + SignedDuration::from_hours(days * 24);
+                source_synced(db, &repo, then(read)).unwrap();
+                db.batch("UPDATE repo_news SET told = 'as it was'").unwrap();
+                let mut anew = None;
+                judge_all(db, then(at), now(), |_, told| {
+                    anew = Some(told != "as it was");
+                    Ok(())
+                })
+                .unwrap();
+                anew.unwrap()
+            };
+            assert!(judged_anew(10, 11));
+            assert!(!judged_anew(10, 13));
+            assert!(!judged_anew(10, 15), "it is decided by now, but was not read");
+            assert!(!judged_anew(13, 15));
+            assert!(judged_anew(14, 15));
+            assert!(!judged_anew(15, 99));
+        });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Requests as their hosts have them, and what they tell of the changes they became.
 
 use super::change::{kept, title};
-use super::db::{Db, Value, values};
+use super::db::{Db, Row, Value, values};
 use super::news::repo_news;
 use super::ticket::ticket_put;
 use crate::source::{Effort, LandedCommit, MEMBERS_MAX, Request};
@@ -11,9 +11,9 @@ use meter::Repo;
 
 /// Stores a request as it is now, and completes the change it became.
 pub(crate) fn request_put(db: &mut Db, repo: &Repo, service: &str, request: &Request) -> Result<()> {
-    repo_news(db, repo)?;
-    head_put(db, repo, request)?;
     let key = values![repo.as_str(), request.number];
+    let former = request_rows(db, &key)?;
+    head_put(db, repo, request)?;
     db.execute("DELETE FROM pull_request_commit WHERE repo = $1 AND number = $2 AND landed = 0", &key)?;
     let says = request.commits.len() <= MEMBERS_MAX;
     for (place, commit) in (1_u64..).zip(&request.commits) {
@@ -40,15 +40,32 @@ pub(crate) fn request_put(db: &mut Db, repo: &Repo, service: &str, request: &Req
             &values![repo.as_str(), request.number, path],
         )?;
     }
+    // while it is known to close them
+    request.tickets.iter().try_for_each(|ticket| ticket_put(db, service, ticket))?;
     db.execute("DELETE FROM pull_request_ticket WHERE repo = $1 AND number = $2", &key)?;
     for ticket in &request.tickets {
-        ticket_put(db, service, ticket)?;
         db.execute(
             "INSERT INTO pull_request_ticket (repo, number, ticket) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
             &values![repo.as_str(), request.number, &ticket.url],
         )?;
     }
+    if former != request_rows(db, &key)? {
+        repo_news(db, repo)?;
+    }
     request_complete(db, repo, request.number)
+}
+
+/// All that is stored of a request.
+fn request_rows(db: &mut Db, key: &[Value]) -> Result<[Vec<Row>; 4]> {
+    let mut of = |table: &str, order: &str| {
+        db.query(&format!("SELECT * FROM {table} WHERE repo = $1 AND number = $2 ORDER BY {order}"), key)
+    };
+    Ok([
+        of("pull_request", "number")?,
+        of("pull_request_commit", "sha")?,
+        of("pull_request_file", "path")?,
+        of("pull_request_ticket", "ticket")?,
+    ])
 }
 
 fn head_put(db: &mut Db, repo: &Repo, request: &Request) -> Result<()> {

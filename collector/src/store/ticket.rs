@@ -3,6 +3,7 @@
 use super::db::{Db, Row, values};
 use super::news::repo_news;
 use super::request::whole;
+use super::tracker::ticket_events;
 use crate::source::Ticket;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 /// Stores a ticket as it is now.
 pub(crate) fn ticket_put(db: &mut Db, service: &str, ticket: &Ticket) -> Result<()> {
+    let former = ticket_events(db, &ticket.url, Timestamp::MAX)?;
     db.execute(
         "INSERT INTO ticket (ticket, service, id) VALUES ($1, $2, $3)
          ON CONFLICT (ticket) DO UPDATE SET service = excluded.service, id = excluded.id",
@@ -30,6 +32,9 @@ pub(crate) fn ticket_put(db: &mut Db, service: &str, ticket: &Ticket) -> Result<
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &values![&ticket.url, place, at, word, event.actor.as_ref(), by_hand, as_done],
         )?;
+    }
+    if former == ticket_events(db, &ticket.url, Timestamp::MAX)? {
+        return Ok(());
     }
     let closed_by = "SELECT DISTINCT repo FROM pull_request_ticket WHERE ticket = $1";
     for row in db.query(closed_by, &values![&ticket.url])? {

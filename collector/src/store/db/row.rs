@@ -18,7 +18,7 @@ macro_rules! values {
 pub(crate) use values;
 
 /// A row of an answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row(pub(super) Vec<Value<'static>>);
 
 impl Row {
