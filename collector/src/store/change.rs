@@ -1,7 +1,7 @@
 //! What landed, as sources read it: changes with their commits and files, and how far each source was read.
 
 use super::db::{Db, values};
-use super::news::{news, repo_news};
+use super::news::{news, repo_news, run_end};
 use super::request::{request_complete, request_of_commit};
 use super::tally::{Tallies, tally_replace};
 use crate::source::Landed;
@@ -96,6 +96,7 @@ pub(crate) fn source_read(db: &mut Db) -> Result<BTreeMap<Repo, Timestamp>> {
 pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     tally_replace(db, repo, &Tallies::new())?;
     repo_news(db, repo)?;
+    run_end(db)?;
     for table in
         ["disqualification", "suspicion", "revert", "reopen", "change_file", "change_commit", "change", "tag"]
     {

@@ -141,7 +141,7 @@ mod tests {
     use crate::store::change::{Cursor, Order, change_add, change_forget, source_await, source_put};
     use crate::store::db::Db;
     use crate::store::dispute::dispute_add;
-    use crate::store::fixture::{now, on_both, rows, teams};
+    use crate::store::fixture::{homes, now, on_both, rows, teams};
     use crate::store::policy::policy_set;
     use jiff::{SignedDuration, Timestamp};
     use meter::Repo;
@@ -310,5 +310,25 @@ mod tests {
                 "nobody owns the repository of the former team"
             );
         });
+    }
+
+    #[test]
+    fn a_history_that_is_read_anew_during_a_judging_restates_nothing() {
+        for home in homes() {
+            let (db, other) = (&mut home.open(), &mut home.open());
+            teams(db, &format!("[[team]]\nid = \"pay\"\nrepositories = [\"{REPO}\"]"), now());
+            read(db, REPO, now());
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            judge(db);
+            let judged = judge_all(db, now(), now(), |repo, _| {
+                other.transaction(|db| change_forget(db, repo))?;
+                read(other, REPO, now());
+                Ok(())
+            });
+            assert!(judged.unwrap_err().to_string().contains("judge again"));
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            judge(db);
+            assert_eq!(rows(db, CLOSED), ["1|0|1|0|0||0"]);
+        }
     }
 }

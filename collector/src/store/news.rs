@@ -74,6 +74,11 @@ pub(crate) fn run_begin(db: &mut Db, at: Timestamp) -> Result<Run> {
     Ok(Run { id, at, from_nothing: !goes_on })
 }
 
+/// Ends the judging under way: what it told of is no more.
+pub(crate) fn run_end(db: &mut Db) -> Result<()> {
+    db.execute("UPDATE judged SET run = run + 1", &[]).map(drop)
+}
+
 impl Run {
     /// Fails where the judging may store nothing more.
     pub(crate) fn check(self, db: &mut Db) -> Result<()> {
