@@ -14,7 +14,6 @@ use anyhow::{Context, Result, bail, ensure};
 use cast::{SPIKES, TEAMS, Team, WINDOW, email};
 use host::{Host, Hosted};
 use indicatif::{ProgressBar, ProgressStyle};
-use meter::REPORTS_MAX;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -30,6 +29,8 @@ use story::Story;
 const MARK: &str = "# An invented company that `cpvo demo` made: the folder goes when it is made anew.\n";
 const TRUTH: &str = "truth.json";
 const ANSWER_WAIT: Duration = Duration::from_mins(1);
+/// Reports that are posted at once: few enough for a machine that is busy with something else.
+const REPORTS: usize = 32;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -229,7 +230,7 @@ fn deliver(config: &Config, url: &str, story: &Story, now: Clock) -> Result<()> 
     for repo in cast::repositories() {
         let token = token::issue_for(config, format!("github.com/{repo}").parse()?, now())?;
         let sessions: Vec<_> = story.sessions.iter().filter(|session| session.repo == repo).collect();
-        for sessions in sessions.chunks(REPORTS_MAX) {
+        for sessions in sessions.chunks(REPORTS) {
             let reports = sessions.iter().map(|one| one.report(story)).collect::<Result<Vec<_>>>()?;
             let posted =
                 agent.post(format!("{url}/v1/reports")).header("authorization", format!("Bearer {token}"));
