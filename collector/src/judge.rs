@@ -23,7 +23,7 @@ use crate::store::work::{WorkChange, work_compare};
 use crate::tickets::Reopened;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use meter::outcome::{Change, Judged, Objection, Policy, State, Strictness, Tally, judge};
+use meter::outcome::{ByStrictness, Change, Judged, Objection, Policy, State, Strictness, Tally, judge};
 use meter::{Repo, Week};
 use std::fmt;
 use std::fs;
@@ -116,8 +116,7 @@ fn whole(at: Timestamp) -> Timestamp {
 #[derive(Debug, Default)]
 struct Told {
     states: Vec<State>,
-    targeted: Tally,
-    literal: Tally,
+    by_strictness: ByStrictness,
 }
 
 impl fmt::Display for Told {
@@ -128,11 +127,12 @@ impl fmt::Display for Told {
             f,
             "{verified} verified, {disqualified} disqualified, {pending} pending, {excluded} excluded"
         )?;
-        if self.literal == self.targeted {
+        if !self.by_strictness.differs() {
             return Ok(());
         }
+        let ByStrictness { targeted, literal } = self.by_strictness;
         let share = |tally: Tally| format!("{} of {}", tally.verified, tally.attempted());
-        write!(f, " (verified: targeted {}, literal {})", share(self.targeted), share(self.literal))
+        write!(f, " (verified: targeted {}, literal {})", share(targeted), share(literal))
     }
 }
 
@@ -199,16 +199,17 @@ impl Seen {
             if is_cordoned { State::Excluded } else { self.judged.state(&self.changes, index, policy, at) }
         };
         for held in policies {
-            let tally = self.tallies.entry((team.to_owned(), Week::of(one.shipped_at), held.id)).or_default();
-            tally.count(state_by(held.policy));
+            let counts =
+                self.tallies.entry((team.to_owned(), Week::of(one.shipped_at), held.id)).or_default();
+            counts.tally.count(state_by(held.policy));
+            counts.by_strictness.count(|strictness| state_by(Policy { strictness, ..held.policy }));
             let decided_at =
                 Some(held.policy.decided_at(one.shipped_at)).filter(|decided_at| *decided_at > at);
             self.read_due_at = self.read_due_at.into_iter().chain(decided_at).min();
         }
         let held = policies.last().copied().unwrap_or_default();
         let state = state_by(held.policy);
-        self.told.targeted.count(state_by(Policy { strictness: Strictness::Targeted, ..held.policy }));
-        self.told.literal.count(state_by(Policy { strictness: Strictness::Literal, ..held.policy }));
+        self.told.by_strictness.count(|strictness| state_by(Policy { strictness, ..held.policy }));
         self.told.states.push(state);
         let judgement = Judgement {
             team: team.to_owned(),

@@ -11,7 +11,7 @@ use crate::store::team_week::TeamWeek;
 use crate::verdict::{doubts, grounds, headline};
 use crate::weekly::{
     Basis, NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, incomplete,
-    share_text, trend_text,
+    share_text, side_text, trend_text,
 };
 use anyhow::Result;
 use askama::Template;
@@ -68,6 +68,8 @@ struct Stand {
     cost: String,
     verified: String,
     share: String,
+    targeted: String,
+    literal: String,
     cpvo: String,
     interval: String,
     trend: String,
@@ -183,7 +185,7 @@ fn in_short(one: &Standing) -> String {
 
 impl Stand {
     fn of(one: &Standing) -> Self {
-        let Period { cost, tally, cpvo, cpvo_interval, unpriced_rows, .. } = &one.period;
+        let Period { cost, tally, by_strictness, cpvo, cpvo_interval, unpriced_rows, .. } = &one.period;
         let reach =
             |Interval { low, high }: &Interval<NanoUsd>| format!("{}–{}", low.dollars(), high.dollars());
         let or_empty = |text: Option<String>| text.unwrap_or_default();
@@ -197,6 +199,8 @@ impl Stand {
             cost: cost.dollars(),
             verified: format!("{} of {}", tally.verified, tally.attempted()),
             share: share_text(*tally),
+            targeted: side_text(by_strictness.targeted),
+            literal: side_text(by_strictness.literal),
             cpvo: cpvo.map_or_else(none, told),
             interval: or_empty(cpvo_interval.as_ref().map(reach)),
             trend: or_empty(one.trend.as_ref().map(trend_text)),

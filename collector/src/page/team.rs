@@ -9,9 +9,10 @@ use crate::listing::Listing;
 use crate::store::db::Db;
 use crate::store::delivered::{Delivered, Titles, delivered_list, title_list};
 use crate::verdict::grounds;
-use crate::weekly::{WEEKS_DEFAULT, Weekly, weeks_back};
+use crate::weekly::{Standing, WEEKS_DEFAULT, Weekly, side_text, weeks_back};
 use anyhow::Result;
 use askama::Template;
+use meter::outcome::ByStrictness;
 use meter::{NanoUsd, Ppm};
 use std::cmp::Reverse;
 
@@ -30,6 +31,7 @@ struct Page<'a> {
     asked: u16,
     verdict: Option<Headline>,
     grounds: Vec<String>,
+    strictness: Option<Strictness>,
     cuts: Vec<Cut>,
     portions: Vec<Portion>,
     /// The same in words.
@@ -38,6 +40,25 @@ struct Page<'a> {
     /// Beyond those that are listed.
     more: usize,
     delivery: Option<Delivery>,
+}
+
+/// The verified share of the last mature weeks by either strictness.
+struct Strictness {
+    weeks: usize,
+    targeted: String,
+    literal: String,
+}
+
+impl Strictness {
+    /// `None` before a week is mature.
+    fn of(Standing { period, .. }: &Standing) -> Option<Self> {
+        let ByStrictness { targeted, literal } = period.by_strictness;
+        (period.weeks > 0).then(|| Self {
+            weeks: period.weeks,
+            targeted: side_text(targeted),
+            literal: side_text(literal),
+        })
+    }
 }
 
 /// A part of a bar of a thousand.
@@ -115,6 +136,7 @@ pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
         asked,
         verdict: standing.map(Headline::of),
         grounds: standing.map(grounds).unwrap_or_default(),
+        strictness: standing.and_then(Strictness::of),
         cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names)?,
         told: words.collect::<Vec<_>>().join("; "),
         portions,
@@ -171,7 +193,56 @@ fn changes(Told { delivered, titles, .. }: &Told) -> (Vec<Change>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::page;
+    use crate::store::fixture::{now, on_both};
+    use crate::store::week::week_extend;
+    use crate::weekly::{Basis, weekly};
     use proptest::prelude::*;
+
+    #[test]
+    fn the_share_stands_under_either_strictness() {
+        on_both(|db| {
+            db.batch(
+                "INSERT INTO team (team, name) VALUES ('pay', 'Payments');
+                 INSERT INTO judging VALUES ('pay', 1, 1, '2026-11-25T00:00:00Z', '2026-W46');
+                 INSERT INTO team_week_tally VALUES ('pay', '2026-W44', 1, 28, 12, 0), ('pay', '2026-W46', 1, 2, 0, 5);
+                 INSERT INTO change_tally VALUES ('h.x/a/pay', 'pay', '2026-W44', 1, 20, 10, 0, 20, 10, 17, 12),
+                    ('h.x/a/web', 'pay', '2026-W44', 1, 8, 2, 0, 8, 2, 7, 3),
+                    ('h.x/a/pay', 'pay', '2026-W46', 1, 2, 0, 5, 2, 0, 0, 2);
+                 INSERT INTO team_week_sum VALUES ('pay', '2026-W44', 1, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3, 1)",
+            )
+            .unwrap();
+            week_extend(db, weeks_back(now(), 12), weeks_back(now(), 1)).unwrap();
+            let answer = weekly(db, Some("pay"), 12, Basis::People, now()).unwrap();
+            let json = serde_json::to_value(answer.answer()).unwrap();
+            let told = |row: &serde_json::Value| {
+                [
+                    "targeted_verified",
+                    "targeted_attempted",
+                    "targeted_share",
+                    "literal_verified",
+                    "literal_attempted",
+                    "literal_share",
+                ]
+                .map(|field| row[field].to_string())
+                .join(" ")
+            };
+            let week = |week: &str| {
+                let weeks = json["weeks"].as_array().unwrap();
+                told(weeks.iter().find(|row| row["week"] == week).unwrap())
+            };
+            let expected = "28 40 0.7 24 39 0.615385";
+            assert_eq!([week("2026-W44"), told(&json["teams"][0])], [expected, expected].map(str::to_owned));
+            assert_eq!(week("2026-W46"), "null null null null null null", "it is not mature");
+
+            let html = page(&answer, 12, None).unwrap();
+            let cells = "<td>28/40, 70 % (55–82)</td><td>24/39, 62 % (46–75)</td>";
+            assert!(html.contains(cells), "{html}");
+            let html = team(&Told::read(db, answer, "pay", 12).unwrap(), "pay", 12).unwrap();
+            let line = "targeted: 28/40, 70 % (55–82); literal: 24/39, 62 % (46–75).";
+            assert!(html.contains(line), "{html}");
+        });
+    }
 
     proptest! {
         #[test]

@@ -7,7 +7,7 @@ use crate::config::{Database, Secret};
 use crate::people::file::parse;
 use crate::weekly::{Basis, Weekly};
 use jiff::Timestamp;
-use meter::outcome::Tally;
+use meter::outcome::{ByStrictness, Tally};
 use meter::{NanoUsd, PriceBook, Tokens};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -108,7 +108,9 @@ pub(crate) fn team_week(team: &str, week: &str, billed: i64) -> TeamWeek {
 pub(crate) fn judged(team: &str, week: &str, dollars: i64, mature: bool, counts: [u64; 3]) -> TeamWeek {
     let [verified, disqualified, pending] = counts;
     let tally = Tally { verified, disqualified, pending };
-    let outcomes = Outcomes { tally, mature, policy_id: 2, computed_at: now() };
+    let decided = Tally { pending: 0, ..tally };
+    let by_strictness = ByStrictness { targeted: decided, literal: decided };
+    let outcomes = Outcomes { tally, by_strictness, mature, policy_id: 2, computed_at: now() };
     TeamWeek { outcomes: Some(outcomes), ..team_week(team, week, dollars * 1_000_000_000) }
 }
 

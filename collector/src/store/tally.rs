@@ -7,57 +7,91 @@ use super::week::week_extend;
 use crate::people::UNASSIGNED;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::{Tally, immature_from};
+use meter::outcome::{ByStrictness, Tally, immature_from};
 use meter::{Repo, Week};
 use std::collections::BTreeMap;
 use std::num::TryFromIntError;
 
 /// The changes of one repository, by team, by the week they shipped in and by the policy they are judged by.
-pub(crate) type Tallies = BTreeMap<Key, Tally>;
+pub(crate) type Tallies = BTreeMap<Key, Counts>;
 type Key = (String, Week, i64);
+
+/// What changes became by a policy, and what they would by either strictness.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub tally: Tally,
+    pub by_strictness: ByStrictness,
+}
 
 /// Makes the counts of a repository these, and their sums over all repositories with them.
 pub(crate) fn tally_replace(db: &mut Db, repo: &Repo, tallies: &Tallies) -> Result<()> {
     let mut stored = tally_list(db, repo)?;
-    for (key, tally) in tallies.iter().filter(|(_, tally)| **tally != Tally::default()) {
+    for (key, counts) in tallies.iter().filter(|(_, counts)| **counts != Counts::default()) {
         let former = stored.remove(key);
-        if former != Some(*tally) {
-            tally_put(db, repo, key, tally)?;
-            team_week_add(db, key, former.unwrap_or_default(), *tally)?;
+        if former != Some(*counts) {
+            tally_put(db, repo, key, counts)?;
+            team_week_add(db, key, former.unwrap_or_default().tally, counts.tally)?;
         }
     }
     for (key, former) in stored {
-        tally_put(db, repo, &key, &Tally::default())?;
-        team_week_add(db, &key, former, Tally::default())?;
+        tally_put(db, repo, &key, &Counts::default())?;
+        team_week_add(db, &key, former.tally, Tally::default())?;
     }
     Ok(())
 }
 
 fn tally_list(db: &mut Db, repo: &Repo) -> Result<Tallies> {
     let rows = db.query(
-        "SELECT team, week, policy_id, verified, disqualified, pending FROM change_tally WHERE repo = $1",
+        "SELECT team, week, policy_id, verified, disqualified, pending, targeted_verified, targeted_disqualified,
+            literal_verified, literal_disqualified
+         FROM change_tally WHERE repo = $1",
         &values![repo.as_str()],
     )?;
     let read = |row: &Row| {
         let tally = Tally { verified: row.get(3)?, disqualified: row.get(4)?, pending: row.get(5)? };
-        Ok(((row.get(0)?, row.parse(1)?, row.get(2)?), tally))
+        let counts = Counts { tally, by_strictness: by_strictness(row, 6)? };
+        Ok(((row.get(0)?, row.parse(1)?, row.get(2)?), counts))
     };
     rows.iter().map(read).collect()
 }
 
-/// Keeps no row of nothing: a team's weeks begin with its first row.
-fn tally_put(db: &mut Db, repo: &Repo, (team, week, policy_id): &Key, tally: &Tally) -> Result<()> {
+/// Four columns from `first` on.
+pub(super) fn by_strictness(row: &Row, first: usize) -> Result<ByStrictness> {
+    let side = |first: usize| {
+        Ok::<_, anyhow::Error>(Tally {
+            verified: row.get(first)?,
+            disqualified: row.get(first + 1)?,
+            pending: 0,
+        })
+    };
+    Ok(ByStrictness { targeted: side(first)?, literal: side(first + 2)? })
+}
+
+/// Keeps no row of nothing.
+fn tally_put(db: &mut Db, repo: &Repo, (team, week, policy_id): &Key, counts: &Counts) -> Result<()> {
     let mut row: Vec<Value> = values![repo.as_str(), team, week.to_string(), *policy_id].into();
     let key = "repo = $1 AND team = $2 AND week = $3 AND policy_id = $4";
     db.execute(&format!("DELETE FROM change_tally WHERE {key}"), &row)?;
-    if *tally != Tally::default() {
+    if *counts != Counts::default() {
+        let Counts { tally, by_strictness: ByStrictness { targeted, literal } } = counts;
         row.extend([tally.verified, tally.disqualified, tally.pending].map(Value::from));
-        let sql = "INSERT INTO change_tally VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        db.execute(sql, &row)?;
+        row.extend(
+            [targeted, literal]
+                .into_iter()
+                .flat_map(|side| [side.verified, side.disqualified])
+                .map(Value::from),
+        );
+        db.execute(
+            "INSERT INTO change_tally (repo, team, week, policy_id, verified, disqualified, pending,
+                targeted_verified, targeted_disqualified, literal_verified, literal_disqualified)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            &row,
+        )?;
     }
     Ok(())
 }
 
+/// A team's weeks begin with its first row: there is none of nothing.
 fn team_week_add(db: &mut Db, (team, week, policy_id): &Key, former: Tally, new: Tally) -> Result<()> {
     let more = |new: u64, former: u64| Ok::<_, TryFromIntError>(i64::try_from(new)? - i64::try_from(former)?);
     let (key, week) = ("team = $1 AND week = $2 AND policy_id = $3", week.to_string());
@@ -157,7 +191,7 @@ mod tests {
     use crate::store::fixture::{cluster, now, on_both, rows, teams};
     use crate::store::news::run_begin;
     use crate::store::policy::policy_set;
-    use meter::outcome::Policy;
+    use meter::outcome::{Policy, Strictness};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
@@ -236,6 +270,31 @@ mod tests {
             assert_eq!(rows(db, "SELECT pending FROM team_week WHERE team = 'web' ORDER BY week")[0], "1");
             let ends = "SELECT team, MAX(week), COUNT(*) FROM team_week GROUP BY team ORDER BY team";
             assert_eq!(rows(db, ends), ["pay|2026-W48|9", "web|2026-W48|8"]);
+        });
+    }
+
+    #[test]
+    fn either_strictness_is_told_whichever_holds() {
+        let told =
+            "SELECT strictness, targeted_verified, targeted_attempted, literal_verified, literal_attempted,
+            mature, CASE WHEN targeted_share > literal_share THEN 1 END AS more
+            FROM team_week_strictness WHERE team = 'pay'";
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            land(db, "github.com/acme/pay", 1, 0, "Add x (#1)");
+            land(db, "github.com/acme/pay", 2, 1, "Fix y (#2)");
+            judge_all(db, at(3));
+            assert_eq!(rows(db, told), ["targeted|0|0|0|1|0|"], "a suspicion may be there first");
+            judge_all(db, at(40));
+            assert_eq!(rows(db, told), ["targeted|2|2|1|2|1|1"]);
+            let literal = Policy { strictness: Strictness::Literal, ..Policy::default() };
+            policy_set(db, "pay", literal, "a test", now()).unwrap();
+            judge_all(db, at(40));
+            assert_eq!(rows(db, told), ["literal|2|2|1|2|1|1"], "only which holds is another");
+            let held = "SELECT verified, attempted FROM team_week WHERE team = 'pay' AND week = '2026-W40'";
+            assert_eq!(rows(db, held), ["1|2"]);
+            db.transaction(|db| change_forget(db, &"github.com/acme/pay".parse()?)).unwrap();
+            assert_eq!(rows(db, told), [""; 0]);
         });
     }
 
@@ -325,6 +384,12 @@ mod tests {
         let kept = "SELECT team, week, verified, disqualified, pending FROM team_week
             WHERE verified + disqualified + pending > 0 ORDER BY team, week";
         assert_eq!(rows(db, kept), rows(db, counted));
+        let by_strictness =
+            "SELECT team, week, targeted_verified, targeted_attempted FROM team_week_strictness
+            WHERE targeted_attempted > 0 ORDER BY team, week";
+        let held =
+            "SELECT team, week, verified, attempted FROM team_week WHERE attempted > 0 ORDER BY team, week";
+        assert_eq!(rows(db, by_strictness), rows(db, held), "all are judged by targeted rules");
         let one_each = "SELECT team, week FROM team_week GROUP BY team, week HAVING COUNT(*) > 1";
         assert_eq!(rows(db, one_each), [""; 0]);
         let undecided = "SELECT team, week FROM team_week WHERE mature = 1 AND pending > 0

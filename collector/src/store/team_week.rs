@@ -3,9 +3,10 @@
 use super::closing::Closing;
 use super::db::{Db, Row, values};
 use super::policy::strictness;
+use super::tally::by_strictness;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::outcome::{Mature, Policy, Tally};
+use meter::outcome::{ByStrictness, Mature, Policy, Tally};
 use meter::{NanoUsd, Tokens, Week};
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ impl Loan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcomes {
     pub tally: Tally,
+    pub by_strictness: ByStrictness,
     /// Nothing of the week can change any more.
     pub mature: bool,
     pub policy_id: i64,
@@ -85,6 +87,7 @@ impl TeamWeek {
             reported: self.reported(),
             unpriced_rows: self.unpriced_rows,
             tally: outcomes.tally,
+            by_strictness: outcomes.by_strictness,
         })
     }
 
@@ -117,7 +120,13 @@ impl Outcomes {
     fn read(row: &Row) -> Result<Option<Self>> {
         let Some(policy_id) = row.get(18)? else { return Ok(None) };
         let tally = Tally { verified: row.get(14)?, disqualified: row.get(15)?, pending: row.get(16)? };
-        Ok(Some(Self { tally, mature: row.get(17)?, policy_id, computed_at: row.parse(19)? }))
+        Ok(Some(Self {
+            tally,
+            by_strictness: by_strictness(row, 20)?,
+            mature: row.get(17)?,
+            policy_id,
+            computed_at: row.parse(19)?,
+        }))
     }
 }
 
@@ -127,8 +136,10 @@ pub(crate) fn team_week_list(db: &mut Db, first: Week, team: Option<&str>) -> Re
         "SELECT w.team, COALESCE(t.name, w.team), w.week, w.requests, w.input, w.output, w.cache_read,
             w.cache_write_5m, w.cache_write_1h, w.web_search, w.billed_nanousd, w.list_equivalent_nanousd,
             w.cordon_nanousd, w.unpriced_rows, w.verified, w.disqualified, w.pending, w.mature, w.policy_id,
-            w.computed_at
+            w.computed_at, COALESCE(s.targeted_verified, 0), COALESCE(s.targeted_attempted - s.targeted_verified, 0),
+            COALESCE(s.literal_verified, 0), COALESCE(s.literal_attempted - s.literal_verified, 0)
          FROM team_week AS w LEFT JOIN team AS t ON t.team = w.team
+         LEFT JOIN team_week_strictness AS s ON s.team = w.team AND s.week = w.week
          WHERE w.week >= $1 AND (w.team = $2 OR $2 = '')",
         &values![first.to_string(), team.unwrap_or_default()],
     )?;

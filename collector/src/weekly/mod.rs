@@ -14,7 +14,7 @@ use crate::store::delivered::delivered_list;
 use crate::store::team_week::{Loan, TeamWeek, judging_list, loan_list, team_list, team_week_list};
 use anyhow::Result;
 use jiff::{Timestamp, Unit};
-use meter::outcome::Tally;
+use meter::outcome::{ByStrictness, Tally};
 use meter::{Interval, NanoUsd, Week, wilson};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -22,7 +22,9 @@ use std::io::{Write, stdout};
 
 pub(crate) use costs::Costs;
 pub(crate) use standing::{Standing, period_fields, silence};
-pub(crate) use table::{NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, incomplete, share_text, trend_text};
+pub(crate) use table::{
+    NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, incomplete, share_text, side_text, trend_text,
+};
 
 /// Weeks shown where nothing else is asked for.
 pub(crate) const WEEKS_DEFAULT: u16 = 12;
@@ -146,6 +148,8 @@ struct Units {
     attempted: &'static str,
     pending: &'static str,
     verified_share: &'static str,
+    targeted_share: &'static str,
+    literal_share: &'static str,
     cpvo_usd: &'static str,
     mature: &'static str,
     closed_at: &'static str,
@@ -168,6 +172,8 @@ const UNITS: Units = Units {
     attempted: "changes decided: verified + disqualified; null before the first judging",
     pending: "changes not decided yet, in no share",
     verified_share: "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
+    targeted_share: "targeted_verified / targeted_attempted of mature weeks, whichever strictness holds",
+    literal_share: "the same where suspected hotfixes and reverts that share a file count, too",
     cpvo_usd: "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
     mature: "1: no change of the week can be decided otherwise any more, as of computed_at",
     closed_at: "when a judging first found the week mature; null while it is open",
@@ -244,6 +250,7 @@ fn fields(row: &TeamWeek) -> Fields {
     let tally = outcomes.map(|outcomes| outcomes.tally);
     let count = |of: fn(Tally) -> u64| tally.map_or(Cell::Null, |tally| Cell::number(of(tally)));
     let decided = mature.map(|mature| mature.tally);
+    let by_strictness = mature.map(|mature| mature.by_strictness);
     let each = mature.and_then(|mature| mature.cpvo());
     let loan = |of: fn(Loan) -> NanoUsd| Cell::optional(row.loan.map(of));
     let mut fields = vec![
@@ -271,6 +278,7 @@ fn fields(row: &TeamWeek) -> Fields {
         ("pending", count(|tally| tally.pending)),
     ];
     fields.extend(share_fields(decided.unwrap_or_default()));
+    fields.extend(strictness_fields(by_strictness));
     fields.extend([
         ("cpvo_usd", Cell::optional(each)),
         ("mature", Cell::number(u8::from(mature.is_some()))),
@@ -294,12 +302,35 @@ fn share_fields(tally: Tally) -> [(&'static str, Cell); 3] {
     ]
 }
 
+/// The verified share by either strictness.
+fn strictness_fields(by_strictness: Option<ByStrictness>) -> [(&'static str, Cell); 6] {
+    let side = |side: fn(ByStrictness) -> Tally| {
+        let tally = by_strictness.map(side);
+        [
+            Cell::optional(tally.map(Tally::attempted)),
+            Cell::optional(tally.map(|tally| tally.verified)),
+            Cell::optional(tally.and_then(Tally::share)),
+        ]
+    };
+    let [targeted_attempted, targeted_verified, targeted_share] = side(|both| both.targeted);
+    let [literal_attempted, literal_verified, literal_share] = side(|both| both.literal);
+    [
+        ("targeted_attempted", targeted_attempted),
+        ("targeted_verified", targeted_verified),
+        ("targeted_share", targeted_share),
+        ("literal_attempted", literal_attempted),
+        ("literal_verified", literal_verified),
+        ("literal_share", literal_share),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::fixture::{team_week, weekly};
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a snapshot is as long as what it shows")]
     fn programs_read_every_digit() {
         insta::assert_snapshot!(weekly(vec![team_week("payments", "2026-W47", 1_234_560_000_001)]).json().unwrap(), @r#"
         {
@@ -318,6 +349,8 @@ mod tests {
             "attempted": "changes decided: verified + disqualified; null before the first judging",
             "pending": "changes not decided yet, in no share",
             "verified_share": "verified / attempted of mature weeks; low and high: Wilson interval at 95 %",
+            "targeted_share": "targeted_verified / targeted_attempted of mature weeks, whichever strictness holds",
+            "literal_share": "the same where suspected hotfixes and reverts that share a file count, too",
             "cpvo_usd": "(spend_usd - cordon_usd) / verified of mature weeks, null where changes shipped without a reported session; low and high: log-ratio interval over the weeks at 95 %",
             "mature": "1: no change of the week can be decided otherwise any more, as of computed_at",
             "closed_at": "when a judging first found the week mature; null while it is open",
@@ -355,6 +388,12 @@ mod tests {
               "verified_share": null,
               "verified_share_low": null,
               "verified_share_high": null,
+              "targeted_attempted": null,
+              "targeted_verified": null,
+              "targeted_share": null,
+              "literal_attempted": null,
+              "literal_verified": null,
+              "literal_share": null,
               "cpvo_usd": null,
               "mature": 0,
               "policy_id": null,
@@ -366,9 +405,13 @@ mod tests {
           ]
         }
         "#);
+    }
+
+    #[test]
+    fn spreadsheets_get_the_same_fields() {
         let csv = weekly(vec![team_week("=cmd", "2026-W47", 1)]).listing().render(Format::Csv).unwrap();
         assert!(csv.ends_with(
-            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,,,0.000000001,0.000000000,0,,,,,,,,,0,,,,,\n"
+            "'=cmd,'=cmd,2026-W47,3,1000000,234567,0,0,0,0,1234567,0.000000001,0.000000000,,,0.000000001,0.000000000,0,,,,,,,,,,,,,,,0,,,,,\n"
         ));
     }
 }

@@ -1,6 +1,6 @@
 //! Where a team stands: its last mature weeks as one, which way they go, and whether the bet pays off.
 
-use super::share_fields;
+use super::{share_fields, strictness_fields};
 use crate::listing::{Cell, Fields, Listing};
 use crate::people::UNASSIGNED;
 use crate::store::team_week::{Judging, TeamWeek};
@@ -125,6 +125,7 @@ pub(super) fn listing(standings: &[Standing]) -> Listing {
         let mut fields = one.fields();
         fields.0.extend([("first_week", week(first)), ("last_week", week(last))]);
         fields.0.extend(period_fields(&one.period).0);
+        fields.0.extend(strictness_fields(Some(one.period.by_strictness)));
         fields.0.extend([
             ("trend", one.trend.map_or(Cell::Null, |trend| Cell::text(way(trend.direction)))),
             ("trend_weekly", Cell::optional(one.trend.map(|trend| trend.weekly))),

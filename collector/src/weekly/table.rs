@@ -4,7 +4,7 @@ use super::standing::{LAST, Standing, silence, way};
 use super::{Basis, UNASSIGNED, Weekly, costs};
 use crate::listing::{Cell, Listing, short};
 use crate::store::team_week::{Loan, TeamWeek};
-use meter::outcome::Tally;
+use meter::outcome::{ByStrictness, Tally};
 use meter::{Direction, Interval, NanoUsd, TREND_WEEKS_MIN, Trend, wilson};
 use std::fmt::Write as _;
 
@@ -144,6 +144,15 @@ pub(crate) fn share_text(tally: Tally) -> String {
     format!("{low_volume}{} % ({}–{})", share.percent(), low.percent(), high.percent())
 }
 
+/// The share by one strictness, with what it is of.
+pub(crate) fn side_text(tally: Tally) -> String {
+    if tally.attempted() < SHARE_MIN {
+        k_of_n(tally)
+    } else {
+        format!("{}, {}", k_of_n(tally), share_text(tally))
+    }
+}
+
 /// The last mature weeks of each team as one, and what cannot be divided.
 fn standings(standings: &[Standing]) -> String {
     let busy = |one: &&Standing| one.period.cost.0 > 0 || one.period.tally.attempted() > 0;
@@ -172,6 +181,11 @@ fn standings(standings: &[Standing]) -> String {
         let (name, period) = (&one.judging.name, &one.period);
         if let Some(silence) = silence(period) {
             let _ = writeln!(text, "{name}: {silence}");
+        }
+        let ByStrictness { targeted, literal } = period.by_strictness;
+        if period.by_strictness.differs() {
+            let (targeted, literal) = (side_text(targeted), side_text(literal));
+            let _ = writeln!(text, "{name}: verified, targeted: {targeted}; literal: {literal}");
         }
         if period.tally.verified == 0 {
             let _ = writeln!(text, "{name}: no verified outcome, {} spent", period.cost.dollars());
@@ -369,6 +383,21 @@ mod tests {
         weeks wait for their sources: what was not read yet (`cpvo sync`) may take a change back.
         trend: of CPVO a week, over the last quarter, from 8 weeks on; → no clear direction.
         "#);
+    }
+
+    #[test]
+    fn what_another_strictness_would_say_is_told_where_it_says_another() {
+        let by_literal = |verified| {
+            let week = mature(100, 7, 3);
+            let literal = Tally { verified, disqualified: 10 - verified, pending: 0 };
+            Mature { by_strictness: ByStrictness { targeted: week.tally, literal }, ..week }
+        };
+        let mut weekly = weekly(vec![judged("payments", "2026-W44", 1050, true, [28, 12, 0])]);
+        weekly.standings = vec![standing("payments", &[by_literal(6), by_literal(4)])];
+        let said = "\npayments: verified, targeted: 14/20, 70 % (48–85); literal: 10/20, 50 % (30–70)\n";
+        assert!(report(&weekly).contains(said), "{}", report(&weekly));
+        weekly.standings = vec![standing("payments", &[by_literal(7), by_literal(7)])];
+        assert!(!report(&weekly).contains("literal"), "they say the same");
     }
 
     #[test]

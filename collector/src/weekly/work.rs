@@ -2,7 +2,7 @@
 //! borrows, so that all teams together spend the same on either basis.
 
 use crate::store::team_week::{Judging, Loan, Outcomes, TeamWeek};
-use meter::outcome::Tally;
+use meter::outcome::{ByStrictness, Tally};
 use meter::{NanoUsd, Tokens, Week};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -39,6 +39,7 @@ pub(super) fn move_spend(
 fn borrowed(judging: &Judging, week: Week, loan: Loan) -> TeamWeek {
     let outcomes = Outcomes {
         tally: Tally::default(),
+        by_strictness: ByStrictness::default(),
         mature: week < judging.immature_from,
         policy_id: judging.policy_id,
         computed_at: judging.computed_at,

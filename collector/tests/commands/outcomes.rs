@@ -108,6 +108,9 @@ fn a_hotfix_disqualifies_until_it_is_disputed() {
         cpvo(&["judge"]),
         "github.com/acme/pay: 2 verified, 1 disqualified, 1 pending, 1 excluded (verified: targeted 2 of 3, literal 1 of 3)\n"
     );
+    let both = "SELECT SUM(targeted_verified) AS targeted, SUM(literal_verified) AS literal,
+        SUM(targeted_attempted) AS attempted FROM team_week_strictness";
+    assert_eq!(cpvo(&["sql", both, "--format", "csv"]), "targeted,literal,attempted\n2,1,3\n");
     assert_eq!(told(&folder, 1), ["disqualified", "title", "", ""]);
     assert_eq!(told(&folder, 2), ["hotfix", "", "", ""]);
     assert_eq!(told(&folder, 3), ["verified", "", "files", ""]);

@@ -158,6 +158,7 @@ fn the_worked_example() {
         first,
         &json!({"team": "busy", "attempted": 40, "verified": 28, "disqualified": 12, "verified_share": 0.7,
         "verified_share_low": 0.5457, "verified_share_high": 0.819_252, "cost_usd": 4200.0, "cpvo_usd": 150.0,
+        "targeted_verified": 28, "targeted_share": 0.7, "literal_attempted": 40,
         "weeks": 4, "policy_id": 3, "window_days": 14, "immature_spend_usd": 0.0}),
     );
     check(

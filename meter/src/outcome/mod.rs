@@ -27,7 +27,7 @@ pub use owner::{Owner, owner};
 pub use policy::{Policy, Strictness};
 pub use spread::{CADENCE_WEEKS, Cadence, Spread};
 pub use survival::{Change, Judged, Kind, Nature, Revert, State, judge};
-pub use tally::{Tally, cpvo, immature_from, matures_at};
+pub use tally::{ByStrictness, Tally, cpvo, immature_from, matures_at};
 pub use ticket::{Move, Reopen, Standing, Step, Texts, TicketEvent, moved, project_of, reopens, ticket_keys};
 pub use verdict::{BEFORE, Comparison, Mature, Period, QUARTER, Verdict, compare, costs};
 

@@ -1,6 +1,6 @@
 //! Counts of outcomes, when they may be told, and what one of them cost.
 
-use super::policy::Policy;
+use super::policy::{Policy, Strictness};
 use super::survival::State;
 use crate::interval::Ppm;
 use crate::money::{NanoUsd, round_half_even};
@@ -53,6 +53,38 @@ impl Sum for Tally {
     }
 }
 
+/// What was decided, by either strictness; what is pending is in neither count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByStrictness {
+    pub targeted: Tally,
+    pub literal: Tally,
+}
+
+impl ByStrictness {
+    pub fn count(&mut self, state: impl Fn(Strictness) -> State) {
+        let sides = [(Strictness::Targeted, &mut self.targeted), (Strictness::Literal, &mut self.literal)];
+        for (strictness, tally) in sides {
+            let state = state(strictness);
+            if state != State::Pending {
+                tally.count(state);
+            }
+        }
+    }
+
+    /// Whether it matters which.
+    pub fn differs(self) -> bool {
+        self.targeted != self.literal
+    }
+}
+
+impl Sum for ByStrictness {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        let (targeted, literal): (Vec<Tally>, Vec<Tally>) =
+            all.map(|one| (one.targeted, one.literal)).unzip();
+        Self { targeted: targeted.into_iter().sum(), literal: literal.into_iter().sum() }
+    }
+}
+
 /// The first instant at which every change that ships in `week` is decided.
 pub fn matures_at(week: Week, policy: Policy) -> Timestamp {
     policy.decided_at(week.end())
@@ -81,6 +113,23 @@ mod tests {
             .chain(states(State::Disqualified, disqualified))
             .chain(states(State::Pending, pending));
         Tally::of(states.chain([State::Excluded; 3]))
+    }
+
+    #[test]
+    fn what_is_decided_is_told_by_either_strictness() {
+        let mut both = ByStrictness::default();
+        both.count(|_| State::Verified);
+        both.count(|_| State::Pending);
+        assert!(!both.differs());
+        both.count(|strictness| match strictness {
+            Strictness::Targeted => State::Verified,
+            Strictness::Literal => State::Disqualified,
+        });
+        let expected = ByStrictness { targeted: tally(2, 0, 0), literal: tally(1, 1, 0) };
+        assert_eq!(both, expected);
+        assert!(both.differs());
+        let sum: ByStrictness = [both, both].into_iter().sum();
+        assert_eq!(sum, ByStrictness { targeted: tally(4, 0, 0), literal: tally(2, 2, 0) });
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Mature weeks taken together, and whether the bet pays off: the last quarter against the two before it.
 
-use super::tally::{Tally, cpvo};
+use super::tally::{ByStrictness, Tally, cpvo};
 use crate::interval::{Direction, Interval, Ppm, cost_change, cost_interval, share_change, wilson};
 use crate::money::NanoUsd;
 
@@ -19,6 +19,7 @@ pub struct Mature {
     /// Usage rows without a price, in no cost.
     pub unpriced_rows: u64,
     pub tally: Tally,
+    pub by_strictness: ByStrictness,
 }
 
 impl Mature {
@@ -43,6 +44,7 @@ pub struct Period {
     pub cordon: NanoUsd,
     pub unpriced_rows: u64,
     pub tally: Tally,
+    pub by_strictness: ByStrictness,
     pub share: Option<Interval<Ppm>>,
     /// Cost per verified outcome; `None` where nothing was verified at a known cost.
     pub cpvo: Option<NanoUsd>,
@@ -65,6 +67,7 @@ impl Period {
             cordon: sum(|week| week.cordon),
             unpriced_rows: weeks.iter().map(|week| week.unpriced_rows).sum(),
             tally,
+            by_strictness: weeks.iter().map(|week| week.by_strictness).sum(),
             share: wilson(tally.verified, tally.attempted()),
             cpvo: cpvo(cost, NanoUsd(0), measured.iter().map(|(_, verified)| verified).sum()),
             cpvo_interval: cost_interval(&measured),
