@@ -152,6 +152,15 @@ fn work(delivery: &Delivery) -> String {
     format!("\n{}", Listing::new(&columns, portions.iter().map(row).collect()).table())
 }
 
+/// A number with its noun; of none that is known a dash.
+fn of_many(count: Option<u64>, noun: &str) -> String {
+    match count {
+        None => format!("{UNKNOWN} {noun}s"),
+        Some(1) => format!("1 {noun}"),
+        Some(count) => format!("{count} {noun}s"),
+    }
+}
+
 /// What of the way was work, and how it was reviewed.
 fn flow(delivery: &Delivery) -> String {
     let whole = |span: SignedDuration| span.as_hours();
@@ -162,13 +171,11 @@ fn flow(delivery: &Delivery) -> String {
             format!("{} %, {active} of {lead} hours of {} changes", flow.efficiency().percent(), flow.changes)
         },
     );
-    let usual =
-        |usual: Option<Usual>| usual.map_or_else(|| UNKNOWN.to_owned(), |usual| usual.median.to_string());
-    let (rounds, comments) = (usual(delivery.reviews.rounds), usual(delivery.reviews.comments));
+    let usual = |usual: Option<Usual>, noun| of_many(usual.map(|usual| usual.median), noun);
+    let (rounds, comments) =
+        (usual(delivery.reviews.rounds, "round"), usual(delivery.reviews.comments, "comment"));
     let cost = delivery.review_cost.dollars();
-    format!(
-        "\nflow      {flow}\nreviews   {rounds} rounds and {comments} comments a change, {cost} of sessions\n"
-    )
+    format!("\nflow      {flow}\nreviews   {rounds} and {comments} a change, {cost} of sessions\n")
 }
 
 /// What else there is, a line each.
@@ -312,6 +319,15 @@ mod tests {
             weeks: 12,
             teams: vec![team("Payments", 30, Some(requests)), team("Search", 3, None), team("Idle", 0, None)],
         }
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let rounds = |count| of_many(count, "round");
+        assert_eq!(
+            [rounds(None), rounds(Some(0)), rounds(Some(1)), rounds(Some(2))],
+            ["– rounds", "0 rounds", "1 round", "2 rounds"]
+        );
     }
 
     #[test]
