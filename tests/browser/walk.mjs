@@ -14,14 +14,17 @@ const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
+// far beyond what a page takes on a busy machine
+const timeout = 120_000;
 const faults = [];
 const tables = {};
 const views = [];
 
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout });
 for (const [size, viewport] of Object.entries(sizes)) {
   for (const colorScheme of ["light", "dark"]) {
     const context = await browser.newContext({ viewport, colorScheme, bypassCSP: false });
+    context.setDefaultTimeout(timeout);
     for (const path of paths) {
       const view = `${path} ${size} ${colorScheme}`;
       const fault = (text) => faults.push(`${view}: ${text}`);
@@ -45,6 +48,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
     await context.close();
     // the checker is a script, which the pages' own policy forbids
     const checked = await browser.newContext({ viewport, colorScheme, bypassCSP: true });
+    checked.setDefaultTimeout(timeout);
     for (const path of paths) {
       const page = await checked.newPage();
       await page.goto(url + path, { waitUntil: "load" });
