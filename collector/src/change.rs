@@ -45,8 +45,8 @@ pub(crate) struct Story {
 struct Repair {
     by_number: Option<u64>,
     by_sha: String,
-    shipped_at: Timestamp,
-    after_seconds: i64,
+    shipped_at: Option<Timestamp>,
+    after_seconds: Option<i64>,
     cost_usd: Cell,
     #[serde(skip)]
     cost: NanoUsd,
@@ -119,8 +119,11 @@ fn repairs(db: &mut Db, repo: &str, head: &Head, all: &[Disqualification]) -> Re
         repairs.push(Repair {
             by_number: by.number,
             by_sha: by_sha.clone(),
-            shipped_at: by.shipped_at,
-            after_seconds: by.shipped_at.duration_since(head.shipped_at).as_secs().max(0),
+            shipped_at: by.shipped(),
+            after_seconds: by
+                .shipped()
+                .zip(head.shipped())
+                .map(|(by, at)| by.duration_since(at).as_secs().max(0)),
             cost_usd: Cell::number(cost),
             cost,
         });
@@ -149,7 +152,7 @@ struct Answer<'a> {
     author: &'a str,
     opened_at: Option<&'a str>,
     merged_at: &'a str,
-    shipped_at: Timestamp,
+    shipped_at: Option<Timestamp>,
     team: Option<&'a str>,
     state: Option<&'a str>,
     excluded_as: Option<&'a str>,
@@ -184,13 +187,13 @@ impl Story {
             author: &head.author,
             opened_at: head.opened_at.as_deref(),
             merged_at: &head.merged_at,
-            shipped_at: head.shipped_at,
+            shipped_at: head.shipped(),
             team: head.team.as_deref(),
             state: head.state.as_deref(),
             excluded_as: head.excluded_as.as_deref(),
             policy_id: head.policy.map(|(id, _)| id),
             window_days: head.policy.map(|(_, policy)| policy.window_days),
-            decided_at: head.policy.map(|(_, policy)| policy.decided_at(head.shipped_at)),
+            decided_at: head.policy.zip(head.shipped()).map(|((_, policy), at)| policy.decided_at(at)),
             cost_usd: Cell::number(self.cost(|_| true)),
             review_cost_usd: Cell::number(self.cost(|part| part.class == "review")),
             ai_assisted: self
@@ -313,7 +316,10 @@ impl Story {
         let (commits, files) = (counted(head.commits, "commit"), counted(head.files, "file"));
         let _ =
             writeln!(text, "merged    {} as {}, {commits}, {files}", head.merged_at, shortened(&self.sha));
-        let _ = writeln!(text, "shipped   {}", head.shipped_at);
+        let _ = match head.shipped() {
+            Some(at) => writeln!(text, "shipped   {at}"),
+            None => writeln!(text, "shipped   not yet"),
+        };
         text
     }
 
@@ -329,9 +335,10 @@ impl Story {
             let _ = writeln!(text, "{:<9} {} by {who} ({}){part}{late}", one.kind, one.at, one.rule);
         }
         for Repair { by_number, by_sha, after_seconds, cost, .. } in &self.repairs {
-            let (who, hours) = (by(*by_number, by_sha), after_seconds / 3600);
-            let _ =
-                writeln!(text, "repair    {who} shipped {hours} hours after it and cost {}", cost.dollars());
+            let (who, cost) = (by(*by_number, by_sha), cost.dollars());
+            let after =
+                after_seconds.map(|seconds| format!("shipped {} hours after it and ", seconds / 3600));
+            let _ = writeln!(text, "repair    {who} {}cost {cost}", after.unwrap_or_default());
         }
         for Shown { service, id, opened, resolved } in &self.incidents {
             let until = resolved.as_ref().map_or("not resolved yet".to_owned(), |at| format!("until {at}"));
@@ -344,6 +351,7 @@ impl Story {
         let ends = policy.decided_at(self.head.shipped_at);
         let why = match state.as_str() {
             "excluded" => format!("as {}", self.head.excluded_as.as_deref().unwrap_or_default()),
+            "pending" if self.head.shipped().is_none() => "it has not shipped".to_owned(),
             "pending" => format!("until {ends}"),
             "verified" => format!("nothing took it back until {ends}"),
             _ => {

@@ -9,6 +9,7 @@ use crate::store::evidence::{
     Disqualification, Reversal, disqualification_list, reversal_list, suspicion_list,
 };
 use crate::store::outcome::{Stored, change_list};
+use crate::store::shipping::UNSHIPPED;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -35,7 +36,7 @@ pub(crate) struct Change {
     sha: String,
     title: String,
     merged_at: Timestamp,
-    shipped_at: Timestamp,
+    shipped_at: Option<Timestamp>,
     team: Option<String>,
     state: Option<String>,
     excluded_as: Option<String>,
@@ -108,7 +109,7 @@ fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
             number,
             title,
             merged_at,
-            shipped_at,
+            shipped_at: Some(shipped_at).filter(|at| *at != UNSHIPPED),
             team,
             state,
             excluded_as,

@@ -17,6 +17,7 @@ use crate::store::outcome::{
 };
 use crate::store::people::teams_apply;
 use crate::store::policy::{Held, policy_complaints, policy_list};
+use crate::store::shipping::{UNSHIPPED, change_ship};
 use crate::store::tally::{Tallies, judging_record, tally_replace};
 use crate::store::ticket::{FoundReopen, reopen_add};
 use crate::store::work::{WorkChange, work_compare};
@@ -138,10 +139,20 @@ impl fmt::Display for Told {
 
 /// Judges all changes of a repository that landed by `read_at`; returns what became of them, in words.
 pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, read_at: Timestamp, run: Run) -> Result<String> {
+    let news = db.transaction(|db| {
+        run.check(db)?;
+        change_ship(db, repo)?;
+        news_of(db, repo)
+    })?;
     let seen = db.snapshot(|db| Seen::read(db, repo, read_at, run))?;
     db.transaction(|db| {
         run.check(db)?;
-        let seen = if seen.news == news_of(db, repo)? { seen } else { Seen::read(db, repo, read_at, run)? };
+        let seen = if news == news_of(db, repo)? {
+            seen
+        } else {
+            change_ship(db, repo)?;
+            Seen::read(db, repo, read_at, run)?
+        };
         seen.store(db, repo, read_at, run)
     })
 }
@@ -198,7 +209,7 @@ impl Seen {
         let state_by = |policy| {
             if is_cordoned { State::Excluded } else { self.judged.state(&self.changes, index, policy, at) }
         };
-        for held in policies {
+        for held in policies.iter().filter(|_| one.shipped_at != UNSHIPPED) {
             let counts =
                 self.tallies.entry((team.to_owned(), Week::of(one.shipped_at), held.id)).or_default();
             counts.tally.count(state_by(held.policy));

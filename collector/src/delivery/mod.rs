@@ -11,10 +11,11 @@ use crate::store::db::{Access, Db};
 use crate::store::delivered::{Delivered, Requests, delivered_list, request_counts};
 use crate::store::incident::{broken_list, outage_list};
 use crate::store::label::team_labels;
+use crate::store::shipping::{Sent, sent_list};
 use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly, weeks_back};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::delivery::{Assistance, Delivery, Kind, Labels, Shipped, assistance};
+use meter::delivery::{Assistance, Delivery, Kind, Labels, Shipments, Shipped, assistance};
 use meter::{NanoUsd, Week};
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -54,13 +55,23 @@ pub(crate) struct TeamDelivery {
     /// `None` where no host tells of requests that the team alone owns.
     requests: Option<Requests>,
     delivery: Delivery,
+    /// `None` where changes ship with their merges.
+    shipments: Option<Shipments>,
 }
 
 impl TeamDelivery {
     /// All that was spent on each change that was accepted; `None` where there is none.
     fn cost_of_a_change(&self) -> Option<NanoUsd> {
-        let changes = i64::try_from(self.delivery.changes).ok()?;
-        self.spend.0.checked_div(changes).map(NanoUsd)
+        self.cost_of_each(self.delivery.changes)
+    }
+
+    /// The same for each release or deployment.
+    fn cost_of_a_shipment(&self) -> Option<NanoUsd> {
+        self.cost_of_each(self.shipments?.count)
+    }
+
+    fn cost_of_each(&self, count: usize) -> Option<NanoUsd> {
+        self.spend.0.checked_div(i64::try_from(count).ok()?).map(NanoUsd)
     }
 }
 
@@ -121,11 +132,20 @@ pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Del
     }
     let mut requests = request_counts(db, first.start())?;
     let outages = outage_list(db, first.start())?;
+    let mut sent: BTreeMap<String, Vec<Sent>> = BTreeMap::new();
+    for one in sent_list(db, first.start())? {
+        sent.entry(one.team.clone()).or_default().push(one);
+    }
+    let shipments = |team: &str| {
+        let sent = sent.get(team)?.iter().map(|one| (one.repo.as_str(), one.at));
+        Some(Shipments::of(sent, &shipped.iter().collect::<Vec<_>>()))
+    };
     let team = |((team, name), spend): ((&str, &str), NanoUsd)| TeamDelivery {
         team: team.to_owned(),
         name: name.to_owned(),
         spend,
         requests: requests.remove(team),
+        shipments: shipments(team),
         delivery: Delivery::of(
             of_team.get(team).map_or(&[], Vec::as_slice),
             outages.get(team).map_or(&[], Vec::as_slice),

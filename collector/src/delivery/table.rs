@@ -5,7 +5,7 @@ use crate::listing::{Cell, Listing};
 use crate::store::delivered::Requests;
 use crate::weekly::share_text;
 use jiff::SignedDuration;
-use meter::delivery::{Assistance, Cohort, Delivery, Kind, Outages, Portion, Took, Usual};
+use meter::delivery::{Assistance, Cohort, Delivery, Kind, Outages, Portion, Shipments, Took, Usual};
 use meter::outcome::Tally;
 use meter::{Interval, NanoUsd, Ppm};
 use std::fmt::Write as _;
@@ -198,6 +198,12 @@ fn counts(one: &TeamDelivery) -> String {
     };
     let each = one.cost_of_a_change().map_or_else(|| UNKNOWN.to_owned(), NanoUsd::dollars);
     let _ = writeln!(text, "spend     {}, {each} a change shipped", spend.dollars());
+    if let Some(Shipments { count, rework }) = one.shipments {
+        let each = one.cost_of_a_shipment().map_or_else(|| UNKNOWN.to_owned(), NanoUsd::dollars);
+        let rate = percent(rework, count);
+        let _ =
+            writeln!(text, "shipped   {count} times, {each} each; {rework}/{count} brought repairs, {rate}");
+    }
     match requests {
         Some(Requests { open, merged, given_up }) => {
             let (closed, rate) = (merged + given_up, percent(*merged, merged + given_up));
@@ -308,6 +314,7 @@ mod tests {
                 spend: NanoUsd(1_234_560_000_000),
                 requests,
                 delivery: of,
+                shipments: (number > 5).then_some(Shipments { count: 8, rework: 2 }),
             }
         };
         let requests = Requests { open: 7, merged: 30, given_up: 2 };
@@ -386,6 +393,7 @@ mod tests {
         rework    1/31, 3 %, $12.34
         incidents 3, 1 open; from 3/30 changes, 10 % (3–26)
         spend     $1,234.56, $41.15 a change shipped
+        shipped   8 times, $154.32 each; 2/8 brought repairs, 25 %
         requests  7 open; 30/32 merged, 94 %
 
         Changes that shipped from 2026-W36 to 2026-W47; – is what no source tells.
@@ -428,6 +436,8 @@ mod tests {
         rework_usd 12.340000000
         attempted 30
         failed 6, failed_share_low 0.095051, failed_share_high 0.373057
+        shipments 8, shipments_rework 2
+        usd_per_shipment 154.320000000
         requests_open 7, requests_merged 30, requests_given_up 2
         coding_changes 15, coding_median_seconds 0, coding_p75_seconds 14400
         pickup_changes 27, pickup_median_seconds 126000, pickup_p75_seconds 151200

@@ -2,10 +2,11 @@
 
 use super::UNASSIGNED;
 use super::repository::Repository;
+use super::shipping::rules;
 use super::timeline::{Stay, Wish, all_time};
 use anyhow::{Result, bail, ensure};
 use jiff::Timestamp;
-use meter::delivery::Labels;
+use meter::delivery::{Labels, Ship, ShipRule};
 use meter::outcome::{Policy, Strictness};
 use meter::{Email, Hour, Repo, Text};
 use serde::Deserialize;
@@ -21,6 +22,8 @@ pub(crate) struct Teams {
     pub members: BTreeMap<String, Vec<Wish>>,
     /// Other names of members, to their email.
     pub aliases: BTreeMap<String, String>,
+    /// What brings changes to users, of repositories where that is not the merge alone.
+    pub shipping: BTreeMap<Repo, Vec<ShipRule>>,
 }
 
 impl Teams {
@@ -123,23 +126,13 @@ struct TeamTable {
     window_days: Option<u32>,
     hotfix_hours: Option<u32>,
     strictness: Option<Strictness>,
-    // checked here; no source tells a release or a deployment yet
-    #[serde(rename = "ship")]
-    _ship: Option<Ship>,
+    ship: Option<Ship>,
     #[serde(default)]
     work: Labels,
     #[serde(default)]
     repositories: Vec<Repository>,
     #[serde(default)]
     members: Vec<Spanned<MemberTable>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Ship {
-    Merge,
-    Release,
-    Deployment,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +148,7 @@ struct MemberTable {
 /// A UTC day, `2026-01-01` in quotes or without, or a UTC hour.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "DayText")]
-struct Day(Hour);
+pub(super) struct Day(pub(super) Hour);
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a day like \"2026-01-01\"")]
@@ -192,11 +185,13 @@ pub(crate) fn parse(text: &str) -> Result<Teams, Fault> {
         let line = error.span().map_or(1, |span| line_of(span.start));
         Fault::new(line, "not in the form of teams.toml", error)
     })?;
-    let (mut teams, mut numbers) = (Vec::new(), Vec::new());
+    let (mut teams, mut numbers, mut said) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     let mut aliases = BTreeMap::new();
     for table in file.team {
         let number = line_of(table.span().start);
+        let (repositories, ship) = (&table.get_ref().repositories, table.get_ref().ship);
+        said.extend(repositories.iter().map(|repository| repository.ships(ship)));
         let (team, members) =
             team(table.into_inner()).map_err(|error| Fault::new(number, "a team is not right", error))?;
         for member in members {
@@ -227,7 +222,11 @@ pub(crate) fn parse(text: &str) -> Result<Teams, Fault> {
         let wishes = lines.into_iter().flat_map(|line| after_mergers(&teams, line.wish)).collect();
         members.insert(email, wishes);
     }
-    Ok(Teams { list: teams, members, aliases })
+    let shipping = rules(&said).map_err(|repo| {
+        let message = format!("{repo} ships by different events: see `ship` of the teams that list it");
+        Fault::new(1, "two teams ship a repository differently", message)
+    })?;
+    Ok(Teams { list: teams, members, aliases, shipping })
 }
 
 fn alias_add(
@@ -462,6 +461,10 @@ id = "b"
             &["line 1", "owners of h/o/n", "\"pay\" is no handle"],
         );
         refused("[[team]]\nid = \"a\"\nship = \"never\"", &["line 3", "never"]);
+        refused(
+            "[[team]]\nid = \"a\"\nship = \"merge\"\nrepositories = [\"h/o/n\"]\n[[team]]\nid = \"b\"\nship = \"release\"\nrepositories = [\"h/o/n\"]",
+            &["h/o/n ships by different events"],
+        );
         refused("[[team]]\nid = \"a\"\nwork = { fun = [] }", &["line 3", "fun", "new_value"]);
         refused(
             "[[team]]\nid = \"a\"\nmembers = [{ email = \"a@b\", from = \"2026-02-01\", until = \"2026-01-01\" }]",

@@ -2,6 +2,7 @@
 
 pub(crate) mod file;
 pub(crate) mod repository;
+mod shipping;
 pub(crate) mod timeline;
 pub(crate) mod watch;
 

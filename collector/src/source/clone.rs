@@ -37,6 +37,15 @@ impl LocalClone {
     }
 }
 
+/// A tag of a clone.
+pub(crate) struct Tag {
+    pub name: String,
+    /// The commit it stands for.
+    pub sha: String,
+    /// Of an annotated one; else when its commit was made. `None` where it stands for something else.
+    pub made_at: Option<Timestamp>,
+}
+
 /// The part of a clone's history that is to be read.
 pub(crate) struct History {
     git: Git,
@@ -164,17 +173,40 @@ impl History {
         Ok(Some(at.max(tip).unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
-    /// Its tags and the commits they stand for.
-    pub(crate) fn tags(&self) -> Result<Vec<(String, String)>> {
-        let format = "--format=%(objectname) %(*objectname) %(refname:strip=2)";
+    /// Its tags, the commits they stand for, and when they were made.
+    pub(crate) fn tags(&self) -> Result<Vec<Tag>> {
+        let format = "--format=%(objectname) %(*objectname) %(creatordate:unix) %(refname:strip=2)";
         let tags = self.git.ask(&["for-each-ref", format, "refs/tags"])?;
         let tag = |line: &str| {
-            let mut parts = line.splitn(3, ' ');
-            let (object, commit, name) = (parts.next()?, parts.next()?, parts.next()?);
+            let mut parts = line.splitn(4, ' ');
+            let (object, commit, second, name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
             let commit = if commit.is_empty() { object } else { commit };
-            Some((name.to_owned(), commit.to_owned()))
+            let made_at = second.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
+            Some(Tag { name: name.to_owned(), sha: commit.to_owned(), made_at })
         };
         Ok(tags.lines().filter_map(tag).collect())
+    }
+
+    /// The commits of the tracked branch, without those that merges brought.
+    pub(crate) fn line(&self) -> Result<HashSet<String>> {
+        let line = self.git.ask(&["rev-list", "--first-parent", &self.tip])?;
+        Ok(line.lines().map(str::to_owned).collect())
+    }
+
+    /// The newest commit of that line that lies in another; `None` where none does.
+    pub(crate) fn base(&self, line: &HashSet<String>, sha: &str) -> Result<Option<String>> {
+        let bases = self.git.ask_if(&["merge-base", "--all", &self.tip, sha]).unwrap_or_default();
+        match bases.lines().collect::<Vec<_>>()[..] {
+            [] => Ok(None),
+            [one] if line.contains(one) => Ok(Some(one.to_owned())),
+            // it lies on a branch that was merged later, or was merged from several places
+            _ => {
+                let without = format!("^{sha}");
+                let missing = self.git.ask(&["rev-list", "--first-parent", &self.tip, &without])?;
+                let Some(oldest) = missing.lines().last() else { return Ok(Some(self.tip.clone())) };
+                Ok(self.git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{oldest}^1")]))
+            }
+        }
     }
 
     /// What the newest commit has as CODEOWNERS, where the hosts look for it; nothing where it is missing or as large

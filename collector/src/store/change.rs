@@ -102,6 +102,8 @@ pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }
+    // of each release its newest commit of the history that was
+    db.execute("DELETE FROM shipment WHERE repo = $1 AND service = 'clone'", &values![repo.as_str()])?;
     source_reread(db, repo)?;
     source_synced(db, repo, Timestamp::UNIX_EPOCH)
 }

@@ -1,6 +1,7 @@
 //! What was delivered: each change that shipped, what is known of its way there, and what it cost.
 
 use super::db::{Db, Row, Value, values};
+use super::shipping::UNSHIPPED;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::NanoUsd;
@@ -49,20 +50,20 @@ pub(crate) struct Spent {
 
 /// The changes that shipped since `first`, of one team or of all, in the order of shipping.
 pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) -> Result<Vec<Delivered>> {
-    let asked = values![first.to_string(), team.unwrap_or_default()];
+    let asked = values![first.to_string(), team.unwrap_or_default(), UNSHIPPED.to_string()];
     let rows = db.query(
         "SELECT c.repo, c.sha, c.team, c.state, c.excluded_as, p.opened_at, c.merged_at, c.shipped_at,
             p.reviewed_at, p.lines_changed,
             (SELECT MIN(r.shipped_at) FROM disqualification AS d JOIN change AS r ON r.repo = d.repo AND r.sha = d.by_sha
-             WHERE d.repo = c.repo AND d.sha = c.sha),
+             WHERE d.repo = c.repo AND d.sha = c.sha AND r.shipped_at < $3),
             COALESCE(p.labels, ''), p.reviews, p.comments
          FROM change AS c LEFT JOIN pull_request AS p
             ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
-         WHERE c.shipped_at >= $1 AND (c.team = $2 OR $2 = '') AND c.state IS NOT NULL
+         WHERE c.shipped_at >= $1 AND c.shipped_at < $3 AND (c.team = $2 OR $2 = '') AND c.state IS NOT NULL
          ORDER BY c.shipped_at, c.repo, c.sha",
         &asked,
     )?;
-    let mut spent = spent(db, &asked)?;
+    let mut spent = spent(db, &asked[..2])?;
     let read = |row: &Row| {
         let (repo, sha): (String, String) = (row.get(0)?, row.get(1)?);
         Ok(Delivered {

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0017_code_owners", include_str!("../../migrations/0017_code_owners.sql")),
     ("0018_read_due", include_str!("../../migrations/0018_read_due.sql")),
     ("0019_both_strictnesses", include_str!("../../migrations/0019_both_strictnesses.sql")),
+    ("0020_shipping", include_str!("../../migrations/0020_shipping.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -31,6 +31,7 @@ pub(crate) mod price;
 pub(crate) mod request;
 pub(crate) mod service;
 pub(crate) mod session;
+pub(crate) mod shipping;
 pub(crate) mod story;
 pub(crate) mod sum;
 pub(crate) mod tally;

@@ -191,13 +191,16 @@ mod tests {
     use crate::store::policy::policy_set;
     use crate::store::request::request_put;
     use crate::store::service;
+    use crate::store::shipping::{Told, shipment_put, shipment_remove};
     use crate::store::ticket::ticket_put;
     use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions, tracker_retain};
     use jiff::SignedDuration;
     use meter::attribution::Cordon;
+    use meter::delivery::Ship;
     use meter::outcome::{Policy, Step, TicketEvent, project_of};
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use proptest::sample::select;
     use proptest::test_runner::TestRunner;
     use serde_json::json;
 
@@ -246,6 +249,10 @@ mod tests {
         Tag(u8),
         Window(u32),
         Teams(bool, bool),
+        /// What brings changes to users from now on.
+        Ship(Ship),
+        /// A commit is in a release or a deployment; or there is none of the name any longer.
+        Sent(Ship, Option<u8>),
         /// Its history is lost, and maybe read anew from here on.
         Forget(bool),
         /// So many days later, and whether all there is is to be judged then, too.
@@ -259,6 +266,7 @@ mod tests {
     fn deed() -> impl Strategy<Value = Deed> {
         let (number, sha) = (|| 1..4_u64, || 1..6_u8);
         let branches = vec(0..BRANCHES.len(), 0..4);
+        let ship = select(vec![Ship::Merge, Ship::Release, Ship::Deployment]);
         let asked = proptest::option::of((number(), any::<bool>()));
         prop_oneof![
             6 => (1..4_u8, any::<bool>(), branches, proptest::option::of(sha()), asked).prop_map(
@@ -278,6 +286,8 @@ mod tests {
             1 => (1..30_u32).prop_map(Deed::Window),
             1 => (any::<bool>(), any::<bool>()).prop_map(|(owns, alias)| Deed::Teams(owns, alias)),
             1 => any::<bool>().prop_map(Deed::Forget),
+            2 => ship.clone().prop_map(Deed::Ship),
+            3 => (ship, some(sha())).prop_map(|(ship, sha)| Deed::Sent(ship, sha)),
             16 => (0..10_i64, any::<bool>()).prop_map(|(days, all)| Deed::Judge(days, all)),
         ]
     }
@@ -429,6 +439,12 @@ mod tests {
                     }
                     Ok(())
                 }
+                Deed::Sent(ship, Some(sha)) => {
+                    let (name, sha) = ("1.0".to_owned(), sha_of(*sha));
+                    let told = Told { ship: *ship, name, sha, base_sha: None, at: hour(place) };
+                    shipment_put(db, &repo, "github", &told)
+                }
+                Deed::Sent(ship, None) => shipment_remove(db, &repo, "github", *ship, "1.0"),
                 Deed::Tag(sha) => tag_replace(db, &repo, &[("hotfix-1".to_owned(), sha_of(*sha))]),
                 Deed::Window(window_days) => {
                     let policy = Policy { window_days: *window_days, ..Policy::default() };
@@ -444,13 +460,17 @@ mod tests {
         if let Deed::Teams(owns, alias) = deed {
             teams(db, &text(*owns, *alias), now());
         }
+        if let Deed::Ship(ship) = deed {
+            let rule = format!("repositories = [{{ repo = \"{REPO}\", ship = \"{}\" }}]", ship.as_str());
+            teams(db, &text(true, true).replace(&format!("repositories = [\"{REPO}\"]"), &rule), now());
+        }
         Ok(())
     }
 
     /// All that a judging says.
     fn said(db: &mut Db) -> Vec<Vec<String>> {
         let queries = [
-            "SELECT repo, sha, team, policy_id, state, excluded_as FROM change",
+            "SELECT repo, sha, team, policy_id, state, excluded_as, shipped_at FROM change",
             "SELECT * FROM revert",
             "SELECT * FROM disqualification",
             "SELECT * FROM suspicion",
@@ -501,6 +521,10 @@ mod tests {
             Deed::Teams(true, true),
             Deed::Teams(true, false),
             Deed::Window(3),
+            Deed::Ship(Ship::Release),
+            Deed::Sent(Ship::Release, Some(1)),
+            Deed::Sent(Ship::Release, Some(2)),
+            Deed::Sent(Ship::Release, None),
             Deed::Cordon(true),
             Deed::Cordon(false),
             Deed::Tracker(None),
@@ -516,10 +540,13 @@ mod tests {
             assert!(is_news(db, |db| teams_apply(db, &moved, now())));
             let cursor = Cursor { kind: "clone", branch: "trunk", commit: "x" };
             assert!(is_news(db, |db| source_put(db, &repo, &cursor, now())));
+            let ship = Deed::Ship(Ship::Release);
+            let sent = [Deed::Sent(Ship::Release, Some(1)), Deed::Sent(Ship::Release, None)];
             let tracked = Deed::Tracker(Some(1));
-            for deed in [&Deed::Tag(1), &Deed::Teams(true, true), &tracked, &again, &request] {
-                perform(db, 0, deed).unwrap();
-                assert!(!is_news(db, |db| perform(db, 0, deed)), "{deed:?}, as it was");
+            let others = [Deed::Tag(1), Deed::Teams(true, true), tracked, again.clone(), request.clone(), ship];
+            for deed in others.into_iter().chain(sent) {
+                perform(db, 0, &deed).unwrap();
+                assert!(!is_news(db, |db| perform(db, 0, &deed)), "{deed:?}, as it was");
             }
         });
     }

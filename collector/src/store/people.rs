@@ -6,6 +6,7 @@ use super::db::{Db, Row, values};
 use super::label::team_labels_put;
 use super::news::news;
 use super::policy::policy_seed;
+use super::shipping::shipping_put;
 use super::sum::{CostBasis, Sum, SumChange};
 use super::tally::tally_rename;
 use crate::people::file::{Team, Teams};
@@ -76,6 +77,7 @@ pub(crate) fn developer_seen(db: &mut Db, developer: &Developer, now: Timestamp)
 /// Makes the database say what teams.toml says, the usage of everyone concerned included. In one transaction.
 pub(crate) fn teams_apply(db: &mut Db, teams: &Teams, now: Timestamp) -> Result<()> {
     let mut changed = teams_end(db, teams, now)?;
+    changed |= shipping_put(db, teams)?;
     for team in &teams.list {
         changed |= team_put(db, team, now)?;
     }

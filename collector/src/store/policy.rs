@@ -3,6 +3,7 @@
 use super::audit::{Event, audit_add};
 use super::db::{Db, Row, values};
 use super::news::news;
+use super::shipping::UNSHIPPED;
 use crate::people::UNASSIGNED;
 use crate::people::file::{Team, Teams};
 use anyhow::{Context, Result};
@@ -81,8 +82,9 @@ pub(crate) fn policy_lags(db: &mut Db, team: &str) -> Result<Lags> {
     let rows = db.query(
         "SELECT c.shipped_at, MIN(r.reverted_at) FROM revert AS r
          JOIN change AS c ON c.repo = r.repo AND c.sha = r.sha
-         WHERE c.team = $1 AND r.kind = 'revert' AND c.state <> 'excluded' GROUP BY c.repo, c.sha, c.shipped_at",
-        &values![team],
+         WHERE c.team = $1 AND r.kind = 'revert' AND c.state <> 'excluded' AND c.shipped_at <> $2
+         GROUP BY c.repo, c.sha, c.shipped_at",
+        &values![team, UNSHIPPED.to_string()],
     )?;
     let lag = |row: &Row| {
         let (shipped_at, reverted_at): (Timestamp, Timestamp) = (row.parse(0)?, row.parse(1)?);

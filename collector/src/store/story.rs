@@ -2,6 +2,7 @@
 
 use super::db::{Db, Row, values};
 use super::policy::strictness;
+use super::shipping::UNSHIPPED;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::NanoUsd;
@@ -15,6 +16,7 @@ pub(crate) struct Head {
     pub author: String,
     pub opened_at: Option<String>,
     pub merged_at: String,
+    /// [`UNSHIPPED`] where it has not.
     pub shipped_at: Timestamp,
     pub team: Option<String>,
     pub state: Option<String>,
@@ -22,6 +24,12 @@ pub(crate) struct Head {
     pub policy: Option<(i64, Policy)>,
     pub files: u64,
     pub commits: u64,
+}
+
+impl Head {
+    pub(crate) fn shipped(&self) -> Option<Timestamp> {
+        Some(self.shipped_at).filter(|at| *at != UNSHIPPED)
+    }
 }
 
 /// What one session spent on it, on one branch and by one rule.

@@ -2,7 +2,7 @@
 
 use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
-use crate::source::clone::LocalClone;
+use crate::source::clone::{History, LocalClone, Tag};
 use crate::source::github::GitHub;
 use crate::source::gitlab::GitLab;
 use crate::source::jira::Jira;
@@ -18,11 +18,14 @@ use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
 use crate::store::outcome::code_owners_put;
 use crate::store::service::{Progress, service_progress, service_put};
+use crate::store::shipping::{Told, shipment_list, shipment_put, shipment_remove};
 use crate::store::tracker::tracker_retain;
 use crate::tracker::track;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use meter::Repo;
+use meter::delivery::{Ship, is_release};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt;
@@ -264,13 +267,47 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
     store(&mut page)?; // also where nothing landed
     let (tags, code_owners) = (history.tags()?, history.code_owners()?);
     let heard = history.fetched_at()?.map_or(now, |at| at.min(now));
+    let releases = releases(db, &source.repo, &history, &tags)?;
     db.transaction(|db| {
-        tag_replace(db, &source.repo, &tags)?;
+        let named: Vec<(String, String)> = tags.into_iter().map(|tag| (tag.name, tag.sha)).collect();
+        tag_replace(db, &source.repo, &named)?;
+        releases_put(db, &source.repo, &releases)?;
         code_owners_put(db, &source.repo, &code_owners)?;
         source_synced(db, &source.repo, heard.max(former))
     })?;
     progress.finish_and_clear();
     Ok(progress.position())
+}
+
+/// What the tags of a clone say of its releases: the new ones, and the names of those that are gone.
+struct Releases {
+    new: Vec<Told>,
+    gone: Vec<String>,
+}
+
+fn releases(db: &mut Db, repo: &Repo, history: &History, tags: &[Tag]) -> Result<Releases> {
+    let mut known = shipment_list(db, repo, "clone", Ship::Release)?;
+    let mut unread = Vec::new();
+    for tag in tags.iter().filter(|tag| is_release(&tag.name)) {
+        let was = known.remove(&tag.name);
+        if let Some(at) = tag.made_at.filter(|_| was.as_ref() != Some(&tag.sha)) {
+            unread.push((tag, at));
+        }
+    }
+    let line = if unread.is_empty() { HashSet::new() } else { history.line()? };
+    let read = |(tag, at): (&Tag, Timestamp)| {
+        let (name, sha) = (tag.name.clone(), tag.sha.clone());
+        Ok(Told { ship: Ship::Release, base_sha: history.base(&line, &sha)?, name, sha, at })
+    };
+    Ok(Releases {
+        new: unread.into_iter().map(read).collect::<Result<_>>()?,
+        gone: known.into_keys().collect(),
+    })
+}
+
+fn releases_put(db: &mut Db, repo: &Repo, releases: &Releases) -> Result<()> {
+    releases.new.iter().try_for_each(|told| shipment_put(db, repo, "clone", told))?;
+    releases.gone.iter().try_for_each(|name| shipment_remove(db, repo, "clone", Ship::Release, name))
 }
 
 /// Shows itself on a terminal only.

@@ -3,10 +3,12 @@
 mod flow;
 mod incident;
 mod kind;
+mod shipping;
 
 pub use flow::{Flow, Reviewed, Reviews, Usual, review_estimate};
 pub use incident::{Incident, Outage, Outages};
 pub use kind::{Kind, Labels, Portion};
+pub use shipping::{Ship, ShipRule, Shipment, Shipments, is_release, shipped};
 
 use crate::interval::{Interval, Ppm, share_change};
 use crate::money::NanoUsd;
@@ -414,5 +416,13 @@ mod tests {
         }
         let nothing = delivery(&changes);
         assert_eq!((nothing.flow, nothing.reviews.rounds, nothing.review_cost), (None, None, NanoUsd(0)));
+    }
+    #[test]
+    fn a_shipment_that_brings_a_repair_is_rework() {
+        let mut changes = [shipped("a", 10, 1, 1), shipped("a", 20, 1, 1), shipped("b", 30, 1, 1)];
+        changes[1].is_repair = true;
+        let sent = [("a", at(11)), ("a", at(21)), ("b", at(21)), ("b", at(31))];
+        let told = Shipments::of(sent.into_iter(), &changes.each_ref());
+        assert_eq!((told.count, told.rework), (4, 1));
     }
 }

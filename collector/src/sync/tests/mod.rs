@@ -2,6 +2,7 @@
 
 mod clones;
 mod owners;
+mod releases;
 
 use super::*;
 use crate::judge::tests::judge_repo_at;

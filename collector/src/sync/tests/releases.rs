@@ -1,0 +1,45 @@
+//! Releases told by the tags of a clone.
+
+use super::*;
+use crate::judge::judge_all;
+
+const TEAMS: &str = "[[team]]\nid = \"pay\"\nship = \"release\"\nrepositories = [\"github.com/acme/pay\"]\n";
+
+#[test]
+fn a_change_ships_with_the_first_release_that_contains_it() {
+    let (_folder, repository, source) = repository();
+    let change = |number: u8, file: &str| {
+        write(&repository, file, &number.to_string());
+        repository.commit_at(&day(number), &format!("Change (#{number})"));
+    };
+    let tag = |name: &str, number: u8, commit: &str| {
+        repository.git_at(&day(number), &["tag", "-f", "-a", "-m", name, name, commit]);
+    };
+    change(2, "a");
+    repository.git(&["switch", "--quiet", "-c", "release/1"]);
+    change(3, "b");
+    tag("v1.0-rc1", 3, "HEAD");
+    tag("v1.0", 4, "HEAD");
+    repository.git(&["switch", "--quiet", "main"]);
+    change(5, "c");
+    repository.git_at(&day(6), &["merge", "--quiet", "--no-ff", "-m", "Merge #6", "release/1"]);
+    change(7, "d");
+    tag("v1.1", 8, "HEAD");
+    change(9, "e");
+    on_both(|db| {
+        teams(db, TEAMS, now());
+        let shipped = |db: &mut Db| {
+            sync(db, &source, now()).unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            let sql = "SELECT number, SUBSTR(shipped_at, 1, 10) FROM change WHERE number IS NOT NULL ORDER BY number";
+            rows(db, sql)
+        };
+        let before = ["2|2026-10-04", "5|2026-10-08", "6|2026-10-08", "7|2026-10-08", "9|9999-12-01"];
+        assert_eq!(shipped(db), before);
+        tag("v1.1", 10, "HEAD");
+        assert_eq!(shipped(db)[1..], ["5|2026-10-10", "6|2026-10-10", "7|2026-10-10", "9|2026-10-10"]);
+        repository.git(&["tag", "-d", "v1.1"]);
+        assert_eq!(shipped(db)[3..], ["7|9999-12-01", "9|9999-12-01"]);
+        tag("v1.1", 8, "HEAD^");
+    });
+}
