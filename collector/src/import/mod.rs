@@ -3,7 +3,7 @@
 
 use crate::source::service::Service;
 use crate::source::web::Pace;
-use crate::source::{Host, Landed, LandedCommit, Page, Request, TicketPass};
+use crate::source::{Host, Landed, LandedCommit, Page, Request, Sent, TicketPass};
 use crate::store::change::{
     Cursor, Order, change_add, change_count, change_forget, change_join, source_put, source_reread,
     source_synced,
@@ -11,6 +11,7 @@ use crate::store::change::{
 use crate::store::db::Db;
 use crate::store::request::{request_landed, request_missed, request_put};
 use crate::store::service::{Progress, service_progress, service_put};
+use crate::store::shipping::{Told, shipment_forget, shipment_put};
 use crate::store::ticket::{ticket_maturing, ticket_put};
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -90,7 +91,7 @@ impl Imported {
                 self.tickets += requests.iter().map(|request| request.tickets.len() as u64).sum::<u64>();
             }
             Page::Landed { commits, .. } => self.landed += commits.len() as u64,
-            Page::Rewritten => {}
+            Page::Sent(_) | Page::SentAnew | Page::Rewritten => {}
         }
     }
 }
@@ -124,6 +125,11 @@ impl Keeper<'_> {
                 let landed: Vec<Landed> = landed.map(|landed| landed.by(self.began)).collect();
                 change_add(db, repo, &landed, Order::ByTime)
             }
+            Page::Sent(sent) => sent.iter().try_for_each(|one| {
+                let Sent { ship, name, sha, at } = one.clone();
+                shipment_put(db, repo, self.kind, &Told { ship, name, sha, base_sha: None, at })
+            }),
+            Page::SentAnew => shipment_forget(db, repo, self.kind),
             Page::Rewritten if self.has_clone => Ok(()),
             Page::Rewritten => {
                 self.synced_at = None; // also where this sync does not come to its end

@@ -13,11 +13,12 @@ mod token;
 mod tracker;
 pub(crate) mod web;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clone::LocalClone;
 use github::GitHub;
 use gitlab::GitLab;
 use jiff::{SignedDuration, Timestamp};
+use meter::delivery::Ship;
 use meter::outcome::TicketEvent;
 use serde::{Deserialize, Serialize};
 use service::Service;
@@ -81,7 +82,13 @@ impl Source {
         match self {
             Self::Clone(clone) => clone.settle(folder),
             Self::Github(service) => service.settle(folder, "GITHUB_TOKEN", variable),
-            Self::Gitlab(service) => service.settle(folder, "GITLAB_TOKEN", variable),
+            Self::Gitlab(service) => {
+                ensure!(
+                    service.shipping().ships().next().is_none(),
+                    "releases and environments are read from GitHub only"
+                );
+                service.settle(folder, "GITLAB_TOKEN", variable)
+            }
             Self::Jira(site) => site.settle(folder, variable),
             Self::Linear(workspace) => workspace.settle(folder, variable),
         }
@@ -155,8 +162,22 @@ pub(crate) enum Page {
         branch: String,
         commits: Vec<LandedCommit>,
     },
+    /// Releases and deployments.
+    Sent(Vec<Sent>),
+    /// Others are asked for by now: what was told of them is told anew.
+    SentAnew,
     /// What landed before is no longer on the branch: all of it is read anew.
     Rewritten,
+}
+
+/// What brought changes to users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub ship: Ship,
+    /// A tag, or what the host calls it.
+    pub name: String,
+    pub sha: String,
+    pub at: Timestamp,
 }
 
 /// A git host that is asked over the network.

@@ -8,12 +8,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use meter::Repo;
+use meter::delivery::Ship;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// How far back the first sync reads.
 const FIRST_SYNC: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Service {
     pub repo: Repo,
@@ -23,11 +25,42 @@ pub(crate) struct Service {
     pub branch: Option<String>,
     /// What was touched last before this day is not read; else a year before the first sync.
     pub since: Option<Date>,
+    /// Whether its releases are read.
+    #[serde(default)]
+    pub releases: bool,
+    /// Whose deployments are read: those that bring changes to users, such as `production`.
+    #[serde(default)]
+    pub environments: Vec<String>,
     #[serde(flatten)]
     token: Token,
 }
 
+/// What cpvo.toml asks for of that which brings changes to users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Shipping {
+    releases: bool,
+    pub environments: Vec<String>,
+}
+
+impl Shipping {
+    pub(super) fn ships(&self) -> impl Iterator<Item = Ship> + use<> {
+        let releases = self.releases.then_some(Ship::Release);
+        releases.into_iter().chain((!self.environments.is_empty()).then_some(Ship::Deployment))
+    }
+}
+
+/// A reading of it that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ShipmentPass {
+    pub shipping: Shipping,
+    pub read_at: Timestamp,
+}
+
 impl Service {
+    pub(super) fn shipping(&self) -> Shipping {
+        Shipping { releases: self.releases, environments: self.environments.clone() }
+    }
+
     pub(super) fn settle(
         &mut self,
         folder: &Path,

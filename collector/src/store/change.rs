@@ -3,6 +3,7 @@
 use super::db::{Db, values};
 use super::news::{news, repo_news, run_end};
 use super::request::{request_complete, request_of_commit};
+use super::shipping::shipment_forget;
 use super::tally::{Tallies, tally_replace};
 use crate::source::Landed;
 use anyhow::Result;
@@ -103,7 +104,7 @@ pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }
     // of each release its newest commit of the history that was
-    db.execute("DELETE FROM shipment WHERE repo = $1 AND service = 'clone'", &values![repo.as_str()])?;
+    shipment_forget(db, repo, "clone")?;
     source_reread(db, repo)?;
     source_synced(db, repo, Timestamp::UNIX_EPOCH)
 }

@@ -543,7 +543,8 @@ mod tests {
             let ship = Deed::Ship(Ship::Release);
             let sent = [Deed::Sent(Ship::Release, Some(1)), Deed::Sent(Ship::Release, None)];
             let tracked = Deed::Tracker(Some(1));
-            let others = [Deed::Tag(1), Deed::Teams(true, true), tracked, again.clone(), request.clone(), ship];
+            let others =
+                [Deed::Tag(1), Deed::Teams(true, true), tracked, again.clone(), request.clone(), ship];
             for deed in others.into_iter().chain(sent) {
                 perform(db, 0, &deed).unwrap();
                 assert!(!is_news(db, |db| perform(db, 0, &deed)), "{deed:?}, as it was");

@@ -92,6 +92,12 @@ pub(crate) fn shipment_remove(db: &mut Db, repo: &Repo, service: &str, ship: Shi
     if removed > 0 { repo_news(db, repo) } else { Ok(()) }
 }
 
+/// Forgets all that a service has told.
+pub(crate) fn shipment_forget(db: &mut Db, repo: &Repo, service: &str) -> Result<()> {
+    let told = "DELETE FROM shipment WHERE repo = $1 AND service = $2";
+    if db.execute(told, &values![repo.as_str(), service])? > 0 { repo_news(db, repo) } else { Ok(()) }
+}
+
 /// Tells of each change of a repository when it shipped.
 pub(crate) fn change_ship(db: &mut Db, repo: &Repo) -> Result<()> {
     let key = values![repo.as_str()];
@@ -216,8 +222,14 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
             let unshipped =
                 [waits(1, "pending"), waits(2, "pending"), waits(3, "disqualified"), waits(4, "excluded")];
             assert_eq!(judged(db), unshipped);
-            let counted = "SELECT SUM(verified + disqualified + pending) FROM team_week_tally";
-            assert_eq!(rows(db, counted), [""], "what has not shipped is in no week");
+            for told in ["SELECT * FROM team_week_tally", "SELECT * FROM change_tally"] {
+                assert_eq!(rows(db, told), [""; 0], "what has not shipped is in no week");
+            }
+            assert_eq!(
+                rows(db, "SELECT read_due_at FROM repo_news"),
+                [""],
+                "time alone decides nothing of it"
+            );
             let told = [
                 release("v1.0", "b1", Some("a1"), "2026-10-05T10:00:00Z"),
                 release("v1.1", "m2", None, "2026-11-20T10:00:00Z"),

@@ -15,6 +15,9 @@ pub struct State {
     pub branch: Option<String>,
     /// Its history, the oldest first; each one's first parent is the one before it, unless it names one.
     pub commits: Vec<Value>,
+    /// Releases and deployments, the newest last.
+    pub releases: Vec<Value>,
+    pub deployments: Vec<Value>,
     /// What is left of the hour's points, and when the next hour begins.
     pub rate: Option<(u32, String)>,
 }
@@ -130,6 +133,7 @@ fn answer(asked: &Asked, state: &State) -> Reply {
     let mut errors = Vec::new();
     let mut data = match asked.body["operationName"].as_str().unwrap_or_default() {
         "Requests" => json!({"repository": requests(variables, state)}),
+        "Shipping" => json!({"repository": shipping(variables, state)}),
         "Rest" => json!({"node": rest(variables, state)}),
         "Tickets" => {
             let ids = variables["ids"].as_array().cloned().unwrap_or_default();
@@ -222,6 +226,41 @@ fn rest(variables: &Value, state: &State) -> Value {
         }
     }
     rest
+}
+
+/// A release that is out, or is said not to be.
+pub fn release(tag: &str, sha: &str, at: &str, is_prerelease: bool) -> Value {
+    json!({
+        "tagName": tag, "isDraft": false, "isPrerelease": is_prerelease, "createdAt": at, "publishedAt": at,
+        "tagCommit": {"oid": sha},
+    })
+}
+
+/// A deployment to an environment and what became of it: `SUCCESS`, each at a time.
+pub fn deployment(id: &str, environment: &str, sha: &str, statuses: &[(&str, &str)]) -> Value {
+    let status = |(state, at): &(&str, &str)| json!({"state": state, "createdAt": at});
+    json!({
+        "id": id, "environment": environment, "createdAt": statuses[0].1, "commitOid": sha,
+        "statuses": {"nodes": statuses.iter().map(status).collect::<Vec<_>>()},
+    })
+}
+
+fn shipping(variables: &Value, state: &State) -> Value {
+    let first = usize::try_from(variables["first"].as_u64().unwrap_or(1)).unwrap_or(1);
+    let page = |all: &[Value]| {
+        let newest: Vec<Value> = all.iter().rev().cloned().collect();
+        connection(&json!(newest), Some(&variables["after"]), first)
+    };
+    let asked = variables["environments"].as_array().cloned().unwrap_or_default();
+    let meant = state.deployments.iter().filter(|one| asked.contains(&one["environment"])).cloned();
+    let mut repository = json!({});
+    if variables["releases"] == true {
+        repository["releases"] = page(&state.releases);
+    }
+    if variables["deployments"] == true {
+        repository["deployments"] = page(&meant.collect::<Vec<_>>());
+    }
+    repository
 }
 
 fn branch(variables: &Value, state: &State) -> Value {

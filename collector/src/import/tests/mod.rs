@@ -4,6 +4,7 @@ mod cloned;
 mod landings;
 mod patience;
 mod refusals;
+mod shipping;
 
 use super::fixture::{ANSWER_MAX, day, sha, stored, unhurried};
 use super::*;

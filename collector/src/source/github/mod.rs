@@ -4,10 +4,11 @@
 //! Each page is stored with where the next one begins, so that a sync that is cut off goes on there.
 
 mod payload;
+mod shipping;
 
 use super::graphql;
 use super::history::{History, Tip};
-use super::service::Service;
+use super::service::{Service, ShipmentPass, Shipping};
 use super::web::{Credentials, Pace, Web, onwards};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result};
@@ -36,6 +37,8 @@ struct Cursor {
     requests: Option<RequestPass>,
     #[serde(default)]
     tickets: Option<TicketPass>,
+    #[serde(default)]
+    shipments: Option<ShipmentPass>,
     #[serde(flatten)]
     history: History,
 }
@@ -56,6 +59,8 @@ pub(crate) struct GitHub<'a> {
     branch: Option<&'a str>,
     /// Whether the files of requests are asked for: a clone knows them better.
     files: bool,
+    shipping: Shipping,
+    now: Timestamp,
     cursor: Cursor,
 }
 
@@ -75,8 +80,14 @@ impl<'a> Host<'a> for GitHub<'a> {
         // a cursor of another version is of no use: everything is read once more, and stored as it was
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == since);
-        let fresh =
-            Cursor { start: since, since, requests: None, tickets: None, history: History::default() };
+        let fresh = Cursor {
+            start: since,
+            since,
+            requests: None,
+            tickets: None,
+            shipments: None,
+            history: History::default(),
+        };
         Ok(Self {
             web,
             host,
@@ -85,6 +96,8 @@ impl<'a> Host<'a> for GitHub<'a> {
             repo: &service.repo,
             branch: service.branch.as_deref(),
             files: !has_clone,
+            shipping: service.shipping(),
+            now: (pace.now)(),
             cursor: known.unwrap_or(fresh),
         })
     }
@@ -94,9 +107,10 @@ impl<'a> Host<'a> for GitHub<'a> {
         let tip = self.tip()?;
         self.requests(keep)?;
         match tip {
-            Some(tip) => self.history(tip, keep),
-            None => Ok(()), // nothing has landed yet
+            Some(tip) => self.history(tip, keep)?,
+            None => return Ok(()), // nothing has landed yet
         }
+        self.shipments(keep)
     }
 
     fn cursor(&self) -> Result<String> {

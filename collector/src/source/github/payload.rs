@@ -1,5 +1,6 @@
 //! What GitHub answers, and what of it is kept.
 
+use super::shipping::OfShipping;
 use crate::source::{Commit, Effort, LandedCommit, Request, RequestCommit, Ticket};
 use jiff::Timestamp;
 use meter::outcome::{Step, TicketEvent};
@@ -40,6 +41,7 @@ answers! {
     Tickets { nodes: Vec<Option<Issue>> }
     Branch { repository: Option<OfBranch> }
     Commits { repository: Option<OfHistory> }
+    Shipping { repository: Option<OfShipping> }
 }
 
 #[derive(Debug, Deserialize)]
