@@ -135,7 +135,9 @@ fn listing(changes: &[Change], title_chars_max: usize) -> Listing {
     let row = |change: &Change| {
         let because = change.disqualifications.iter().map(ToString::to_string);
         let disputed = (!change.disputes.is_empty()).then(|| "disputed".to_owned());
-        let because: Vec<String> = because.chain(change.excluded_as.clone()).chain(disputed).collect();
+        let unshipped = change.shipped_at.is_none().then(|| "not shipped yet".to_owned());
+        let because: Vec<String> =
+            because.chain(change.excluded_as.clone()).chain(disputed).chain(unshipped).collect();
         vec![
             Cell::text(change.repo.as_str()),
             Cell::Text(named(change.number, &change.sha)),

@@ -159,7 +159,9 @@ pub(crate) fn sent_list(db: &mut Db, first: Timestamp) -> Result<Vec<Sent>> {
 mod tests {
     use super::*;
     use crate::judge::judge_all;
+    use crate::store::delivered::delivered_list;
     use crate::store::fixture::{now, on_both, rows, teams};
+    use crate::store::policy::policy_lags;
 
     const TEAMS: &str = "
 [[team]]
@@ -242,7 +244,7 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
             assert_eq!(judged(db)[..2], shipped);
             assert_eq!(judged(db)[2..], unshipped[2..]);
             let weeks = "SELECT week, verified, pending FROM team_week_tally ORDER BY week";
-            assert_eq!(rows(db, weeks), ["2026-W40|1|0", "2026-W47|0|1"]);
+            assert_eq!(rows(db, weeks), ["2026-W41|1|0", "2026-W47|0|1"]);
             let sent = |db: &mut Db| -> Vec<String> {
                 let since = "2026-10-01T00:00:00Z".parse().unwrap();
                 let sent = sent_list(db, since).unwrap();
@@ -258,6 +260,54 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
             let merged = ["1|2026-10-01T10:00:00Z|verified", "2|2026-10-02T10:00:00Z|verified"];
             assert_eq!(judged(db)[..2], merged);
             assert!(sent(db).is_empty());
+        });
+    }
+
+    #[test]
+    fn what_is_learnt_late_of_shipping_restates_the_weeks_that_closed() {
+        let closed = "SELECT week, closed_verified, verified, restatements FROM team_week_closing
+            WHERE team = 'pay' AND week IN ('2026-W40', '2026-W41') ORDER BY week";
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            db.batch(HISTORY).unwrap();
+            let told = |db: &mut Db| {
+                judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+                rows(db, closed)
+            };
+            let first = release("v0.9", "a1", None, "2026-10-01T12:00:00Z");
+            shipment_put(db, &pay(), "clone", &first).unwrap();
+            assert_eq!(told(db), ["2026-W40|1|1|0", "2026-W41|0|0|0"]);
+            let late = release("v1.0", "m2", None, "2026-10-05T10:00:00Z");
+            shipment_put(db, &pay(), "clone", &late).unwrap();
+            assert_eq!(told(db), ["2026-W40|1|1|0", "2026-W41|0|1|1"]);
+            teams(db, &TEAMS.replace("release", "merge"), now());
+            assert_eq!(told(db), ["2026-W40|1|2|1", "2026-W41|0|0|2"]);
+        });
+    }
+
+    #[test]
+    fn a_repair_that_has_not_shipped_restored_nothing() {
+        on_both(|db| {
+            teams(db, TEAMS, now());
+            db.batch(HISTORY).unwrap();
+            let without_repair = release("v1.0", "a3", None, "2026-10-20T12:00:00Z");
+            db.batch("INSERT INTO change_commit VALUES ('github.com/acme/pay', 'a3', 'a3', 'three (#3)')")
+                .unwrap();
+            shipment_put(db, &pay(), "clone", &without_repair).unwrap();
+            let restored = |db: &mut Db| {
+                judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+                let all = delivered_list(db, Timestamp::UNIX_EPOCH, None).unwrap();
+                all.iter().find(|one| one.sha == "a3").unwrap().restored_at.map(|at| at.to_string())
+            };
+            assert_eq!(restored(db), None);
+            assert_eq!(policy_lags(db, "pay").unwrap().count(), 1);
+            let repair = release("v1.1", "a4", None, "2026-10-22T12:00:00Z");
+            shipment_put(db, &pay(), "clone", &repair).unwrap();
+            assert_eq!(restored(db).as_deref(), Some("2026-10-22T12:00:00Z"));
+            shipment_remove(db, &pay(), "clone", Ship::Release, "v1.0").unwrap();
+            shipment_remove(db, &pay(), "clone", Ship::Release, "v1.1").unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            assert_eq!(policy_lags(db, "pay").unwrap().count(), 0);
         });
     }
 }

@@ -71,6 +71,33 @@ fn a_revert_is_told_with_its_evidence() {
     assert_eq!(String::from_utf8(warned).unwrap(), expected);
 }
 
+#[test]
+fn what_is_not_released_yet_is_told_so() {
+    let (folder, repository) = clone();
+    let cpvo = |args: &[&str]| succeeds(folder.path(), args);
+    let teams = "[[team]]\nid = \"pay\"\nship = \"release\"\nrepositories = [\"github.com/acme/pay\"]\n";
+    fs::write(folder.path().join("teams.toml"), teams).unwrap();
+    repository.commit_at("2026-10-05T12:00:00Z", "Add x (#1)");
+    let told = || {
+        cpvo(&["sync"]);
+        cpvo(&["judge"]);
+        let csv = cpvo(&["changes", "--format", "csv"]);
+        let line = csv.lines().find(|line| line.contains("#1")).unwrap().to_owned();
+        let story = cpvo(&["change", "github.com/acme/pay#1"]);
+        let of = |field| story.lines().find(|line| line.starts_with(field)).unwrap().to_owned();
+        (line, of("shipped"), of("state"))
+    };
+    let (line, shipped, state) = told();
+    assert_eq!(line, "github.com/acme/pay,#1,2026-10-05T12:00:00Z,pay,pending,not shipped yet,Add x");
+    assert_eq!(shipped, "shipped   not yet");
+    assert!(state.starts_with("state     pending: it has not shipped; policy "), "{state}");
+
+    repository.git_at("2026-10-06T12:00:00Z", &["tag", "-a", "-m", "v1.0", "v1.0"]);
+    let (line, shipped, _) = told();
+    assert!(!line.contains("not shipped yet"), "{line}");
+    assert_eq!(shipped, "shipped   2026-10-06T12:00:00Z");
+}
+
 /// A change, its hotfix of the next day, and one that says it fixes something in the same file.
 fn mended(repository: &Repository) {
     let write = |text: &str| fs::write(repository.path.join("x.rs"), text).unwrap();
