@@ -356,9 +356,9 @@ impl Known {
     }
 }
 
-/// The number of `title #12`, unless it is part of what the title says: `Fix what came with #12`.
+/// The number of `title #12` or `title !12`, unless it is part of what the title says: `Fix what came with #12`.
 fn bare_number(title: &str) -> Option<u64> {
-    let (words, behind) = title.rsplit_once(" #")?;
+    let (words, behind) = title.rsplit_once(" #").or_else(|| title.rsplit_once(" !"))?;
     let last = words.rsplit(' ').next()?.to_lowercase();
     let leads_on =
         ["from", "to", "of", "in", "by", "for", "with", "after", "since", "see", "and", "fix", "fixes"];
@@ -433,6 +433,7 @@ mod tests {
         let title = "Infer types of all binary expressions";
         let (landed, followed) = (format!("{title} (#12)"), "Fix regression from #12 (#13)");
         check(&[(0, &landed), (1, &format!("Revert \"{title}, too #12\" (#14)"))], &["1>0"]);
+        check(&[(0, &landed), (1, "Revert the types changes !12 (#14)")], &["1>0"]);
         check(&[(0, &landed), (1, followed), (2, "Revert \"Fix regression from #12\" (#14)")], &["2>1"]);
         check(&[(0, &landed), (1, "Revert \"Fix regression from #12\" (#14)")], &[]);
     }

@@ -123,11 +123,11 @@ pub fn tag_words(tag: &str) -> Option<Mention> {
 pub fn branch_words(branch: &str) -> Option<Mention> {
     let from = branch.find("revert-").filter(|at| *at == 0 || branch[..*at].ends_with('/'))?;
     let rest = &branch[from + "revert-".len()..];
-    let (name, more) = rest.split_once('-').map_or((rest, false), |(name, _)| (name, true));
-    let digits = name.bytes().all(|byte| byte.is_ascii_digit());
-    let target = match number(name) {
-        Some(number) if digits && (more || name.len() < 7) => Target::Number(number),
-        _ => Target::Commit(hex(name)?),
+    // hosts put the branch behind the number; without one it is a person's, who may mean a ticket
+    let target = match rest.split_once('-') {
+        Some((digits, _)) if let Some(number) = number(digits) => Target::Number(number),
+        Some((id, _)) => Target::Commit(hex(id)?),
+        None => Target::Commit(hex(rest)?),
     };
     Some(Mention { rule: Rule::Branch, target, again: false, partial: false, place: Place::Subject })
 }

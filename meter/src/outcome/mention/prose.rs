@@ -1,6 +1,6 @@
 //! Running text that names what it takes back or brings again.
 
-use super::reference::{Found, named, reference};
+use super::reference::{Found, hex, named, reference};
 use super::{Form, Mention, Place, Rule, Target, Verb, verb};
 use crate::outcome::landing::behind;
 use crate::text::Repo;
@@ -11,16 +11,22 @@ type Word<'a> = (&'a str, bool);
 
 /// Every mention in running text.
 pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
-    let mut fenced = false;
+    let (mut fenced, mut of_tests) = (false, false);
     let mut paragraphs: Vec<Vec<Word>> = vec![Vec::new()];
     let mut listed: Option<Verb> = None;
     for line in text.lines().map(str::trim) {
         fenced ^= line.starts_with("```");
-        if fenced || line.starts_with(['>', '`']) {
+        if let Some(heading) = heading(line).filter(|_| !fenced) {
+            of_tests = heading.to_lowercase().contains("test");
+            paragraphs.push(Vec::new());
+            continue;
+        }
+        // what was reverted to see a test fail is there
+        if fenced || of_tests || line.starts_with(['>', '`']) {
             continue;
         }
         let bullet = line.strip_prefix("* ").or_else(|| line.strip_prefix("- "));
-        if let (Some(verb), Some(item)) = (listed, bullet) {
+        if let (Some(verb), Some(item)) = (listed, bullet.or_else(|| names_commit(line))) {
             let found = item.split_whitespace().find_map(|word| reference(word, false, repo)).flatten();
             let opens = paragraphs.iter().map(Vec::len).sum::<usize>() == 1;
             mentions.extend(found.map(|(rule, target)| Mention {
@@ -35,13 +41,13 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
         if line.is_empty() || bullet.is_some() {
             paragraphs.push(Vec::new());
         }
-        if !line.is_empty() {
-            listed = line.strip_suffix(':').and_then(verb);
-        }
         let starts = bullet.is_none();
         let words = line.split_whitespace().enumerate().map(|(index, word)| (word, index == 0 && starts));
         let last = paragraphs.len() - 1;
         paragraphs[last].extend(words);
+        if !line.is_empty() {
+            listed = introduced(&paragraphs[last]);
+        }
     }
     paragraphs.retain(|words| !words.is_empty());
     for (index, words) in paragraphs.iter().enumerate() {
@@ -55,8 +61,31 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
     }
 }
 
+/// The text of a heading: `## Test plan`.
+fn heading(line: &str) -> Option<&str> {
+    line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')
+}
+
+/// What is done to what a list names after this: `Reverts:`, `… reverts the following commits:`.
+fn introduced(paragraph: &[Word]) -> Option<Verb> {
+    const HEADS: [&str; 6] = ["commits", "changes", "following", "prs", "requests", "are"];
+    let (last, starts) = paragraph.last()?;
+    let last = last.strip_suffix(':')?;
+    if *starts && let Some(verb) = verb(last) {
+        return Some(verb);
+    }
+    let doing = |(word, _): &Word| verb(word).filter(|verb| verb.form == Form::Doing);
+    HEADS.contains(&last.to_lowercase().as_str()).then(|| paragraph.iter().rev().find_map(doing))?
+}
+
+/// A line of a list that has no bullets: with the title of a commit, or its id.
+fn names_commit(line: &str) -> Option<&str> {
+    let is_id = |word: &str| hex(word.trim_end_matches('.')).is_some_and(|id| id.len() >= 10);
+    (line.starts_with('"') || line.split_whitespace().any(is_id)).then_some(line)
+}
+
 /// What may stand before a verb at the beginning of a line.
-const OPENERS: [&str; 17] = [
+const OPENERS: [&str; 22] = [
     "this",
     "it",
     "pr",
@@ -74,6 +103,11 @@ const OPENERS: [&str; 17] = [
     "basically",
     "mostly",
     "fully",
+    "just",
+    "simply",
+    "let's",
+    "lets",
+    "us",
 ];
 /// What turns a verb into something else than a statement of what this change does.
 const TURNS: [&str; 25] = [
@@ -114,7 +148,7 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
         let (again, target) = (verb.again, Target::Number(number));
         return vec![Mention { rule: Rule::Number, target, again, partial: false, place }];
     }
-    if !(opens || states) {
+    if !(opens || states || verb.form != Form::Done && !words.iter().any(of_list)) {
         return mentions;
     }
     let mut partial = verb.partly || at > 0 && word(at - 1).eq_ignore_ascii_case("partially");
@@ -132,12 +166,12 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     if named_as.token(word(next), repo).is_none() {
         let again = verb.again;
         let of = portion(words, span.end, repo)
-            .filter(|_| verb.form == Form::Doing || opens && verb.form == Form::Bare);
-        mentions.extend(of.map(|(rule, target, partial)| Mention {
+            .filter(|_| verb.form == Form::Doing || (opens || listed) && verb.form == Form::Bare);
+        mentions.extend(of.map(|(rule, target, some)| Mention {
             rule,
             target,
             again,
-            partial: partial || verb.partly,
+            partial: partial || some,
             place: Place::Passing,
         }));
         return mentions;
@@ -149,14 +183,20 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
         mentions.extend(found.map(|(rule, target)| Mention { rule, target, again, partial, place }));
         next += 1;
         let joined = matches!(word(next), "and" | "&" | ",");
-        if !joined && !token.ends_with(',') {
+        if !joined && !token.ends_with(',') && !word(next).starts_with(['#', '!']) {
             return mentions;
         }
         next += usize::from(joined);
         next += usize::from(matches!(word(next), "and" | "&"));
+        if matches!(word(next - 1), "and" | "&") {
+            next += words[next..].iter().take_while(|(word, _)| FOLLOW_UPS.contains(word)).count();
+        }
     }
 }
 
+/// What may stand before more of the same: `#12 and its follow-ups in #13 and #14`.
+const FOLLOW_UPS: [&str; 10] =
+    ["its", "the", "their", "follow-up", "follow-ups", "followup", "followups", "changes", "in", "from"];
 /// Words that a title may have.
 const TITLE_WORDS_MAX: usize = 40;
 
@@ -166,15 +206,19 @@ fn title_number(words: &[Word], from: usize) -> Option<u64> {
     let (first, _) = words.get(from)?;
     let inner = first.strip_prefix('"')?;
     let sign = ['*', '_', '.', ','];
-    let goes_on = |(word, starts): &Word| !starts && (word.starts_with(['(', '[', '@']) || *word == "by");
     let ends = |at: &usize| {
-        words[*at].0.trim_end_matches(sign).ends_with('"') && !words.get(at + 1).is_some_and(goes_on)
+        words[*at].0.trim_end_matches(sign).ends_with('"') && !words.get(at + 1).is_some_and(of_list)
     };
     let end = (from..words.len()).take(TITLE_WORDS_MAX).find(ends)?;
     let last = words[end].0.trim_end_matches(sign);
     // one layer is taken off: within two of them stands what was taken back before
     let is_nested = verb(inner).is_some() && last.ends_with("\"\"");
     behind(last.trim_end_matches('"')).filter(|_| !is_nested).map(|(_, number)| number)
+}
+
+/// Whether a word tells whose or of what number an item of a list of changes is.
+fn of_list((word, starts): &Word) -> bool {
+    !starts && (word.starts_with(['(', '[', '@']) || *word == "by")
 }
 
 /// What the words before a name say that it is.
@@ -210,6 +254,10 @@ fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bo
     let word = |at: usize| words.get(at).map_or(String::new(), |(word, _)| word.to_lowercase());
     let changes_to =
         |at: usize| at > from && word(at) == "to" && ["change", "changes"].contains(&word(at - 1).as_str());
+    let is_pronoun = ["this", "it", "that", "them"].contains(&word(from).as_str());
+    if is_pronoun && ["in", "by"].contains(&word(from + 1).as_str()) {
+        return None; // where it was done
+    }
     let near = (from..words.len()).take(PORTION_WORDS_MAX);
     let clause = near.take_while(|at| {
         let ends = |word: &str| word.ends_with(['.', ',', ';', ':', ')']) || OTHERWISE.contains(&word);
@@ -226,7 +274,7 @@ fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bo
         {
             return found.map(|(rule, target)| (rule, target, partial));
         }
-        let word = words[at].0.to_lowercase();
+        let word = words[at].0.trim_end_matches(':').to_lowercase();
         partial |= ["part", "parts", "portion", "some", "few", "much", "most"].contains(&word.as_str());
         // something stands between the verb and where it is from
         let origins: &[&str] = if told_where { &["from"] } else { &["from", "of", "in", "by"] };

@@ -27,12 +27,13 @@ pub(in crate::outcome) fn reference(token: &str, request: bool, repo: &Repo) -> 
     }
     if let Some((place, digits)) = bare.split_once(['#', '!']) {
         let number = number(digits)?;
-        let (_, path) = repo.as_str().split_once('/').unwrap_or_default();
-        let ours = place.is_empty()
-            || matches!(place, "PR" | "pr" | "MR" | "mr")
-            || place.eq_ignore_ascii_case(path)
-            || place.eq_ignore_ascii_case(path.rsplit('/').next().unwrap_or_default());
+        let ours = matches!(place, "" | "PR" | "pr" | "MR" | "mr") || is_ours(place, repo);
         return Some(ours.then_some((Rule::Reference, Target::Number(number))));
+    }
+    if let Some((place, id)) = bare.split_once('@')
+        && let Some(id) = hex(id)
+    {
+        return Some(is_ours(place, repo).then_some((Rule::Commit, Target::Commit(id))));
     }
     if request {
         let number = number(bare)?;
@@ -43,6 +44,13 @@ pub(in crate::outcome) fn reference(token: &str, request: bool, repo: &Repo) -> 
         bare.bytes().any(|byte| byte.is_ascii_digit()) && bare.bytes().any(|byte| byte.is_ascii_alphabetic());
     let id = hex(bare).filter(|id| mixed || id.len() >= 40)?;
     Some(Some((Rule::Commit, Target::Commit(id))))
+}
+
+/// Whether `owner/name` or `name` is this repository.
+fn is_ours(place: &str, repo: &Repo) -> bool {
+    let (_, path) = repo.as_str().split_once('/').unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    place.eq_ignore_ascii_case(path) || place.eq_ignore_ascii_case(name)
 }
 
 /// `host/owner/name/pull/12` and the like, where it is ours.

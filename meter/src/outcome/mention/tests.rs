@@ -121,6 +121,50 @@ fn what_is_taken_back_may_be_told_before_its_name() {
 }
 
 #[test]
+fn more_than_one_may_be_named() {
+    check("demo: revert #12 #13 (#14)", &["reference #12", "reference #13"]);
+    check(
+        "x\n\nThis reverts #12 and its follow-up changes in #13,\n#14, and #15.",
+        &["reference #12", "reference #13", "reference #14", "reference #15"],
+    );
+    check("x\n\nReverts #12, the changes in #13 stay", &["reference #12"]);
+    let listed = "x\n\nThis goes back, which reverts the\nfollowing commits:\n\n\"Add y\"\n1a2b3c4d5e6f.\n\"Add z\"\n\
+                  2b3c4d5e6f70.\n\nThen it\ngoes on with 3c4d5e6f7080";
+    check(listed, &["commit 1a2b3c4d5e6f", "commit 2b3c4d5e6f70"]);
+    let bullets = "x\n\nThis involves reverting these changes:\n  * Add y\n  ** Hash: 1a2b3c4d5e6f\n";
+    check(bullets, &["commit 1a2b3c4d5e6f"]);
+    check("x\n\nReverts the flag for two reasons:\n- #12 needs none", &[]);
+}
+
+#[test]
+fn a_list_of_what_was_done_may_name_it() {
+    check("x\n\n* Undo most of 1a2b3c4d, tell where", &["commit 1a2b3c4d partly"]);
+    check("x\n\n* revert #12\n* try again", &["reference #12"]);
+    for of_others in ["* Revert #12 (#14)", "* revert #12 by @ana", "- revert #12 [#14]", "* Reverted #12"] {
+        check(&format!("x\n\n{of_others}"), &[]);
+    }
+}
+
+#[test]
+fn words_around_it_change_nothing() {
+    check("x\n\nNothing else worked, so let's\njust revert 1a2b3c4d (again).", &["commit 1a2b3c4d"]);
+    check("x\n\nThis lets us revert the hack introduced in #12.", &["reference #12"]);
+    check("x\n\nThe patch partially reverts changes introduced in:\n#12", &["reference #12 partly"]);
+    check("x\n\nThis reverts some changes from acme/pay@1a2b3c4", &["commit 1a2b3c4 partly"]);
+    check("x\n\nReverts other/project@1a2b3c4", &[]);
+    check("x\n\nIt failed, so we ended up reverting it in #12", &[]);
+}
+
+#[test]
+fn a_heading_is_no_prose() {
+    let place = |message| words(message, &repo()).mentions.first().map(|mention| mention.place);
+    assert_eq!(place("x\n\n## Summary\n\nThis reverts #12"), Some(Place::Opening));
+    assert_eq!(place("x\n\nIt is slow\n\n## More\n\nThis reverts #12"), Some(Place::Passing));
+    check("x\n\n## Test plan\n\nReverted #12, then it failed", &[]);
+    check("x\n\n## Test plan\n\nNone\n\n## Notes\n\nReverts #12", &["reference #12"]);
+}
+
+#[test]
 fn a_paragraph_turns_no_other() {
     check("x\n\n* Revert \"a test of the bug\"\n\nThis reverts commit 1a2b3c4.", &["commit 1a2b3c4"]);
     check("x\n\nA queue that is not\n\n- reverting #12", &["reference #12"]);
@@ -157,10 +201,9 @@ fn branches_are_named_by_the_button() {
     assert_eq!(of("revert-12-feature/x"), "branch #12");
     assert_eq!(of("ana/revert-12-x"), "branch #12");
     assert_eq!(of("revert-20836-revert-20833-x"), "branch #20836");
-    assert_eq!(of("revert-12"), "branch #12");
     assert_eq!(of("revert-1a2b3c4d"), "branch 1a2b3c4d");
     assert_eq!(of("revert-12345678"), "branch 12345678");
-    for none in ["revert-the-thing", "feature/x", "dont-revert-12-x", "revert-"] {
+    for none in ["revert-the-thing", "feature/x", "dont-revert-12-x", "revert-", "revert-12"] {
         assert_eq!(of(none), "", "{none}");
     }
 }
