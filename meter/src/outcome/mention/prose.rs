@@ -18,6 +18,7 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
         fenced ^= line.starts_with("```");
         if let Some(heading) = heading(line).filter(|_| !fenced) {
             of_tests = heading.to_lowercase().contains("test");
+            prose(heading, repo, mentions);
             paragraphs.push(Vec::new());
             continue;
         }

@@ -160,6 +160,7 @@ fn a_heading_is_no_prose() {
     let place = |message| words(message, &repo()).mentions.first().map(|mention| mention.place);
     assert_eq!(place("x\n\n## Summary\n\nThis reverts #12"), Some(Place::Opening));
     assert_eq!(place("x\n\nIt is slow\n\n## More\n\nThis reverts #12"), Some(Place::Passing));
+    check("x\n\n## Re-land of #12 (reworked)\n\nIt came too early", &["reference #12 again"]);
     check("x\n\n## Test plan\n\nReverted #12, then it failed", &[]);
     check("x\n\n## Test plan\n\nNone\n\n## Notes\n\nReverts #12", &["reference #12"]);
 }
