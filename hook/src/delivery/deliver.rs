@@ -72,7 +72,7 @@ pub(crate) fn run(ledger: &mut Ledger, outbox: &mut Outbox, terms: Terms) -> Res
             collector,
             offers: HashMap::new(),
             queue: VecDeque::new(),
-            seq: 0,
+            looked: None,
         };
         let trouble = run.deliver(ledger, outbox, &mut summary)?;
         let heal = trouble.is_none() && due.contains(to.address.origin());
@@ -101,9 +101,9 @@ struct Run<'a> {
     line: Line<'a>,
     collector: Collector,
     offers: HashMap<Key, u32>,
-    /// What waits, as of the snapshot `seq` of the ledger.
+    /// What is left of what waited in the snapshot `looked` of the ledger; `None` where it is to be looked up again.
     queue: VecDeque<Waiting>,
-    seq: u64,
+    looked: Option<u64>,
 }
 
 impl Run<'_> {
@@ -131,7 +131,7 @@ impl Run<'_> {
             let reply = self.line.reports(&body);
             if !matches!(reply, Reply::Taken(_)) {
                 // what was taken off the queue still waits
-                self.queue.clear();
+                self.looked = None;
             }
             match reply {
                 Reply::Taken(answers) if verdict::fits(&batch, &answers) => {
@@ -182,12 +182,12 @@ impl Run<'_> {
     fn batch(&mut self, ledger: &mut Ledger, outbox: &mut Outbox, max: usize) -> Result<Batch> {
         loop {
             let batch = ledger.at_once(|| {
-                let seq = ledger.report_seq()?;
-                if self.queue.is_empty() || self.seq != seq {
+                let seq = Some(ledger.report_seq()?);
+                if self.looked != seq {
                     self.queue = outbox.waiting(ledger, &self.collector, self.to)?;
                     self.queue
                         .retain(|next| self.offers.get(&next.key).is_none_or(|offers| *offers < OFFERS_MAX));
-                    self.seq = seq;
+                    self.looked = seq;
                 }
                 outbox.batch(ledger, (&self.collector, self.to), &mut self.queue, max)
             })?;
@@ -240,7 +240,7 @@ impl Run<'_> {
         if let Some(epoch) = epoch {
             self.collector.epoch = epoch;
             ledger.collector_epoch(&self.collector)?;
-            self.queue.clear();
+            self.looked = None;
         }
         Ok(())
     }
@@ -281,6 +281,7 @@ impl Run<'_> {
         }
         self.collector.asked_at = self.terms.now.as_second();
         ledger.collector_set(&self.collector)?;
+        self.looked = None;
         self.deliver(ledger, outbox, summary)
     }
 
@@ -296,7 +297,11 @@ impl Run<'_> {
     }
 
     fn succeed(&mut self, ledger: &mut Ledger) -> Result<()> {
-        self.collector.version.clone_from(&self.line.version);
+        if self.collector.version != self.line.version {
+            // another version may take what that one did not
+            self.collector.version.clone_from(&self.line.version);
+            self.looked = None;
+        }
         self.collector.failures = 0;
         self.collector.retry_at = 0;
         self.collector.success_at = self.terms.now.as_second();

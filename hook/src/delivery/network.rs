@@ -13,6 +13,8 @@ use ureq::{Agent, Proxy, ProxyProtocol};
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
 const CERTIFICATES: &str = "SSL_CERT_FILE";
+/// Answers are short, and a buffer is written as a whole before it is used.
+const BUFFER_BYTES: usize = 32 << 10;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network {
@@ -39,6 +41,8 @@ impl Network {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
             .user_agent(concat!("cpvo-hook/", env!("CARGO_PKG_VERSION")))
             .proxy(self.proxy(address)?);
         let config = if address.is_https() { config.tls_config(self.tls()?) } else { config };

@@ -5,6 +5,7 @@ use anyhow::Result;
 use meter::{Repo, SessionId};
 use rusqlite::Connection;
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// A folder that was in a repository when it was last looked at.
@@ -46,7 +47,8 @@ impl Ledger {
             self.db.prepare("SELECT session, folder FROM session_folder ORDER BY session, folder")?;
         let (mut reports, mut folders) = (reports.query([])?, folders.query([])?);
         let (known, mut next) = (self.folder_all()?, folders.next()?);
-        let (mut session, mut stood, mut stands) = (String::new(), Vec::new(), BTreeSet::new());
+        let (mut session, mut stood) = (String::new(), Vec::<&Folder>::new());
+        let (mut last, mut stands) = (None::<(String, Vec<&OsStr>)>, BTreeSet::new());
         while let Some(report) = reports.next()? {
             let of = report.get_ref(0)?.as_str()?;
             if session != of {
@@ -64,13 +66,18 @@ impl Ledger {
                 next = folders.next()?;
             }
             let repo = report.get_ref(1)?.as_str()?;
-            let roots = stood.iter().filter(|folder| folder.repo.as_str() == repo).map(|folder| &folder.root);
-            let stand = (repo.to_owned(), roots.collect::<BTreeSet<_>>());
-            stands.insert(stand);
+            let roots = stood.iter().filter(|folder| folder.repo.as_str() == repo);
+            let roots = roots.map(|folder| folder.root.as_os_str());
+            // most stand where the one before did
+            if last.as_ref().is_none_or(|(other, by)| other != repo || !by.iter().copied().eq(roots.clone()))
+            {
+                last = Some((repo.to_owned(), roots.clone().collect()));
+                stands.insert((repo.to_owned(), roots.collect::<BTreeSet<_>>()));
+            }
         }
         // what is no name goes nowhere
-        let named = |(repo, roots): (String, BTreeSet<&PathBuf>)| {
-            Some((repo.parse().ok()?, roots.into_iter().cloned().collect()))
+        let named = |(repo, roots): (String, BTreeSet<&OsStr>)| {
+            Some((repo.parse().ok()?, roots.into_iter().map(PathBuf::from).collect()))
         };
         Ok(stands.into_iter().filter_map(named).collect())
     }
