@@ -45,14 +45,28 @@ pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timesta
     Ok(())
 }
 
-/// Lets weeks wait for a repository, be it ever read.
-pub(crate) fn source_await(db: &mut Db, repo: &str, kind: &str) -> Result<()> {
-    db.execute(
-        "INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ($1, $2, '', '', $3)
-         ON CONFLICT (repo) DO NOTHING",
-        &values![repo, kind, Timestamp::UNIX_EPOCH.to_string()],
-    )?;
+/// The kind of a source that cpvo.toml no longer names: what it told stays, and nobody waits for more.
+const FORMER: &str = "former";
+
+/// Lets weeks wait for these repositories, be they ever read, and for no other.
+pub(crate) fn sources_await(db: &mut Db, repos: &[(&str, &str)]) -> Result<()> {
+    for repo in source_list(db)?.iter().filter(|repo| repos.iter().all(|(name, _)| *name != repo.as_str())) {
+        db.execute("UPDATE source SET kind = $2 WHERE repo = $1", &values![repo.as_str(), FORMER])?;
+    }
+    for (repo, kind) in repos {
+        db.execute(
+            "INSERT INTO source AS s (repo, kind, branch, cursor, synced_at) VALUES ($1, $2, '', '', $3)
+             ON CONFLICT (repo) DO UPDATE SET kind = excluded.kind WHERE s.kind = $4",
+            &values![*repo, *kind, Timestamp::UNIX_EPOCH.to_string(), FORMER],
+        )?;
+    }
     Ok(())
+}
+
+/// The repositories that no source tells of any more.
+pub(crate) fn source_former(db: &mut Db) -> Result<Vec<Repo>> {
+    let rows = db.query("SELECT repo FROM source WHERE kind = $1", &values![FORMER])?;
+    rows.iter().map(|row| row.parse(0)).collect()
 }
 
 /// Has the clone of a repository read anew by the next sync.

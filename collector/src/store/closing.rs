@@ -138,7 +138,7 @@ pub(crate) fn closing_list(db: &mut Db, first: Week) -> Result<HashMap<(String, 
 mod tests {
     use crate::judge::judge_all;
     use crate::source::{Commit, Landed};
-    use crate::store::change::{Cursor, Order, change_add, change_forget, source_await, source_put};
+    use crate::store::change::{Cursor, Order, change_add, change_forget, source_put, sources_await};
     use crate::store::db::Db;
     use crate::store::dispute::dispute_add;
     use crate::store::fixture::{homes, now, on_both, rows, teams};
@@ -245,8 +245,8 @@ mod tests {
             for team in ["pay", "risk", "web"] {
                 spend(db, team);
             }
-            source_await(db, WEB, "github").unwrap();
-            source_await(db, WEB, "github").unwrap();
+            sources_await(db, &[(REPO, "clone"), (WEB, "github")]).unwrap();
+            sources_await(db, &[(REPO, "clone"), (WEB, "github")]).unwrap();
             read(db, REPO, now());
             land(db, 1, "2026-10-01T12:00:00Z", "Add x");
             judge(db);
@@ -330,5 +330,26 @@ mod tests {
             judge(db);
             assert_eq!(rows(db, CLOSED), ["1|0|1|0|0||0"]);
         }
+    }
+
+    #[test]
+    fn weeks_do_not_wait_for_what_is_no_source_any_more() {
+        let closed = "SELECT DISTINCT team FROM closing ORDER BY team";
+        on_both(|db| {
+            let owns = |id| format!("[[team]]\nid = \"{id}\"\nrepositories = [\"github.com/acme/{id}\"]\n");
+            teams(db, &(owns("pay") + &owns("web")), now());
+            read(db, REPO, now());
+            read(db, WEB, "2026-10-02T12:00:00Z".parse().unwrap());
+            land(db, 1, "2026-10-01T12:00:00Z", "Add x");
+            spend(db, "web");
+            judge(db);
+            assert_eq!(rows(db, closed), ["pay"]);
+            sources_await(db, &[(REPO, "clone")]).unwrap();
+            judge(db);
+            assert_eq!(rows(db, closed), ["pay", "web"]);
+            sources_await(db, &[(REPO, "clone"), (WEB, "clone")]).unwrap();
+            let known = "SELECT kind, cursor, synced_at FROM source ORDER BY repo";
+            assert_eq!(rows(db, known)[1], "clone|x|2026-10-02T12:00:00Z", "it goes on where it ended");
+        });
     }
 }

@@ -193,7 +193,7 @@ mod tests {
     use crate::store::service;
     use crate::store::shipping::{Told, shipment_put, shipment_remove};
     use crate::store::ticket::ticket_put;
-    use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions, tracker_retain};
+    use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions};
     use jiff::SignedDuration;
     use meter::attribution::Cordon;
     use meter::delivery::Ship;
@@ -427,7 +427,7 @@ mod tests {
             ticket(db, place, deed)?;
             match deed {
                 Deed::Tracker(days) => tracker(db, *days),
-                Deed::NoTracker => tracker_retain(db, &[]),
+                Deed::NoTracker => service::service_retain(db, &[]),
                 Deed::Cordon(true) => {
                     let branch = Some("two".to_owned());
                     cordon_add(db, &Cordon { branch, ..Cordon::default() }, "a test", now()).map(drop)

@@ -34,3 +34,15 @@ pub(crate) fn service_put(db: &mut Db, name: &str, kind: &str, progress: &Progre
     )?;
     Ok(())
 }
+
+/// Forgets how far services were read that are none of these: nobody waits for them.
+pub(crate) fn service_retain(db: &mut Db, services: &[(&str, &str)]) -> Result<()> {
+    for row in db.query("SELECT name, kind FROM service", &[])? {
+        let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+        if !services.contains(&(name.as_str(), kind.as_str())) {
+            db.execute("DELETE FROM service WHERE name = $1 AND kind = $2", &values![&name, &kind])?;
+            news(db)?;
+        }
+    }
+    Ok(())
+}

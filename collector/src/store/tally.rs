@@ -1,5 +1,6 @@
 //! Outcomes counted by team, week and policy, and how far they are told: what `team_week` shows beside spend.
 
+use super::change::source_former;
 use super::db::{Db, Row, Value, values};
 use super::policy::policy_list;
 use super::team_week::team_list;
@@ -116,7 +117,7 @@ fn team_week_add(db: &mut Db, (team, week, policy_id): &Key, former: Tally, new:
 }
 
 /// Notes that each repository was judged as of the instant in `known`: from then on each team has its counts, of no
-/// change too, as of the earliest of its repositories; one that has none, of the earliest of all.
+/// change too, as of the earliest of its repositories that are read; one that has none, of the earliest of all.
 pub(crate) fn judging_record(
     db: &mut Db,
     known: &BTreeMap<Repo, Timestamp>,
@@ -124,7 +125,8 @@ pub(crate) fn judging_record(
     now: Timestamp,
 ) -> Result<()> {
     let policies = policy_list(db)?;
-    let repos = repos_of_teams(db)?;
+    let (repos, former) = (repos_of_teams(db)?, source_former(db)?);
+    let known: BTreeMap<_, _> = known.iter().filter(|(repo, _)| !former.contains(repo)).collect();
     let mut teams = team_list(db)?;
     teams.push(UNASSIGNED.to_owned());
     teams.sort();
@@ -132,8 +134,8 @@ pub(crate) fn judging_record(
     db.execute("DELETE FROM judging", &[])?;
     for team in teams {
         let all = policies.all(&team);
-        let of_team = repos.get(&team).into_iter().flatten().filter_map(|repo| known.get(repo));
-        let at = of_team.min().or(known.values().min()).copied().unwrap_or(at);
+        let of_team = repos.get(&team).into_iter().flatten().filter_map(|repo| known.get(repo).copied());
+        let at = of_team.min().or(known.values().copied().min()).copied().unwrap_or(at);
         if at == Timestamp::UNIX_EPOCH {
             continue; // a source of it was never read whole: nothing is told yet
         }

@@ -94,14 +94,3 @@ fn key_events(db: &mut Db, tracker: &str, key: &str) -> Result<Vec<TicketEvent>>
     let rows = db.query(sql, &values![tracker, key])?;
     rows.first().map_or(Ok(Vec::new()), |row| ticket_events(db, &row.get::<String>(0)?, Timestamp::MAX))
 }
-
-/// Forgets how far trackers were read that are none of these: nobody waits for them.
-pub(crate) fn tracker_retain(db: &mut Db, trackers: &[(&str, &str)]) -> Result<()> {
-    for row in db.query("SELECT name, kind FROM service WHERE kind IN ('jira', 'linear')", &[])? {
-        let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
-        if !trackers.contains(&(name.as_str(), kind.as_str())) {
-            db.execute("DELETE FROM service WHERE name = $1 AND kind = $2", &values![&name, &kind])?;
-        }
-    }
-    Ok(())
-}

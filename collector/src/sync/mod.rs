@@ -11,15 +11,14 @@ use crate::source::service::Service;
 use crate::source::web::{Pace, REQUEST_MAX, Unreachable};
 use crate::source::{Host, Landed, Source, clone};
 use crate::store::change::{
-    Cursor, Order, change_add, change_count, change_forget, source_await, source_cursor, source_list,
-    source_put, source_synced,
+    Cursor, Order, change_add, change_count, change_forget, source_cursor, source_list, source_put,
+    source_synced, sources_await,
 };
 use crate::store::db::{Access, Db};
 use crate::store::mark::tag_replace;
 use crate::store::outcome::code_owners_put;
-use crate::store::service::{Progress, service_progress, service_put};
+use crate::store::service::{Progress, service_progress, service_put, service_retain};
 use crate::store::shipping::{Told, shipment_list, shipment_put, shipment_remove};
-use crate::store::tracker::tracker_retain;
 use crate::tracker::track;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -98,15 +97,14 @@ fn say(line: &impl fmt::Display) -> Result<()> {
     Ok(writeln!(stdout().lock(), "{line}")?)
 }
 
-/// Lets weeks wait for all sources, be they ever reached, and for no former tracker.
+/// Lets weeks wait for all sources, be they ever reached, and for no former one.
 pub(crate) fn wait_for(db: &mut Db, sources: &[Source]) -> Result<()> {
-    let (trackers, others): (Vec<_>, Vec<_>) =
-        sources.iter().partition(|source| !source.projects().is_empty());
-    for source in others {
-        source_await(db, source.name(), source.kind())?;
-    }
-    let trackers: Vec<_> = trackers.into_iter().map(|source| (source.name(), source.kind())).collect();
-    tracker_retain(db, &trackers)?;
+    let mut all: Vec<_> = sources.iter().map(|source| (source.name(), source.kind())).collect();
+    all.sort_by_key(|(_, kind)| *kind); // where there is a clone, it tells what landed
+    service_retain(db, &all)?;
+    let (trackers, repos): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, kind)| matches!(*kind, "jira" | "linear"));
+    sources_await(db, &repos)?;
     for (name, kind) in trackers {
         if service_progress(db, name, kind)?.is_none() {
             service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: None })?;

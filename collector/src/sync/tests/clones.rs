@@ -205,7 +205,12 @@ fn weeks_wait_for_a_clone_that_is_not_there() {
         sync(db, &LocalClone { path: missing.path.parent().unwrap().to_owned(), ..missing.clone() }, now())
             .unwrap();
         wait_for(db, &sources).unwrap();
-        assert!(source_read(db).unwrap()[&missing.repo] > Timestamp::UNIX_EPOCH);
+        let known = source_read(db).unwrap()[&missing.repo];
+        assert!(known > Timestamp::UNIX_EPOCH);
+        let host = Progress { cursor: String::new(), synced_at: None };
+        service_put(db, missing.repo.as_str(), "github", &host).unwrap();
+        wait_for(db, &sources).unwrap();
+        assert_eq!(source_read(db).unwrap()[&missing.repo], known, "no host tells of it any more");
     });
 }
 
