@@ -4,7 +4,7 @@ use super::App;
 use super::auth::Herald;
 use super::body;
 use super::error::Error;
-use crate::store::incident::{Kept, Witness, incident_cause, incident_put};
+use crate::store::incident::{Kept, Witness, incident_cause, incident_tell};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -38,7 +38,7 @@ pub(super) async fn post(
     let write = app.store.write(move |db| {
         let actor = format!("token {}", herald.token_id);
         let witness = Witness { actor: &actor, service: SERVICE, repo: &herald.repo };
-        let status = incident_put(db, &witness, &incident, now)?;
+        let status = incident_tell(db, &witness, &incident, now)?;
         let change = incident_cause(db, &witness, incident.id.as_str())?;
         Ok(Told { id: incident.id.into(), status, change })
     });

@@ -9,6 +9,7 @@ use crate::store::change::{
     source_synced,
 };
 use crate::store::db::Db;
+use crate::store::incident::{incident_forget, issue_put};
 use crate::store::request::{request_landed, request_missed, request_put};
 use crate::store::service::{Progress, service_progress, service_put};
 use crate::store::shipping::{Told, shipment_forget, shipment_put};
@@ -91,7 +92,7 @@ impl Imported {
                 self.tickets += requests.iter().map(|request| request.tickets.len() as u64).sum::<u64>();
             }
             Page::Landed { commits, .. } => self.landed += commits.len() as u64,
-            Page::Sent(_) | Page::SentAnew | Page::Rewritten => {}
+            _ => {}
         }
     }
 }
@@ -130,6 +131,10 @@ impl Keeper<'_> {
                 shipment_put(db, repo, self.kind, &Told { ship, name, sha, base_sha: None, at })
             }),
             Page::SentAnew => shipment_forget(db, repo, self.kind),
+            Page::Issues(issues) => {
+                issues.iter().try_for_each(|issue| issue_put(db, (repo, self.kind), issue))
+            }
+            Page::IssuesAnew => incident_forget(db, repo, self.kind),
             Page::Rewritten if self.has_clone => Ok(()),
             Page::Rewritten => {
                 self.synced_at = None; // also where this sync does not come to its end

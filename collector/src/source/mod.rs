@@ -19,7 +19,7 @@ use github::GitHub;
 use gitlab::GitLab;
 use jiff::{SignedDuration, Timestamp};
 use meter::delivery::Ship;
-use meter::outcome::TicketEvent;
+use meter::outcome::{Target, TicketEvent};
 use serde::{Deserialize, Serialize};
 use service::Service;
 use std::path::Path;
@@ -84,8 +84,8 @@ impl Source {
             Self::Github(service) => service.settle(folder, "GITHUB_TOKEN", variable),
             Self::Gitlab(service) => {
                 ensure!(
-                    service.shipping().ships().next().is_none(),
-                    "releases and environments are read from GitHub only"
+                    service.shipping().ships().next().is_none() && service.incidents.is_empty(),
+                    "releases, environments and incidents are read from GitHub only"
                 );
                 service.settle(folder, "GITLAB_TOKEN", variable)
             }
@@ -166,6 +166,9 @@ pub(crate) enum Page {
     Sent(Vec<Sent>),
     /// Others are asked for by now: what was told of them is told anew.
     SentAnew,
+    Issues(Vec<Issue>),
+    /// Other labels tell incidents by now: what was told of them is told anew.
+    IssuesAnew,
     /// What landed before is no longer on the branch: all of it is read anew.
     Rewritten,
 }
@@ -178,6 +181,22 @@ pub(crate) struct Sent {
     pub name: String,
     pub sha: String,
     pub at: Timestamp,
+}
+
+/// An issue, and what broke where it tells of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Issue {
+    pub url: String,
+    pub incident: Option<Incident>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Incident {
+    pub opened_at: Timestamp,
+    /// `None` while it lasts.
+    pub resolved_at: Option<Timestamp>,
+    /// What it says that it comes from.
+    pub cause: Option<Target>,
 }
 
 /// A git host that is asked over the network.

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use meter::Repo;
 use meter::delivery::Ship;
+use meter::{Repo, Text};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -31,6 +31,9 @@ pub(crate) struct Service {
     /// Whose deployments are read: those that bring changes to users, such as `production`.
     #[serde(default)]
     pub environments: Vec<String>,
+    /// The labels of issues that tell incidents; a star stands for any text.
+    #[serde(default)]
+    pub incidents: Vec<Text<64>>,
     #[serde(flatten)]
     token: Token,
 }
@@ -54,6 +57,14 @@ impl Shipping {
 pub(super) struct ShipmentPass {
     pub shipping: Shipping,
     pub read_at: Timestamp,
+}
+
+/// How far issues were read for incidents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct IssuePass {
+    pub labels: Vec<Text<64>>,
+    /// What was touched before is known.
+    pub since: Timestamp,
 }
 
 impl Service {

@@ -1,13 +1,15 @@
 //! Incidents: what was told of them, whose they are, and which change each comes from.
 
 use super::audit::{Event, audit_add};
-use super::db::{Db, Row, values};
+use super::db::{Db, Row, Value, values};
 use super::request::whole;
 use crate::people::UNASSIGNED;
+use crate::source::Issue;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
 use meter::delivery::{Incident, Outage};
+use meter::outcome::Target;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,35 +30,66 @@ pub(crate) struct Witness<'a> {
     pub repo: &'a Repo,
 }
 
-/// Stores an incident as it is told now. In one transaction.
-pub(crate) fn incident_put(
+/// Stores an incident as it is told now, and that it is another where it is. In one transaction.
+pub(crate) fn incident_tell(
     db: &mut Db,
     Witness { actor, service, repo }: &Witness,
     told: &Incident,
     now: Timestamp,
 ) -> Result<Kept> {
-    let key = values![repo.as_str(), *service, told.id.as_str()];
     let sha = told.sha.as_ref().map(|sha| sha.as_str().to_owned());
-    let row = values![whole(told.opened), told.resolved.map(whole), sha];
-    let known = "SELECT opened_at, resolved_at, sha FROM incident
+    let row = values![whole(told.opened), told.resolved.map(whole), sha, None::<i64>];
+    let kept = incident_put(db, &values![repo.as_str(), *service, told.id.as_str()], &row)?;
+    let action = match kept {
+        Kept::Added => "incident_told",
+        Kept::Changed => "incident_changed",
+        Kept::Same => return Ok(kept),
+    };
+    let until = told.resolved.map_or("it lasts".to_owned(), |at| format!("resolved {}", whole(at)));
+    let from = told.sha.as_ref().map(|sha| format!(", from {sha}")).unwrap_or_default();
+    let detail = format!("{repo}: opened {}, {until}{from}", whole(told.opened));
+    audit_add(db, now, &Event { actor, action, subject: told.id.as_str(), detail })?;
+    Ok(kept)
+}
+
+/// Stores the incident that an issue of a host tells, or that it tells none.
+pub(crate) fn issue_put(db: &mut Db, (repo, service): (&Repo, &str), issue: &Issue) -> Result<()> {
+    let key = values![repo.as_str(), service, &issue.url];
+    let Some(told) = &issue.incident else {
+        let gone = "DELETE FROM incident WHERE repo = $1 AND service = $2 AND incident = $3";
+        return db.execute(gone, &key).map(drop);
+    };
+    let (sha, number) = match &told.cause {
+        Some(Target::Commit(id)) => (Some(id), None),
+        Some(Target::Number(number)) => (None, Some(*number)),
+        Some(Target::Title { .. }) | None => (None, None),
+    };
+    let row = values![whole(told.opened_at), told.resolved_at.map(whole), sha, number];
+    incident_put(db, &key, &row).map(drop)
+}
+
+/// Forgets all incidents that a service has told.
+pub(crate) fn incident_forget(db: &mut Db, repo: &Repo, service: &str) -> Result<()> {
+    let told = "DELETE FROM incident WHERE repo = $1 AND service = $2";
+    db.execute(told, &values![repo.as_str(), service]).map(drop)
+}
+
+fn incident_put(db: &mut Db, key: &[Value; 3], row: &[Value; 4]) -> Result<Kept> {
+    let known = "SELECT opened_at, resolved_at, sha, number FROM incident
         WHERE repo = $1 AND service = $2 AND incident = $3";
-    let known = db.query(known, &key)?;
+    let known = db.query(known, key)?;
     let kept = match known.first() {
-        Some(known) if known.is(&row) => return Ok(Kept::Same),
+        Some(known) if known.is(row) => return Ok(Kept::Same),
         Some(_) => Kept::Changed,
         None => Kept::Added,
     };
     db.execute(
-        "INSERT INTO incident (repo, service, incident, opened_at, resolved_at, sha) VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO incident (repo, service, incident, opened_at, resolved_at, sha, number)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (repo, service, incident) DO UPDATE SET opened_at = excluded.opened_at,
-            resolved_at = excluded.resolved_at, sha = excluded.sha",
-        &[key, row].concat(),
+            resolved_at = excluded.resolved_at, sha = excluded.sha, number = excluded.number",
+        &[key.as_slice(), row.as_slice()].concat(),
     )?;
-    let until = told.resolved.map_or("it lasts".to_owned(), |at| format!("resolved {}", whole(at)));
-    let from = told.sha.as_ref().map(|sha| format!(", from {sha}")).unwrap_or_default();
-    let detail = format!("{repo}: opened {}, {until}{from}", whole(told.opened));
-    let action = if kept == Kept::Added { "incident_told" } else { "incident_changed" };
-    audit_add(db, now, &Event { actor, action, subject: told.id.as_str(), detail })?;
     Ok(kept)
 }
 
@@ -151,7 +184,7 @@ INSERT INTO change_commit VALUES ('github.com/acme/pay', '1111111bbbbbbbbbbbbbbb
             let pay: Repo = "github.com/acme/pay".parse().unwrap();
             let witness = Witness { actor: "token 1", service: "api", repo: &pay };
             let put = |db: &mut Db, incident: &Incident| {
-                db.transaction(|db| incident_put(db, &witness, incident, now())).unwrap()
+                db.transaction(|db| incident_tell(db, &witness, incident, now())).unwrap()
             };
             assert_eq!(put(db, &told("INC-1", None, None)), Kept::Added);
             assert_eq!(put(db, &told("INC-1", None, None)), Kept::Same);

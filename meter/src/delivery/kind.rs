@@ -25,20 +25,24 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// What work with these labels, in lower case, is for.
+    /// What work with these labels is for.
     pub fn kind(&self, labels: &[String]) -> Kind {
-        let any = |patterns: &[Text<64>]| {
-            let is_one = |pattern: &Text<64>| {
-                labels.iter().any(|label| matches(&pattern.as_str().to_lowercase(), label))
-            };
-            patterns.iter().any(is_one)
-        };
-        match (any(&self.new_value), any(&self.lights_on)) {
+        match (is_labelled(&self.new_value, labels), is_labelled(&self.lights_on, labels)) {
             (true, false) => Kind::NewValue,
             (false, true) => Kind::LightsOn,
             _ => Kind::Unclear,
         }
     }
+}
+
+/// Whether one of the labels is meant, in any case; a star stands for any text.
+pub fn is_labelled(meant: &[Text<64>], labels: &[String]) -> bool {
+    let labels: Vec<String> = labels.iter().map(|label| label.to_lowercase()).collect();
+    let is_one = |pattern: &Text<64>| {
+        let pattern = pattern.as_str().to_lowercase();
+        labels.iter().any(|label| matches(&pattern, label))
+    };
+    meant.iter().any(is_one)
 }
 
 /// How much of what shipped is of one kind.

@@ -7,7 +7,7 @@ mod shipping;
 
 pub use flow::{Flow, Reviewed, Reviews, Usual, review_estimate};
 pub use incident::{Incident, Outage, Outages};
-pub use kind::{Kind, Labels, Portion};
+pub use kind::{Kind, Labels, Portion, is_labelled};
 pub use shipping::{Ship, ShipRule, Shipment, Shipments, is_release, shipped};
 
 use crate::interval::{Interval, Ppm, share_change};

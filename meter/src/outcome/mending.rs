@@ -1,5 +1,6 @@
 //! What a change says of what it mends: that it is a hotfix, and of which change.
 
+use super::blame::brought;
 use super::mention::{Target, named, reference};
 use crate::text::Repo;
 use crate::vocabulary::words;
@@ -129,11 +130,7 @@ fn mended(word: &impl Fn(usize) -> String, words: usize) -> Option<usize> {
     if matches!(word(at).as_str(), "from" | "in") {
         return Some(at + 1);
     }
-    let brought = |at: &usize| {
-        matches!(word(*at).as_str(), "introduced" | "caused" | "broken")
-            && matches!(word(at + 1).as_str(), "by" | "in")
-    };
-    (at..words).find(brought).map(|at| at + 2)
+    (at..words).find_map(|at| brought(word, at))
 }
 
 #[cfg(test)]

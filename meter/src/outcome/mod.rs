@@ -3,6 +3,7 @@
 //! A source hands over what landed; everything here is told from that alone, in the order of landing.
 
 mod area;
+mod blame;
 mod codeowners;
 mod lag;
 mod landing;
@@ -17,6 +18,7 @@ mod tally;
 mod ticket;
 mod verdict;
 
+pub use blame::blamed;
 pub use codeowners::CodeOwners;
 pub use lag::{Lags, REVERTS_MIN};
 pub use landing::Landing;

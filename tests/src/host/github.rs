@@ -18,6 +18,8 @@ pub struct State {
     /// Releases and deployments, the newest last.
     pub releases: Vec<Value>,
     pub deployments: Vec<Value>,
+    /// What users reported, in whatever order.
+    pub reported: Vec<Value>,
     /// What is left of the hour's points, and when the next hour begins.
     pub rate: Option<(u32, String)>,
 }
@@ -134,6 +136,7 @@ fn answer(asked: &Asked, state: &State) -> Reply {
     let mut data = match asked.body["operationName"].as_str().unwrap_or_default() {
         "Requests" => json!({"repository": requests(variables, state)}),
         "Shipping" => json!({"repository": shipping(variables, state)}),
+        "Issues" => json!({"repository": {"issues": reported_since(variables, state)}}),
         "Rest" => json!({"node": rest(variables, state)}),
         "Tickets" => {
             let ids = variables["ids"].as_array().cloned().unwrap_or_default();
@@ -261,6 +264,26 @@ fn shipping(variables: &Value, state: &State) -> Value {
         repository["deployments"] = page(&meant.collect::<Vec<_>>());
     }
     repository
+}
+
+/// An issue with these labels, as it was touched last: `NOT_PLANNED` or why else it was closed then.
+pub fn reported(number: u64, text: &str, labels: &[&str], touched: &str, closed: Option<&str>) -> Value {
+    let labels: Vec<Value> = labels.iter().map(|label| json!({"name": label})).collect();
+    json!({
+        "url": format!("https://github.com/acme/pay/issues/{number}"), "title": "Checkout is down", "body": text,
+        "createdAt": "2026-10-05T10:00:00Z", "updatedAt": touched, "closedAt": closed.map(|_| touched),
+        "stateReason": closed, "labels": {"nodes": labels},
+    })
+}
+
+fn reported_since(variables: &Value, state: &State) -> Value {
+    let at = |issue: &Value| issue["updatedAt"].as_str().unwrap_or_default().to_owned();
+    let since = variables["since"].as_str().unwrap_or_default();
+    let mut issues: Vec<Value> =
+        state.reported.iter().filter(|issue| &*at(issue) >= since).cloned().collect();
+    issues.sort_by_key(at);
+    let first = usize::try_from(variables["first"].as_u64().unwrap_or(1)).unwrap_or(1);
+    connection(&json!(issues), Some(&variables["after"]), first)
 }
 
 fn branch(variables: &Value, state: &State) -> Value {

@@ -1,6 +1,7 @@
 //! A host read page by page, with a stand-in for it: what is stored, and what of it twice is the same.
 
 mod cloned;
+mod incidents;
 mod landings;
 mod patience;
 mod refusals;

@@ -3,17 +3,17 @@
 //!
 //! Each page is stored with where the next one begins, so that a sync that is cut off goes on there.
 
+mod incidents;
 mod payload;
 mod shipping;
 
 use super::graphql;
 use super::history::{History, Tip};
-use super::service::{Service, ShipmentPass, Shipping};
+use super::service::{IssuePass, Service, ShipmentPass};
 use super::web::{Credentials, Pace, Web, onwards};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use meter::Repo;
 use payload::{
     Branch, Commits, Connection, HistoryCommit, Issue, PullRequest, Rated, Requests, Rest, RestOf, Tickets,
 };
@@ -39,6 +39,8 @@ struct Cursor {
     tickets: Option<TicketPass>,
     #[serde(default)]
     shipments: Option<ShipmentPass>,
+    #[serde(default)]
+    issues: Option<IssuePass>,
     #[serde(flatten)]
     history: History,
 }
@@ -55,11 +57,9 @@ pub(crate) struct GitHub<'a> {
     host: &'a str,
     owner: &'a str,
     name: &'a str,
-    repo: &'a Repo,
-    branch: Option<&'a str>,
+    service: &'a Service,
     /// Whether the files of requests are asked for: a clone knows them better.
     files: bool,
-    shipping: Shipping,
     now: Timestamp,
     cursor: Cursor,
 }
@@ -86,6 +86,7 @@ impl<'a> Host<'a> for GitHub<'a> {
             requests: None,
             tickets: None,
             shipments: None,
+            issues: None,
             history: History::default(),
         };
         Ok(Self {
@@ -93,10 +94,8 @@ impl<'a> Host<'a> for GitHub<'a> {
             host,
             owner,
             name,
-            repo: &service.repo,
-            branch: service.branch.as_deref(),
+            service,
             files: !has_clone,
-            shipping: service.shipping(),
             now: (pace.now)(),
             cursor: known.unwrap_or(fresh),
         })
@@ -106,6 +105,7 @@ impl<'a> Host<'a> for GitHub<'a> {
         // first, for it is a small question: who is silent to it cannot be reached, and is not merely slow
         let tip = self.tip()?;
         self.requests(keep)?;
+        self.issues(keep)?;
         match tip {
             Some(tip) => self.history(tip, keep)?,
             None => return Ok(()), // nothing has landed yet
@@ -202,7 +202,7 @@ impl GitHub<'_> {
 
     /// The tracked branch and its newest commit; `None` where the repository is empty.
     fn tip(&self) -> Result<Option<Tip>> {
-        let asked = self.branch.map(|branch| format!("refs/heads/{branch}"));
+        let asked = self.service.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
         let answer: Branch = self.ask("Branch", &mut 1, |_| {
             json!({
                 "owner": self.owner, "name": self.name,
@@ -211,7 +211,7 @@ impl GitHub<'_> {
         })?;
         let repository = answer.repository.with_context(|| self.unseen())?;
         self.look_at_name(&repository.name_with_owner);
-        let reference = match self.branch {
+        let reference = match &self.service.branch {
             Some(branch) => {
                 Some(repository.reference.with_context(|| format!("it has no branch {branch:?}"))?)
             }
@@ -253,7 +253,7 @@ impl GitHub<'_> {
     fn look_at_name(&self, name_with_owner: &str) {
         if !name_with_owner.eq_ignore_ascii_case(&format!("{}/{}", self.owner, self.name)) {
             tracing::warn!(
-                repo = self.repo.as_str(),
+                repo = self.service.repo.as_str(),
                 now = name_with_owner,
                 "the repository was renamed: name it so in cpvo.toml"
             );

@@ -1,5 +1,6 @@
 //! What GitHub answers, and what of it is kept.
 
+use super::incidents::OfIssues;
 use super::shipping::OfShipping;
 use crate::source::{Commit, Effort, LandedCommit, Request, RequestCommit, Ticket};
 use jiff::Timestamp;
@@ -42,6 +43,7 @@ answers! {
     Branch { repository: Option<OfBranch> }
     Commits { repository: Option<OfHistory> }
     Shipping { repository: Option<OfShipping> }
+    Issues { repository: Option<OfIssues> }
 }
 
 #[derive(Debug, Deserialize)]
@@ -159,8 +161,8 @@ struct Actor {
 }
 
 #[derive(Debug, Deserialize)]
-struct Label {
-    name: String,
+pub(super) struct Label {
+    pub name: String,
 }
 
 #[derive(Debug, Deserialize)]

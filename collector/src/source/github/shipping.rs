@@ -85,7 +85,7 @@ fn read<T>(list: Connection<T>, made: fn(&T) -> Timestamp, sent: fn(T) -> Option
 impl GitHub<'_> {
     /// Reads what was made since the last time, and a week before that; all, where cpvo.toml asks for others by now.
     pub(super) fn shipments(&mut self, keep: Keep) -> Result<()> {
-        let asked = self.shipping.clone();
+        let asked = self.service.shipping();
         if self.cursor.shipments.take_if(|pass| pass.shipping != asked).is_some() {
             keep(Page::SentAnew, &self.cursor()?)?;
         }
@@ -103,7 +103,7 @@ impl GitHub<'_> {
             let answer: super::payload::Shipping = self.ask("Shipping", &mut size, |first| {
                 json!({
                     "owner": self.owner, "name": self.name, "first": first, "after": after,
-                    "environments": self.shipping.environments, "releases": ship == Ship::Release,
+                    "environments": self.service.environments, "releases": ship == Ship::Release,
                     "deployments": ship == Ship::Deployment,
                 })
             })?;
