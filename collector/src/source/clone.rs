@@ -4,7 +4,7 @@
 
 use super::git::{Fields, Git};
 use super::{Commit, Landed, MEMBERS_MAX, settle_branch};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use meter::Repo;
 use std::collections::{HashMap, HashSet};
@@ -27,6 +27,9 @@ pub(crate) struct LocalClone {
     pub path: PathBuf,
     /// The tracked branch; else the remote's default one, else the one that is checked out.
     pub branch: Option<String>,
+    /// Whether it is fetched before it is read.
+    #[serde(default)]
+    pub fetch: bool,
 }
 
 impl LocalClone {
@@ -63,14 +66,18 @@ pub(crate) struct History {
 pub(crate) fn open(source: &LocalClone, cursor: Option<(&str, &str)>) -> Result<History> {
     let git = Git { path: source.path.clone() };
     guard(&git)?;
-    let (branch, tip, remote) = tracked(&git, source.branch.as_deref())?;
+    let remotes = remotes(&git)?;
+    let branch = named(&git, source.branch.as_deref(), &remotes)?;
+    let Tracked { tip, remote, .. } = found(&git, &branch, &remotes)?.with_context(|| {
+        format!("it has no branch {branch:?} with a commit: fetch it, or name the tracked branch by `branch`")
+    })?;
     let known = cursor.filter(|(of, _)| *of == branch).map(|(_, commit)| commit.to_owned());
     // a branch that was rewritten is read anew
     let after = known.filter(|commit| git.ask(&["merge-base", "--is-ancestor", commit, &tip]).is_ok());
     Ok(History { git, branch, tip, remote, after })
 }
 
-fn guard(git: &Git) -> Result<()> {
+pub(super) fn guard(git: &Git) -> Result<()> {
     ensure!(git.path.is_dir(), "there is no such folder: name the clone by `path` in cpvo.toml");
     let version = git.ask(&["version"])?;
     let mut numbers = version.split([' ', '.']).filter_map(|part| part.parse().ok());
@@ -93,34 +100,51 @@ fn guard(git: &Git) -> Result<()> {
     Ok(())
 }
 
-/// The tracked branch, its newest commit and the remote it was fetched from. What a remote has, `origin` before others,
-/// goes before a branch of the same name here: that is what others got.
-fn tracked(git: &Git, asked: Option<&str>) -> Result<(String, String, Option<String>)> {
+/// Its remotes, `origin` before others.
+pub(super) fn remotes(git: &Git) -> Result<Vec<String>> {
     let mut remotes: Vec<String> = git.ask(&["remote"])?.lines().map(str::to_owned).collect();
     remotes.sort_by_key(|remote| remote != "origin");
+    Ok(remotes)
+}
+
+/// What the tracked branch is called, without what it lies in.
+pub(super) fn named(git: &Git, asked: Option<&str>, remotes: &[String]) -> Result<String> {
+    if let Some(branch) = asked {
+        return Ok(branch.to_owned());
+    }
     let symbolic = |name: &str| git.ask_if(&["symbolic-ref", "--quiet", name]);
-    let name = if let Some(branch) = asked {
-        branch.to_owned()
-    } else {
-        let folder = remotes.first().map(|remote| format!("refs/remotes/{remote}/")).unwrap_or_default();
-        let reference = symbolic(&format!("{folder}HEAD")).or_else(|| symbolic("HEAD"));
-        let reference = reference.context("its HEAD is detached: name the tracked branch by `branch`")?;
-        let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix(&folder));
-        name.unwrap_or(&reference).to_owned()
-    };
+    let folder = remotes.first().map(|remote| format!("refs/remotes/{remote}/")).unwrap_or_default();
+    let reference = symbolic(&format!("{folder}HEAD")).or_else(|| symbolic("HEAD"));
+    let reference = reference.context("its HEAD is detached: name the tracked branch by `branch`")?;
+    let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix(&folder));
+    Ok(name.unwrap_or(&reference).to_owned())
+}
+
+/// The tracked branch as a clone has it.
+pub(super) struct Tracked {
+    pub reference: String,
+    /// Its newest commit.
+    pub tip: String,
+    /// Where it was fetched from; `None` where the branch is made here.
+    pub remote: Option<String>,
+}
+
+/// A branch of this name, where there is one with a commit. What a remote has goes before a branch of the same name
+/// here: that is what others got.
+pub(super) fn found(git: &Git, name: &str, remotes: &[String]) -> Result<Option<Tracked>> {
     let newest = |folder: &str| {
-        git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{folder}/{name}^{{commit}}")])
+        let reference = format!("{folder}/{name}");
+        let tip = git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{reference}^{{commit}}")])?;
+        Some((reference, tip))
     };
-    for remote in &remotes {
-        if let Some(tip) = newest(&format!("refs/remotes/{remote}")) {
-            return Ok((name, tip, Some(remote.clone())));
+    for remote in remotes {
+        if let Some((reference, tip)) = newest(&format!("refs/remotes/{remote}")) {
+            return Ok(Some(Tracked { reference, tip, remote: Some(remote.clone()) }));
         }
     }
-    if let Some(tip) = newest("refs/heads") {
-        let is_bare = git.ask(&["rev-parse", "--is-bare-repository"])? == "true"; // its branches are the remote's
-        return Ok((name, tip, remotes.into_iter().next().filter(|_| is_bare)));
-    }
-    bail!("it has no branch {name:?} with a commit: fetch it, or name the tracked branch by `branch`")
+    let Some((reference, tip)) = newest("refs/heads") else { return Ok(None) };
+    let is_bare = git.ask(&["rev-parse", "--is-bare-repository"])? == "true"; // its branches are the remote's
+    Ok(Some(Tracked { reference, tip, remote: remotes.first().filter(|_| is_bare).cloned() }))
 }
 
 /// An address as `FETCH_HEAD` has it: without credentials, and as short as can be.

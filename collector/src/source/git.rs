@@ -1,11 +1,12 @@
-//! The `git` binary, asked about a clone that somebody else may have made: nothing in it is run, nothing is
-//! fetched, and neither our environment nor its settings change what is answered.
+//! The `git` binary, asked about a clone that somebody else may have made: nothing in it is run, and neither our
+//! environment nor its settings change what is answered.
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 /// What would point git at another repository, index or configuration than the clone's own.
 const FOREIGN: [&str; 14] = [
@@ -44,6 +45,7 @@ const SETTINGS: [&str; 9] = [
     "advice.graftFileDeprecated=false",
     "protocol.allow=never",
 ];
+const NO_GIT: &str = "could not start git, which must be on the PATH";
 /// Of what git says when it fails.
 const REASON_BYTES_MAX: u64 = 4096;
 
@@ -80,14 +82,36 @@ impl Git {
         self.ask(args).ok().filter(|answer| !answer.is_empty())
     }
 
+    /// Runs it to its end, unless `pause`, which is called until then, says that it must not go on.
+    pub(super) fn run(
+        &self,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        mut pause: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let mut errors = tempfile::tempfile()?;
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(errors.try_clone()?);
+        let mut child = command.spawn().context(NO_GIT)?;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if let Err(reason) = pause() {
+                // it takes its own children and locks with it, unlike one that is killed
+                kill_process(Pid::from_child(&child), Signal::TERM).ok();
+                child.wait()?;
+                return Err(reason);
+            }
+        };
+        content(status, &mut errors)
+    }
+
     /// The fields of an answer as they come, each ended by NUL.
     pub(super) fn fields(&self, args: &[&str]) -> Result<Fields> {
         let errors = tempfile::tempfile()?;
         let mut command = self.command(args);
-        let mut child = command
-            .stderr(errors.try_clone()?)
-            .spawn()
-            .context("could not start git, which must be on the PATH")?;
+        let mut child = command.stderr(errors.try_clone()?).spawn().context(NO_GIT)?;
         let stdout = child.stdout.take().context("git has no output")?;
         let what = args.first().copied().unwrap_or_default().to_owned();
         Ok(Fields { child, lines: BufReader::with_capacity(1 << 16, stdout), errors, what })
@@ -121,16 +145,20 @@ impl Fields {
     }
 
     fn end(&mut self) -> Result<()> {
-        let status = self.child.wait()?;
-        if status.success() {
-            return Ok(());
-        }
-        let mut reason = Vec::new();
-        self.errors.rewind()?;
-        self.errors.by_ref().take(REASON_BYTES_MAX).read_to_end(&mut reason)?;
-        let reason = String::from_utf8_lossy(&reason).trim().replace('\n', "; ");
-        bail!("git {} failed: {}", self.what, if reason.is_empty() { status.to_string() } else { reason })
+        content(self.child.wait()?, &mut self.errors).with_context(|| format!("git {} failed", self.what))
     }
+}
+
+/// An error with what git said where it failed.
+fn content(status: ExitStatus, errors: &mut File) -> Result<()> {
+    if status.success() {
+        return Ok(());
+    }
+    let mut reason = Vec::new();
+    errors.rewind()?;
+    errors.take(REASON_BYTES_MAX).read_to_end(&mut reason)?;
+    let reason = String::from_utf8_lossy(&reason).trim().replace('\n', "; ");
+    bail!("{}", if reason.is_empty() { status.to_string() } else { reason })
 }
 
 impl Drop for Fields {

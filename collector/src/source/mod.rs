@@ -1,6 +1,7 @@
 //! Where changes come from: a source reads a history and hands over what landed, as it is.
 
 pub(crate) mod clone;
+pub(crate) mod fetch;
 mod git;
 pub(crate) mod github;
 pub(crate) mod gitlab;

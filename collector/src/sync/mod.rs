@@ -3,6 +3,7 @@
 use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
 use crate::source::clone::{History, LocalClone, Tag};
+use crate::source::fetch::fetch;
 use crate::source::github::GitHub;
 use crate::source::gitlab::GitLab;
 use crate::source::jira::Jira;
@@ -156,8 +157,10 @@ fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pa
     let mut stale = None;
     let imported = match source {
         Source::Clone(clone) => {
-            let landed = sync(db, clone, (pace.now)())
-                .with_context(|| format!("the clone of {} in {}", clone.repo, clone.path.display()))?;
+            let name = || format!("the clone of {} in {}", clone.repo, clone.path.display());
+            let fetched = if clone.fetch { fetch(clone, pace) } else { Ok(()) };
+            let landed = sync(db, clone, (pace.now)()).with_context(name)?;
+            fetched.context("could not fetch it").with_context(name)?; // what it had is read all the same
             stale = Stale::of(db, clone, (pace.now)())?;
             Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
         }

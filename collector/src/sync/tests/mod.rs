@@ -1,6 +1,7 @@
 //! Real repositories read and judged: what landed, what took it back, what a clone may lack.
 
 mod clones;
+mod fetches;
 mod owners;
 mod releases;
 
@@ -35,7 +36,7 @@ fn repository() -> (TempDir, Repository, LocalClone) {
     repository.git(&["remote", "remove", "origin"]); // it is where others fetch from
     repository.git_at(&day(1), &["commit", "--quiet", "--amend", "--no-edit", "--date", &day(1)]);
     let repo = "github.com/acme/pay".parse().unwrap();
-    (folder, repository, LocalClone { repo, path, branch: None })
+    (folder, repository, LocalClone { repo, path, branch: None, fetch: false })
 }
 
 fn day(day: u8) -> String {

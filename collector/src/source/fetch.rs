@@ -1,0 +1,65 @@
+//! Fetching a clone before it is read, where cpvo.toml says so: its tracked branch and the tags, and nothing else.
+//!
+//! Nobody is asked anything, and nothing is run that the clone names: no hook, no submodule, no upkeep, no program of
+//! its own configuration. Its user's configuration and ssh hold.
+
+use super::clone::{LocalClone, found, guard, named, remotes};
+use super::git::Git;
+use super::web::Pace;
+use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// A fetch takes no longer, also where nobody waits for the next source.
+const TIME_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// From one look whether it has ended to the next.
+const LOOK: Duration = Duration::from_millis(50);
+/// What a remote may be reached by, whatever the clone's configuration says.
+const PROTOCOLS: &str = "file:https:ssh";
+const SSH: &str = "core.sshCommand=ssh -o BatchMode=yes -o ConnectTimeout=30";
+/// Settings that name a program which a fetch would run.
+const PROGRAMS: &str = r"^(core\.(sshcommand|askpass|alternaterefscommand)|credential\.(.*\.)?helper|remote\..*\.(uploadpack|vcs))$";
+
+/// Brings the tracked branch and the tags up to what the remote has.
+pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
+    let git = Git { path: source.path.clone() };
+    guard(&git)?;
+    name_no_program(&git)?;
+    let remotes = remotes(&git)?;
+    let name = named(&git, source.branch.as_deref(), &remotes)?;
+    let known = found(&git, &name, &remotes)?.and_then(|known| Some((known.reference, known.remote?)));
+    let first = remotes.into_iter().next().map(|remote| (format!("refs/remotes/{remote}/{name}"), remote));
+    let (reference, remote) = known.or(first).context("it has no remote to be fetched from")?;
+    let branch = format!("+refs/heads/{name}:{reference}");
+    let until = pace.until.map_or_else(|| (pace.now)().checked_add(TIME_MAX), Ok)?;
+    let args = [
+        "-c",
+        SSH,
+        "fetch",
+        "--quiet",
+        "--tags",
+        "--force",
+        "--no-prune",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+        "--",
+        &remote,
+        &branch,
+    ];
+    git.run(&args, &[("GIT_ALLOW_PROTOCOL", PROTOCOLS), ("GIT_ASKPASS", "")], || {
+        ensure!((pace.now)() < until, "it took too long");
+        (pace.wait)(LOOK)
+    })
+}
+
+fn name_no_program(git: &Git) -> Result<()> {
+    let settings = git.ask_if(&["config", "--show-scope", "--name-only", "--get-regexp", PROGRAMS]);
+    for line in settings.iter().flat_map(|settings| settings.lines()) {
+        let (scope, name) = line.split_once('\t').unwrap_or_default();
+        ensure!(
+            !["local", "worktree"].contains(&scope),
+            "its own configuration names a program to run ({name}): name it in that of the user, or unset it"
+        );
+    }
+    Ok(())
+}

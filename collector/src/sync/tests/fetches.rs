@@ -1,0 +1,140 @@
+//! Clones that are fetched before they are read: what comes of it, what is run, and what happens where it fails.
+
+use super::*;
+use std::net::TcpListener;
+
+/// A clone of `of` beside it that fetches by itself.
+fn cloned(repository: &Repository, of: &LocalClone, name: &str, how: &[&str]) -> LocalClone {
+    let path = of.path.with_file_name(name);
+    let (from, to) = (of.path.display().to_string(), path.display().to_string());
+    repository.git(&[&["clone", "--quiet", "--no-local"], how, &[&from, &to]].concat());
+    LocalClone { path, fetch: true, ..of.clone() }
+}
+
+fn in_clone(repository: &Repository, clone: &LocalClone, args: &[&str]) -> String {
+    repository.git(&[&["-C", &clone.path.display().to_string()], args].concat())
+}
+
+fn reads(db: &mut Db, clone: &LocalClone) -> Result<String> {
+    let wait = |_| {
+        thread::yield_now();
+        Ok(())
+    };
+    let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait };
+    Ok(sync_source(db, &Source::Clone(clone.clone()), &[], pace)?.to_string())
+}
+
+const TITLES: &str = "SELECT title FROM change ORDER BY landed";
+
+#[test]
+fn a_clone_fetches_its_branch_and_the_tags_alone() {
+    on_both(|db| {
+        let (folder, repository, source) = repository();
+        repository.git(&["tag", "v1"]);
+        let trap = folder.path().join("trap");
+        let clones = [("usual", &[][..]), ("mirror", &["--mirror"]), ("named", &["--origin=upstream"])]
+            .map(|(name, how)| cloned(&repository, &source, name, how));
+        repository.git(&["switch", "--quiet", "-c", "feature/x"]);
+        repository.commit_at(&day(2), "Elsewhere");
+        repository.git(&["switch", "--quiet", "main"]);
+        repository.commit_at(&day(3), "Add x (#1)");
+        repository.git(&["tag", "--force", "v1"]);
+        repository.git(&["tag", "v2", "feature/x"]);
+        for clone in clones {
+            let hooks = in_clone(&repository, &clone, &["rev-parse", "--git-path", "hooks"]);
+            let hook = clone.path.join(hooks).join("reference-transaction");
+            fs::create_dir_all(hook.parent().unwrap()).unwrap();
+            fs::write(&hook, format!("#!/bin/sh\ntouch {}\n", trap.display())).unwrap();
+            fs::set_permissions(&hook, Permissions::from_mode(0o755)).unwrap();
+            for only in [LocalClone { fetch: false, ..clone.clone() }, clone.clone()] {
+                let told = reads(db, &only).unwrap();
+                assert!(told.contains(": 1 commits landed since"), "{told}");
+            }
+            assert_eq!(rows(db, TITLES), ["first", "Add x"]);
+            assert_eq!(
+                rows(
+                    db,
+                    "SELECT t.tag, COALESCE(c.title, '-') FROM tag AS t LEFT JOIN change AS c ON c.sha = t.sha ORDER BY t.tag"
+                ),
+                ["v1|Add x", "v2|-"]
+            );
+            let branches = in_clone(&repository, &clone, &["for-each-ref", "--format=%(refname)"]);
+            assert!(!branches.contains("feature/x"), "{branches}");
+            assert!(!trap.exists(), "{}", clone.path.display());
+            db.transaction(|db| change_forget(db, &clone.repo)).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_branch_that_the_clone_lacks_is_fetched() {
+    let (_folder, repository, source) = repository();
+    let clone = cloned(&repository, &source, "narrow", &["--single-branch"]);
+    repository.git(&["switch", "--quiet", "-c", "next"]);
+    repository.commit_at(&day(2), "Add x (#1)");
+    let clone = LocalClone { branch: Some("next".to_owned()), ..clone };
+    on_both(|db| {
+        reads(db, &clone).unwrap();
+        assert_eq!(rows(db, TITLES), ["first", "Add x"]);
+    });
+}
+
+#[test]
+fn what_a_clone_had_is_read_where_it_cannot_be_fetched() {
+    on_both(|db| {
+        let (folder, repository, source) = repository();
+        let fails = |db: &mut Db, clone: &LocalClone, expected: &str| {
+            let error = format!("{:#}", reads(db, clone).unwrap_err());
+            assert!(error.starts_with("the clone of github.com/acme/pay in /"), "{error}");
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+            assert_eq!(rows(db, TITLES), ["first"]);
+            db.transaction(|db| change_forget(db, &clone.repo)).unwrap();
+        };
+        fails(db, &LocalClone { fetch: true, ..source.clone() }, "could not fetch it: it has no remote");
+        let program = folder.path().join("program");
+        for (setting, named) in [
+            ("core.sshCommand", "core.sshcommand"),
+            ("credential.https://github.com.helper", "credential.https://github.com.helper"),
+            ("remote.origin.uploadpack", "remote.origin.uploadpack"),
+        ] {
+            let clone = cloned(&repository, &source, "odd", &[]);
+            in_clone(&repository, &clone, &["config", setting, &program.display().to_string()]);
+            fails(db, &clone, &format!("names a program to run ({named})"));
+            fs::remove_dir_all(clone.path).unwrap();
+        }
+        for (address, expected) in [
+            ("ext::touch trap", "transport 'ext' not allowed"),
+            ("http://127.0.0.1:1/", "'http' not allowed"),
+        ] {
+            let clone = cloned(&repository, &source, "odd", &[]);
+            in_clone(&repository, &clone, &["config", "protocol.allow", "always"]);
+            in_clone(&repository, &clone, &["config", "protocol.ext.allow", "always"]);
+            in_clone(&repository, &clone, &["remote", "set-url", "origin", address]);
+            fails(db, &clone, expected);
+            fs::remove_dir_all(clone.path).unwrap();
+        }
+        let clone = cloned(&repository, &source, "left", &[]);
+        fs::rename(&source.path, folder.path().join("gone")).unwrap();
+        fails(db, &clone, "does not appear to be a git repository");
+    });
+}
+
+#[test]
+fn a_fetch_that_does_not_end_is_ended() {
+    let (_folder, repository, source) = repository();
+    let clone = cloned(&repository, &source, "patient", &[]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}/pay.git", silent.local_addr().unwrap());
+    in_clone(&repository, &clone, &["remote", "set-url", "origin", &address]);
+    in_clone(&repository, &clone, &["config", "http.proxy", ""]);
+    on_both(|db| {
+        let mut ends = |until, wait: &dyn Fn(std::time::Duration) -> Result<()>, expected: &str| {
+            let pace = Pace { now, answer_max: REQUEST_MAX, until, wait };
+            let error = sync_source(db, &Source::Clone(clone.clone()), &[], pace).unwrap_err();
+            assert!(format!("{error:#}").ends_with(&format!("could not fetch it: {expected}")), "{error:#}");
+            assert_eq!(rows(db, TITLES), ["first"]);
+        };
+        ends(Some(now()), &|_| Ok(()), "it took too long");
+        ends(None, &|_| bail!("cpvo stops"), "cpvo stops");
+    });
+}
