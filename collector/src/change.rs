@@ -3,8 +3,10 @@
 use crate::config::{Clock, Options};
 use crate::listing::{Cell, Listing, short, visible};
 use crate::store::db::{Access, Db};
+use crate::store::dispute::{Dispute, dispute_list};
 use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
 use crate::store::incident::{Shown, incident_list};
+use crate::store::service::Signs;
 use crate::store::story::{Head, Made, Part, change_find, change_head, change_made, change_parts};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -30,11 +32,14 @@ pub(crate) struct Args {
 /// All that is known of a change.
 pub(crate) struct Story {
     repo: String,
+    /// What stands before a number.
+    sign: char,
     sha: String,
     head: Head,
     parts: Vec<Part>,
     made: Vec<Made>,
     disqualifications: Vec<Disqualification>,
+    disputes: Vec<Dispute>,
     reverts: Vec<Reversal>,
     incidents: Vec<Shown>,
     repairs: Vec<Repair>,
@@ -102,10 +107,12 @@ pub(crate) fn story(db: &mut Db, repo: String, sha: String) -> Result<Story> {
         repairs: repairs(db, &repo, &head, &disqualifications)?,
         head,
         disqualifications,
+        disputes: dispute_list(db, &of)?.remove(&sha).unwrap_or_default(),
         parts: change_parts(db, &repo, &sha)?,
         made: change_made(db, &repo, &sha)?,
         incidents: incident_list(db, &repo, &sha)?,
         reverts: reversal_list(db, &of)?.remove(&sha).unwrap_or_default(),
+        sign: Signs::read(db)?.of(&repo),
         repo,
         sha,
     })
@@ -165,6 +172,8 @@ struct Answer<'a> {
     spend: Listing,
     commits: Listing,
     disqualifications: &'a [Disqualification],
+    /// What no longer counts, as an admin found it wrong.
+    disputes: &'a [Dispute],
     reverts: &'a [Reversal],
     /// That come from it; none disqualifies by itself.
     incidents: &'a [Shown],
@@ -203,6 +212,7 @@ impl Story {
             spend: self.spend(Cell::number, Cell::number),
             commits: self.commits(|sha| sha),
             disqualifications: &self.disqualifications,
+            disputes: &self.disputes,
             reverts: &self.reverts,
             incidents: &self.incidents,
             repairs: &self.repairs,
@@ -249,7 +259,7 @@ impl Story {
     /// As `cpvo change` takes it.
     pub(crate) fn name(&self) -> String {
         match self.head.number {
-            Some(number) => format!("{}#{number}", self.repo),
+            Some(number) => format!("{}{}{number}", self.repo, self.sign),
             None => format!("{}@{}", self.repo, shortened(&self.sha)),
         }
     }
@@ -311,7 +321,7 @@ impl Story {
         let branch = visible(head.branch.as_deref().unwrap_or("not known"));
         let _ = writeln!(text, "branch    {branch}, by {}", visible(&head.author));
         if let (Some(number), Some(opened_at)) = (head.number, &head.opened_at) {
-            let _ = writeln!(text, "request   #{number}, opened {opened_at}");
+            let _ = writeln!(text, "request   {}{number}, opened {opened_at}", self.sign);
         }
         let (commits, files) = (counted(head.commits, "commit"), counted(head.files, "file"));
         let _ =
@@ -326,7 +336,7 @@ impl Story {
     fn survival(&self) -> String {
         let mut text = String::new();
         let by = |number: Option<u64>, sha: &str| match number {
-            Some(number) => format!("#{number}"),
+            Some(number) => format!("{}{number}", self.sign),
             None => shortened(sha).to_owned(),
         };
         for one in &self.reverts {
@@ -339,6 +349,16 @@ impl Story {
             let after =
                 after_seconds.map(|seconds| format!("shipped {} hours after it and ", seconds / 3600));
             let _ = writeln!(text, "repair    {who} {}cost {cost}", after.unwrap_or_default());
+        }
+        for Dispute { kind, rule, evidence, reason, by, at, .. } in &self.disputes {
+            let by = by.as_ref().map_or_else(String::new, |by| format!(" by {}", visible(by)));
+            let what = if evidence.contains('/') { evidence } else { shortened(evidence) };
+            let _ = writeln!(
+                text,
+                "disputed  {at}{by}, {kind} by {} ({rule}): {}",
+                visible(what),
+                visible(reason)
+            );
         }
         for Shown { service, id, opened, resolved } in &self.incidents {
             let until = resolved.as_ref().map_or("not resolved yet".to_owned(), |at| format!("until {at}"));
@@ -355,7 +375,7 @@ impl Story {
             "pending" => format!("until {ends}"),
             "verified" => format!("nothing took it back until {ends}"),
             _ => {
-                let all: Vec<String> = self.disqualifications.iter().map(ToString::to_string).collect();
+                let all: Vec<String> = self.disqualifications.iter().map(|one| one.told(self.sign)).collect();
                 all.join(", ")
             }
         };

@@ -9,6 +9,7 @@ use crate::store::evidence::{
     Disqualification, Reversal, disqualification_list, reversal_list, suspicion_list,
 };
 use crate::store::outcome::{Stored, change_list};
+use crate::store::service::Signs;
 use crate::store::shipping::UNSHIPPED;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -32,6 +33,9 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 pub(crate) struct Change {
     repo: Repo,
+    /// What stands before a number.
+    #[serde(skip)]
+    sign: char,
     number: Option<u64>,
     sha: String,
     title: String,
@@ -78,9 +82,10 @@ pub(crate) fn changes_of(db: &mut Db, repo: Option<&Repo>) -> Result<Result<Vec<
         let known: Vec<&str> = known.iter().map(Repo::as_str).collect();
         return Ok(Err(UnknownRepo { repo: repo.clone(), known: known.join(", ") }));
     }
+    let signs = Signs::read(db)?;
     let mut all = Vec::new();
     for one in known.into_iter().filter(|one| repo.is_none_or(|repo| repo == one)) {
-        all.extend(changes(db, &one)?);
+        all.extend(changes(db, &one, signs.of(one.as_str()))?);
     }
     Ok(Ok(all))
 }
@@ -90,7 +95,7 @@ pub(crate) fn json(changes: &[Change]) -> Result<String> {
 }
 
 /// Those of one repository, in the order of landing.
-fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
+fn changes(db: &mut Db, repo: &Repo, sign: char) -> Result<Vec<Change>> {
     let mut disqualifications = disqualification_list(db, repo)?;
     let mut suspicions = suspicion_list(db, repo)?;
     let mut disputes = dispute_list(db, repo)?;
@@ -106,6 +111,7 @@ fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
         };
         Change {
             repo: repo.clone(),
+            sign,
             number,
             title,
             merged_at,
@@ -128,19 +134,19 @@ fn changes(db: &mut Db, repo: &Repo) -> Result<Vec<Change>> {
 fn listing(changes: &[Change], title_chars_max: usize) -> Listing {
     let columns = ["repo", "change", "merged_at", "team", "state", "because", "title"];
     let text = |text: Option<&String>| text.map_or(Cell::Null, Cell::text);
-    let named = |number: Option<u64>, sha: &str| match number {
-        Some(number) => format!("#{number}"),
-        None => sha.chars().take(10).collect(),
+    let named = |change: &Change| match change.number {
+        Some(number) => format!("{}{number}", change.sign),
+        None => change.sha.chars().take(10).collect(),
     };
     let row = |change: &Change| {
-        let because = change.disqualifications.iter().map(ToString::to_string);
+        let because = change.disqualifications.iter().map(|one| one.told(change.sign));
         let disputed = (!change.disputes.is_empty()).then(|| "disputed".to_owned());
         let unshipped = change.shipped_at.is_none().then(|| "not shipped yet".to_owned());
         let because: Vec<String> =
             because.chain(change.excluded_as.clone()).chain(disputed).chain(unshipped).collect();
         vec![
             Cell::text(change.repo.as_str()),
-            Cell::Text(named(change.number, &change.sha)),
+            Cell::Text(named(change)),
             Cell::text(change.merged_at.to_string()),
             text(change.team.as_ref()),
             text(change.state.as_ref()),

@@ -139,6 +139,13 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The account of whoever runs this, be it as another user.
+pub(crate) fn account() -> String {
+    let told =
+        ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(variable).find(|name| !name.is_empty());
+    told.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
 fn user_folder() -> Option<PathBuf> {
     Some(directories::ProjectDirs::from("", "", "cpvo")?.config_dir().to_owned())
 }

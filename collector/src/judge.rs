@@ -292,7 +292,7 @@ fn weight(judged: &Judged, changes: &[Change], objection: &Objection, policy: Po
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::store::dispute::dispute_add;
+    use crate::store::dispute::{Reason, dispute_add};
     use crate::store::fixture::{now, on_both, rows, teams};
 
     /// Judges one repository, whatever is new of it.
@@ -388,7 +388,8 @@ pub(crate) mod tests {
             assert_eq!(rows(db, found), ["t1|1", "t2|1", "t3|0"]);
             assert_eq!(rows(db, against), ["t1"]);
 
-            dispute_add(db, ("h.x/a/pay", "a1"), "another matter", now()).unwrap();
+            let reason = Reason { text: "another matter", by: "ana" };
+            dispute_add(db, ("h.x/a/pay", "a1"), reason, now()).unwrap();
             judge_anew(db, now());
             assert_eq!(rows(db, states), ["1|verified", "2|excluded", "3|verified"]);
             assert_eq!(rows(db, found), ["t1|1", "t2|1", "t3|0"]);

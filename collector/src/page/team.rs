@@ -8,6 +8,7 @@ use crate::delivery::{Deliveries, TeamDelivery, deliveries};
 use crate::listing::Listing;
 use crate::store::db::Db;
 use crate::store::delivered::{Delivered, Titles, delivered_list, title_list};
+use crate::store::service::Signs;
 use crate::verdict::grounds;
 use crate::weekly::{Standing, WEEKS_DEFAULT, Weekly, side_text, weeks_back};
 use anyhow::Result;
@@ -101,6 +102,7 @@ pub(crate) struct Told {
     spend: Vec<(&'static str, NanoUsd)>,
     delivered: Vec<Delivered>,
     titles: Titles,
+    signs: Signs,
 }
 
 impl Told {
@@ -112,6 +114,7 @@ impl Told {
             spend: portions(db, team, first)?,
             delivered: delivered_list(db, first.start(), Some(team))?,
             titles: title_list(db, first.start(), team)?,
+            signs: Signs::read(db)?,
             weekly,
         })
     }
@@ -168,15 +171,15 @@ fn bar(spend: &[(&'static str, NanoUsd)]) -> Vec<Portion> {
 }
 
 /// The dearest, and how many more there are.
-fn changes(Told { delivered, titles, .. }: &Told) -> (Vec<Change>, usize) {
+fn changes(Told { delivered, titles, signs, .. }: &Told) -> (Vec<Change>, usize) {
     let mut sorted: Vec<&Delivered> = delivered.iter().collect();
     sorted.sort_by_key(|one| (Reverse(one.spent.cost), Reverse(one.shipped_at)));
     let row = |one: &&Delivered| {
         let (number, title) = titles.get(&(one.repo.clone(), one.sha.clone())).cloned().unwrap_or_default();
         let sha = one.sha.get(..10).unwrap_or(&one.sha).to_owned();
-        let repo = one.repo.rsplit('/').next().unwrap_or_default();
+        let (repo, sign) = (one.repo.rsplit('/').next().unwrap_or_default(), signs.of(&one.repo));
         Change {
-            name: number.map_or_else(|| format!("{repo}@{sha}"), |number| format!("{repo}#{number}")),
+            name: number.map_or_else(|| format!("{repo}@{sha}"), |number| format!("{repo}{sign}{number}")),
             repo: one.repo.clone(),
             sha,
             title,

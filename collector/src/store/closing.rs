@@ -140,7 +140,7 @@ mod tests {
     use crate::source::{Commit, Landed};
     use crate::store::change::{Cursor, Order, change_add, change_forget, source_put, sources_await};
     use crate::store::db::Db;
-    use crate::store::dispute::dispute_add;
+    use crate::store::dispute::{Reason, dispute_add};
     use crate::store::fixture::{homes, now, on_both, rows, teams};
     use crate::store::policy::policy_set;
     use jiff::{SignedDuration, Timestamp};
@@ -210,7 +210,8 @@ mod tests {
             judge(db);
             assert_eq!(rows(db, CLOSED), [format!("2|0|1|1|1|{late}|5")], "spend is never frozen");
 
-            dispute_add(db, (REPO, &format!("{:040x}", 1)), "it was another x", now()).unwrap();
+            let reason = Reason { text: "it was another x", by: "ana" };
+            dispute_add(db, (REPO, &format!("{:040x}", 1)), reason, now()).unwrap();
             judge(db);
             assert_eq!(rows(db, CLOSED), ["2|0|2|0|2|what disqualified is disputed or gone|5"]);
             policy_set(db, "pay", Policy { window_days: 3, ..Policy::default() }, "a test", now()).unwrap();

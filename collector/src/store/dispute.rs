@@ -19,31 +19,45 @@ pub(crate) struct Dispute {
     /// The sha of the other change, or the address of the ticket.
     pub evidence: String,
     pub reason: String,
+    /// The account of the admin; `None` where it was not kept yet.
+    pub by: Option<String>,
     pub at: String,
     /// When what it is about happened.
     #[serde(skip)]
     happened_at: Timestamp,
 }
 
+/// Why somebody finds it wrong.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reason<'a> {
+    pub text: &'a str,
+    /// The account of the admin.
+    pub by: &'a str,
+}
+
 /// Disputes all that disqualifies a change by now; returns how many that is.
-pub(crate) fn dispute_add(db: &mut Db, change: (&str, &str), reason: &str, now: Timestamp) -> Result<u64> {
-    let (repo, sha) = change;
+pub(crate) fn dispute_add(
+    db: &mut Db,
+    (repo, sha): (&str, &str),
+    reason: Reason,
+    now: Timestamp,
+) -> Result<u64> {
     let disputed = db.execute(
         &format!(
-            "INSERT INTO dispute (repo, sha, kind, rule, evidence, reason, recorded_at, happened_at)
-         SELECT repo, sha, kind, rule, COALESCE(by_url, by_sha), $3, $4, MAX(happened_at)
+            "INSERT INTO dispute (repo, sha, kind, rule, evidence, reason, disputed_by, recorded_at, happened_at)
+         SELECT repo, sha, kind, rule, COALESCE(by_url, by_sha), $3, $4, $5, MAX(happened_at)
          FROM ({DISQUALIFICATIONS}) AS d WHERE repo = $1 AND sha = $2
          GROUP BY repo, sha, kind, rule, COALESCE(by_url, by_sha)
          ON CONFLICT (repo, sha, kind, evidence) DO UPDATE SET reason = excluded.reason,
-            recorded_at = excluded.recorded_at, happened_at = excluded.happened_at
+            disputed_by = excluded.disputed_by, recorded_at = excluded.recorded_at, happened_at = excluded.happened_at
          WHERE excluded.happened_at > COALESCE(dispute.happened_at, dispute.recorded_at)"
         ),
-        &values![repo, sha, reason, now.to_string()],
+        &values![repo, sha, reason.text, reason.by, now.to_string()],
     )?;
     if disputed > 0 {
         repo_news(db, &repo.parse()?)?;
-        let (subject, detail) = (format!("{repo}@{sha}"), reason.to_owned());
-        audit_add(db, now, &Event { actor: "cpvo dispute", action: "disputed", subject: &subject, detail })?;
+        let (subject, detail) = (format!("{repo}@{sha}"), reason.text.to_owned());
+        audit_add(db, now, &Event { actor: reason.by, action: "disputed", subject: &subject, detail })?;
     }
     Ok(disputed)
 }
@@ -51,12 +65,12 @@ pub(crate) fn dispute_add(db: &mut Db, change: (&str, &str), reason: &str, now: 
 /// All of a repository, by the change they are about.
 pub(crate) fn dispute_list(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<Dispute>>> {
     let mut disputes: BTreeMap<String, Vec<Dispute>> = BTreeMap::new();
-    let sql = "SELECT sha, kind, rule, evidence, reason, recorded_at, COALESCE(happened_at, recorded_at)
+    let sql = "SELECT sha, kind, rule, evidence, reason, disputed_by, recorded_at, COALESCE(happened_at, recorded_at)
         FROM dispute WHERE repo = $1 ORDER BY recorded_at, kind, evidence";
     let read = |row: &Row| {
         let (kind, rule, evidence) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        let (reason, at, happened_at) = (row.get(4)?, row.get(5)?, row.parse(6)?);
-        Ok::<_, anyhow::Error>(Dispute { kind, rule, evidence, reason, at, happened_at })
+        let (reason, by, at, happened_at) = (row.get(4)?, row.get(5)?, row.get(6)?, row.parse(7)?);
+        Ok::<_, anyhow::Error>(Dispute { kind, rule, evidence, reason, by, at, happened_at })
     };
     for row in db.query(sql, &values![repo.as_str()])? {
         disputes.entry(row.get(0)?).or_default().push(read(&row)?);

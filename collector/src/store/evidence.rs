@@ -5,7 +5,6 @@ use anyhow::Result;
 use meter::Repo;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Why a change is no verified outcome.
 #[derive(Debug, Serialize)]
@@ -20,14 +19,15 @@ pub(crate) struct Disqualification {
     pub at: String,
 }
 
-impl fmt::Display for Disqualification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Disqualification {
+    /// In words; `sign` stands before the number of a request.
+    pub(crate) fn told(&self, sign: char) -> String {
         let by = match (self.by_number, &self.by_url) {
-            (Some(number), _) => format!("#{number}"),
+            (Some(number), _) => format!("{sign}{number}"),
             (None, Some(url)) => url.clone(),
             (None, None) => self.by_sha.iter().flat_map(|sha| sha.chars().take(10)).collect(),
         };
-        write!(f, "{} by {by} ({})", self.kind, self.rule)
+        format!("{} by {by} ({})", self.kind, self.rule)
     }
 }
 

@@ -29,6 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0018_read_due", include_str!("../../migrations/0018_read_due.sql")),
     ("0019_both_strictnesses", include_str!("../../migrations/0019_both_strictnesses.sql")),
     ("0020_shipping", include_str!("../../migrations/0020_shipping.sql")),
+    ("0021_disputed_by", include_str!("../../migrations/0021_disputed_by.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

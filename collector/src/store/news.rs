@@ -184,7 +184,7 @@ mod tests {
     use crate::source::{Commit, Effort, Landed, Request, RequestCommit, Ticket};
     use crate::store::change::{Cursor, Order, change_add, change_forget, source_put, source_synced};
     use crate::store::cordon::{cordon_add, cordon_end};
-    use crate::store::dispute::dispute_add;
+    use crate::store::dispute::{Reason, dispute_add};
     use crate::store::fixture::{cluster, now, on_both, on_sqlite, rows, teams};
     use crate::store::mark::tag_replace;
     use crate::store::people::teams_apply;
@@ -435,7 +435,8 @@ mod tests {
                 Deed::Cordon(false) => cordon_end(db, 1, "a test", now()).map(drop),
                 Deed::Dispute => {
                     for row in db.query("SELECT DISTINCT sha FROM disqualification", &[])? {
-                        dispute_add(db, (REPO, &row.get::<String>(0)?), "a test", now())?;
+                        let reason = Reason { text: "a test", by: "ana" };
+                        dispute_add(db, (REPO, &row.get::<String>(0)?), reason, now())?;
                     }
                     Ok(())
                 }

@@ -4,6 +4,7 @@ use super::db::{Db, values};
 use super::news::news;
 use anyhow::Result;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// How far a service was read.
 pub(crate) struct Progress {
@@ -20,6 +21,20 @@ pub(crate) fn service_progress(db: &mut Db, name: &str, kind: &str) -> Result<Op
         Ok(Progress { cursor: row.get(0)?, synced_at: synced_at.map(|at| at.parse()).transpose()? })
     };
     rows.first().map(read).transpose()
+}
+
+/// What stands before the numbers of requests: GitLab writes `!`, others `#`.
+pub(crate) struct Signs(BTreeSet<String>);
+
+impl Signs {
+    pub(crate) fn read(db: &mut Db) -> Result<Self> {
+        let rows = db.query("SELECT name FROM service WHERE kind = 'gitlab'", &[])?;
+        Ok(Self(rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?))
+    }
+
+    pub(crate) fn of(&self, repo: &str) -> char {
+        if self.0.contains(repo) || repo.starts_with("gitlab.") { '!' } else { '#' }
+    }
 }
 
 pub(crate) fn service_put(db: &mut Db, name: &str, kind: &str, progress: &Progress) -> Result<()> {
@@ -45,4 +60,23 @@ pub(crate) fn service_retain(db: &mut Db, services: &[(&str, &str)]) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{now, on_both};
+
+    #[test]
+    fn a_number_stands_behind_the_sign_of_its_host() {
+        on_both(|db| {
+            let progress = Progress { cursor: String::new(), synced_at: Some(now()) };
+            service_put(db, "git.acme.example/acme/pay", "gitlab", &progress).unwrap();
+            service_put(db, "github.com/acme/pay", "github", &progress).unwrap();
+            let signs = Signs::read(db).unwrap();
+            let repos =
+                ["git.acme.example/acme/pay", "gitlab.com/acme/pay", "github.com/acme/pay", "local/1"];
+            assert_eq!(repos.map(|repo| signs.of(repo)), ['!', '!', '#', '#']);
+        });
+    }
 }

@@ -1,6 +1,6 @@
 //! What became of changes: `sync`, `judge` and `changes` on a repository made with real git.
 
-use super::{cpvo, fails, succeeds};
+use super::{command, cpvo, fails, succeeds};
 use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
@@ -143,14 +143,22 @@ fn a_hotfix_disqualifies_until_it_is_disputed() {
     assert_eq!(told(&folder, 3), ["verified", "", "files", ""]);
 
     let dispute = ["dispute", "github.com/acme/pay#1", "--reason", "it was about y"];
-    assert!(cpvo(&dispute).starts_with("disputed 1 of github.com/acme/pay#1;"));
+    let disputed = command(folder.path(), &dispute).env("USER", "ben").output().unwrap();
+    assert!(disputed.stdout.starts_with(b"disputed 1 of github.com/acme/pay#1;"), "{disputed:?}");
     cpvo(&["judge"]);
+    let change = cpvo(&["change", "#1"]);
+    let line = change.lines().find(|line| line.starts_with("disputed  20")).unwrap();
+    let by = repository.git(&["rev-parse", ":/Hotfix"]);
+    let said = format!("Z by ben, hotfix by {} (title): it was about y", &by[..10]);
+    assert!(line.ends_with(&said), "{line}");
+    let json: Value = serde_json::from_str(&cpvo(&["change", "#1", "--json"])).unwrap();
+    assert_eq!([&json["disputes"][0]["by"], &json["disputes"][0]["evidence"]], [&json!("ben"), &json!(by)]);
     assert_eq!(told(&folder, 1), ["verified", "", "", "it was about y"]);
     assert_eq!(told(&folder, 2), ["verified", "", "", ""], "it mended nothing");
     assert!(fails(folder.path(), &dispute).contains("nothing disqualifies github.com/acme/pay#1"));
     let audit =
-        cpvo(&["sql", "SELECT action, detail FROM audit WHERE action = 'disputed'", "--format", "csv"]);
-    assert_eq!(audit, "action,detail\ndisputed,it was about y\n");
+        cpvo(&["sql", "SELECT actor, detail FROM audit WHERE action = 'disputed'", "--format", "csv"]);
+    assert_eq!(audit, "actor,detail\nben,it was about y\n");
 }
 
 #[test]

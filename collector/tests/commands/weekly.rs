@@ -310,10 +310,16 @@ fn a_team_and_each_of_its_changes_have_a_page() {
         assert!(page.starts_with("HTTP/1.1 200") && page.contains("default-src 'none'"), "{page}");
         assert!(!page.contains("<script") && page.contains("&#60;script&#62;alert"), "{page}");
     }
-    for said in ["commit", "$5.00", "verified: nothing took it back", "cpvo dispute github.com/acme/calm@"] {
+    for said in ["commit", "$5.00", "verified: nothing took it back", "cpvo dispute 'github.com/acme/calm@"] {
         assert!(change.contains(said), "{said}: {change}");
     }
     assert!(!change.contains("ana@acme.example</td>"), "nobody is named as having spent: {change}");
+    let lost =
+        company.cpvo(&["sql", "SELECT sha FROM disqualification ORDER BY sha LIMIT 1", "--format", "csv"]);
+    let lost = lost.lines().last().unwrap();
+    company.cpvo(&["dispute", lost, "--reason", "it was <b>y</b>"]);
+    let page = get(&url, &format!("/changes/github.com/acme/busy@{lost}"), &[]);
+    assert!(page.contains("disputed") && page.contains(": it was &#60;b&#62;y&#60;/b&#62;"), "{page}");
     for path in ["/teams/nobody", "/changes/github.com/acme/calm%2399", "/changes/x"] {
         let answer = get(&url, path, &[]);
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");

@@ -5,7 +5,7 @@ mod faults;
 use super::*;
 use crate::judge::judge_all;
 use crate::store::change::source_read;
-use crate::store::dispute::dispute_add;
+use crate::store::dispute::{Reason, dispute_add};
 use crate::store::evidence::disqualification_list;
 use crate::store::fixture::{cluster, now, on_both, rows, teams};
 use crate::store::news::repo_news;
@@ -355,7 +355,9 @@ fn a_dispute_is_about_all_tickets_that_were_opened_again() {
         };
         let evidence = [("PAY-1", 21), ("PAY-2", 22)];
         assert_eq!(held(db), evidence.map(|(key, day)| (key.to_owned(), format!("2026-11-{day}T13:00:00Z"))));
-        let dispute = |db: &mut Db| dispute_add(db, (REPO, "a1"), "about y", now()).unwrap();
+        let dispute = |db: &mut Db| {
+            dispute_add(db, (REPO, "a1"), Reason { text: "about y", by: "ana" }, now()).unwrap()
+        };
         assert_eq!(dispute(db), 2);
         judged(db, at, &["1|pending"]);
         assert_eq!(held(db), []);
