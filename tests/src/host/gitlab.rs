@@ -13,7 +13,7 @@ pub const GONE: u64 = 9;
 #[derive(Debug, Clone, Default)]
 pub struct State {
     pub path_with_namespace: String,
-    /// Each with `commits` (newest first), `diffs` and the numbers of `closes_issues`.
+    /// Each with `commits` (newest first), `diffs`, `notes` and the numbers of `closes_issues`.
     pub requests: Vec<Value>,
     pub issues: Vec<Value>,
     /// The tracked branch, where it is not `main`.
@@ -83,7 +83,7 @@ pub fn request(iid: u64, title: &str, touched: &str, merged: Option<(&str, &str)
         "author": {"id": 1, "username": "ana", "name": "Ana"},
         "merge_commit_sha": merged.map(|(_, sha)| sha), "squash_commit_sha": null,
         "sha": format!("{:040x}", 1000 + iid), "labels": [], "draft": false,
-        "commits": [], "diffs": [], "closes_issues": [],
+        "commits": [], "diffs": [], "closes_issues": [], "notes": [],
     })
 }
 
@@ -92,6 +92,15 @@ pub fn commit(sha: &str, at: &str, message: &str) -> Value {
     json!({
         "id": sha, "short_id": &sha[..8], "title": message.lines().next(), "message": message,
         "author_name": "Ana", "author_email": "Ana@acme.example", "committed_date": at,
+    })
+}
+
+/// What somebody said on a request; with `*` before it, what the host notes of what they did.
+pub fn note(author: &str, at: &str, body: &str) -> Value {
+    json!({
+        "id": 3000, "type": null, "body": body.trim_start_matches('*'), "system": body.starts_with('*'),
+        "author": {"id": 2, "username": author, "name": author}, "created_at": at, "updated_at": at,
+        "noteable_type": "MergeRequest", "resolvable": false,
     })
 }
 
@@ -189,7 +198,7 @@ fn touched(asked: &Asked, state: &State) -> Vec<Value> {
     let is_new = |request: &&Value| at(request).as_str() >= since.trim_end_matches('Z');
     let mut requests: Vec<Value> = state.requests.iter().filter(is_new).cloned().collect();
     requests.sort_by_key(at);
-    for list in ["commits", "diffs", "closes_issues"] {
+    for list in ["commits", "diffs", "closes_issues", "notes"] {
         requests.iter_mut().filter_map(Value::as_object_mut).for_each(|request| drop(request.remove(list)));
     }
     requests

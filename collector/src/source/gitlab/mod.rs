@@ -12,7 +12,7 @@ use super::web::{Credentials, Pace, Reply, Tries, Web, onwards};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
-use payload::{Branch, Diff, Issue, MergeRequest, Project, Pushed, StateEvent};
+use payload::{Branch, Diff, Issue, MergeRequest, Note, Project, Pushed, StateEvent, effort};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -156,7 +156,7 @@ impl GitLab<'_> {
         }
     }
 
-    /// A request with its commits, files and issues.
+    /// A request with its commits, files, issues and reviews.
     fn whole(&mut self, project: &Project, request: MergeRequest, tracked: &str) -> Result<Request> {
         let head_repo = match request.source_project_id {
             Some(id) if id == project.id => Some(self.service.repo.to_string()),
@@ -176,6 +176,8 @@ impl GitLab<'_> {
         for issue in issues {
             request.tickets.extend(self.ticket(issue)?);
         }
+        let notes: Option<Vec<Note>> = self.list(&format!("{of}/notes?sort=asc&order_by=created_at"))?;
+        request.effort = notes.map(|notes| effort(&notes, &request)).unwrap_or_default();
         Ok(request)
     }
 

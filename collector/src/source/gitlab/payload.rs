@@ -1,10 +1,17 @@
 //! What GitLab answers, and what of it is kept.
 
 use crate::source::{Commit, Effort, LandedCommit, Request, RequestCommit, Ticket};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use meter::outcome::{Step, TicketEvent};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+
+/// How GitLab notes a review that was given by a button.
+const REVIEWS: [&str; 2] = ["approved this merge request", "requested changes"];
+/// What a reviewer says within this time of the first word is one review.
+const ROUND: SignedDuration = SignedDuration::from_hours(1);
+/// More are not counted, as with other hosts.
+const REVIEWS_MAX: usize = 20;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Project {
@@ -52,6 +59,13 @@ pub(super) struct MergeRequest {
 #[derive(Debug, Deserialize)]
 struct User {
     username: String,
+}
+
+impl User {
+    /// By its name: whose token is a project's, and what calls itself so.
+    fn is_bot(&self) -> bool {
+        ["-bot", "_bot"].iter().any(|end| self.username.ends_with(end)) || self.username.contains("_bot_")
+    }
 }
 
 /// A commit of a request or of a branch.
@@ -139,8 +153,46 @@ impl MergeRequest {
             commits: Vec::new(),
             files: Vec::new(),
             tickets: Vec::new(),
-            effort: Effort::default(), // neither is in the list
+            effort: Effort::default(), // its notes tell
         }
+    }
+}
+
+/// What was said on a request; the host itself notes there what was done to it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Note {
+    author: Option<User>,
+    created_at: Timestamp,
+    #[serde(default)]
+    system: bool,
+    #[serde(default)]
+    body: String,
+}
+
+impl Note {
+    /// Whether it is what a reviewer says, in words or by a button.
+    fn reviews(&self) -> bool {
+        !self.system || REVIEWS.iter().any(|done| self.body.starts_with(done))
+    }
+}
+
+/// How a request was reviewed, by its notes: what a person besides the author says until it merges. What one says
+/// within an hour is one review.
+pub(super) fn effort(notes: &[Note], request: &Request) -> Effort {
+    let account = |note: &Note| note.author.as_ref().map(|user| format!("gitlab:{}", user.username));
+    let mut said: Vec<(Option<String>, Timestamp)> = notes
+        .iter()
+        .filter(|note| note.reviews() && !note.author.as_ref().is_some_and(User::is_bot))
+        .map(|note| (account(note), note.created_at))
+        .filter(|(who, at)| *who != request.author && request.merged_at.is_none_or(|merged| *at <= merged))
+        .collect();
+    said.sort();
+    said.dedup_by(|next, first| next.0 == first.0 && next.1.duration_since(first.1) < ROUND);
+    Effort {
+        lines: None,
+        reviewed_at: said.iter().map(|(_, at)| *at).min(),
+        reviews: Some(said.len().min(REVIEWS_MAX) as u64),
+        comments: Some(notes.iter().filter(|note| !note.system).count() as u64),
     }
 }
 

@@ -8,8 +8,8 @@ fn a_sync_that_was_cut_off_goes_on_where_it_stood() {
     let service = service(&host, "");
     let refused = || Some(host::Reply::Status(401, vec![], "{\"message\": \"401 Unauthorized\"}".to_owned()));
     on_both(|db| {
-        // project, branch, a page of 32 with three questions each, then the next page
-        host.host().fail(vec![None; 3 + 3 * 32].into_iter().chain([refused()]));
+        // project, branch, a page of 32 with four questions each, then the next page
+        host.host().fail(vec![None; 3 + 4 * 32].into_iter().chain([refused()]));
         let error = format!("{:#}", sync_with(db, &service, false).unwrap_err());
         assert!(error.contains("does not take the token: 401 Unauthorized"), "{error}");
         assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["32"]);

@@ -3,6 +3,7 @@
 mod faults;
 
 use super::*;
+use crate::change::story;
 use crate::import::fixture::{day, sha, stored, unhurried};
 use crate::import::{Imported, import};
 use crate::source::Source;
@@ -12,7 +13,7 @@ use crate::store::fixture::{cluster, now, on_both, rows};
 use crate::sync::sync;
 use ::tests::git::Repository;
 use ::tests::host;
-use ::tests::host::gitlab::{FORK, GONE, GitLab as StandIn, commit, issue, request};
+use ::tests::host::gitlab::{FORK, GONE, GitLab as StandIn, commit, issue, note, request};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -76,6 +77,8 @@ fn a_project_is_read_page_by_page_and_then_only_what_is_new() {
         let lists = ["merge_requests 32 1", "merge_requests 32 1", "merge_requests 32 1", "commits 100 1"];
         assert_eq!(host.pages()[before..], lists);
         assert_eq!(rows(db, CHANGES)[0], "1|Add 1|feature/1|ana@acme.example");
+        let first = story(db, "gitlab.com/acme/pay".to_owned(), sha(1)).unwrap();
+        assert_eq!(first.name(), "gitlab.com/acme/pay!1");
         assert_eq!(rows(db, "SELECT COUNT(*) FROM change_commit"), ["140"]);
         assert_eq!(rows(db, "SELECT path FROM change_file WHERE change_sha LIKE '%07'"), ["src/7.rs"]);
         let known = stored(db);
@@ -113,8 +116,8 @@ fn requests_that_were_touched_at_one_instant_are_all_read() {
     let service = service(&host, "");
     let fault = Some(host::Reply::Status(502, vec![], String::new()));
     on_both(|db| {
-        // the project, then the first page twice, with three questions for each request: the second page is too much
-        host.host().fail(vec![None; 1 + 2 * (1 + 3 * 32)].into_iter().chain([fault.clone()]));
+        // the project, then the first page twice, with four questions for each request: the second page is too much
+        host.host().fail(vec![None; 1 + 2 * (1 + 4 * 32)].into_iter().chain([fault.clone()]));
         syncs(db, &service);
         assert_eq!(rows(db, "SELECT COUNT(*) FROM pull_request"), ["100"]);
         assert!(host.pages().contains(&"merge_requests 16 2".to_owned()), "{:?}", host.pages());
@@ -189,6 +192,36 @@ fn what_a_request_says_is_kept() {
         ];
         assert_eq!(rows(db, states), expected);
         assert_eq!(rows(db, "SELECT opened_at FROM pull_request WHERE number = 1"), ["2026-10-01T08:00:00Z"]);
+    });
+}
+
+#[test]
+fn how_a_request_was_reviewed_is_told_by_its_notes() {
+    let host = StandIn::start("acme/pay");
+    let at = |hour: u8, minute: u8| format!("2026-10-01T{hour:02}:{minute:02}:00Z");
+    merge(&host, 1, "Add x", &at(18, 0));
+    host.state().requests[0]["notes"] = json!([
+        note("ana", &at(9, 0), "please look at y first"),
+        note("project_7_bot_4f2a", &at(9, 1), "coverage 80 %"),
+        note("ben", &at(9, 2), "*added 1 commit"),
+        note("ben", &at(10, 0), "why y?"),
+        note("dee", &at(10, 30), "and z?"),
+        note("ben", &at(10, 59), "I see"),
+        note("ben", &at(11, 0), "*approved this merge request"),
+        note("dee", &at(12, 0), "*requested changes"),
+        note("ben", &at(18, 1), "thanks"),
+    ]);
+    merge(&host, 2, "Add y", &day(2));
+    let chatter = (0..150).map(|number| note("ben", &at(8 + number / 10, 0), "so"));
+    host.state().requests[1]["notes"] = chatter.collect();
+    merge(&host, 3, "Add z", &day(3));
+    let service = service(&host, "");
+    let told =
+        "SELECT number, COALESCE(reviewed_at, '-'), reviews, comments FROM pull_request ORDER BY number";
+    on_both(|db| {
+        syncs(db, &service);
+        let expected = ["1|2026-10-01T10:00:00Z|4|6", "2|2026-10-01T08:00:00Z|15|150", "3|-|0|0"];
+        assert_eq!(rows(db, told), expected);
     });
 }
 
