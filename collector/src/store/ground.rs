@@ -11,7 +11,7 @@ use meter::attribution::{Cordon, Fate, Work};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a verdict names: a change, or a request that has not landed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
     pub repo: String,
     pub sha: Option<String>,
@@ -156,18 +156,19 @@ impl Reading<'_> {
     /// The commits that are part of it.
     fn commits(&mut self, db: &mut Db) -> Result<()> {
         let of_changes = "SELECT change_sha, sha FROM change_commit WHERE repo = $1";
-        for row in db.query(of_changes, &values![self.repo.as_str()])? {
-            if let Some(place) = self.landings.get(&row.get::<String>(0)?) {
+        db.each(of_changes, &values![self.repo.as_str()], |row| {
+            if let Some(place) = self.landings.get(row.text(0)?) {
                 self.drafts[*place].commits.insert(row.get(1)?);
             }
-        }
+            Ok(())
+        })?;
         let of_requests = "SELECT number, sha FROM pull_request_commit WHERE repo = $1";
-        for row in db.query(of_requests, &values![self.repo.as_str()])? {
+        db.each(of_requests, &values![self.repo.as_str()], |row| {
             if let Some(place) = self.numbers.get(&row.get(0)?) {
                 self.drafts[*place].commits.insert(row.get(1)?);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn cordon(&mut self, db: &mut Db) -> Result<()> {

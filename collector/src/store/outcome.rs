@@ -1,6 +1,6 @@
 //! What became of the changes: read for the judge, written by it, listed for whoever asks.
 
-use super::db::{Db, Row, Value, values};
+use super::db::{Db, Fields, Row, Value, values};
 use super::news::repo_news;
 use super::people::{Person, person_find};
 use crate::people::repository::CODE_OWNERS;
@@ -37,18 +37,18 @@ pub(crate) struct Judgement {
 
 /// The changes of a repository that landed by `at`, in the order of landing.
 pub(crate) fn change_list(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<Stored>> {
-    let rows = db.query(
+    db.list(
         "SELECT c.sha, c.number, c.title, c.head_branch, c.author, c.merged_at, c.shipped_at, c.team, c.policy_id,
             c.state, c.excluded_as, COALESCE(p.title, ''), COALESCE(p.body, '')
          FROM change AS c LEFT JOIN pull_request AS p
             ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
          WHERE c.repo = $1 AND c.merged_at <= $2 ORDER BY c.landed, c.number, c.sha",
         &values![repo.as_str(), at.to_string()],
-    )?;
-    rows.iter().map(read).collect()
+        read,
+    )
 }
 
-fn read(row: &Row) -> Result<Stored> {
+fn read(row: &Fields) -> Result<Stored> {
     let judgement = match (row.get(7)?, row.get(8)?, row.get(9)?) {
         (Some(team), Some(policy_id), Some(state)) => {
             Some(Judgement { team, policy_id, state, excluded_as: row.get(10)? })
@@ -73,19 +73,24 @@ fn read(row: &Row) -> Result<Stored> {
 pub(crate) fn change_commits(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<(String, String)>>> {
     let sql = "SELECT change_sha, sha, message FROM change_commit WHERE repo = $1";
     let mut commits: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for row in db.query(sql, &values![repo.as_str()])? {
+    db.each(sql, &values![repo.as_str()], |row| {
         commits.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
-    }
+        Ok(())
+    })?;
     Ok(commits)
 }
 
 pub(crate) fn change_files(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<String>>> {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in
-        db.query("SELECT change_sha, path FROM change_file WHERE repo = $1", &values![repo.as_str()])?
-    {
-        files.entry(row.get(0)?).or_default().push(row.get(1)?);
-    }
+    let sql = "SELECT change_sha, path FROM change_file WHERE repo = $1";
+    db.each(sql, &values![repo.as_str()], |row| {
+        let path = row.get(1)?;
+        match files.get_mut(row.text(0)?) {
+            Some(files) => files.push(path),
+            None => drop(files.insert(row.get(0)?, vec![path])),
+        }
+        Ok(())
+    })?;
     Ok(files)
 }
 

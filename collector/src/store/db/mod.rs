@@ -12,7 +12,7 @@ use crate::listing::Listing;
 use anyhow::{Context, Result, anyhow};
 
 use postgresql::Postgres;
-pub(crate) use row::{Row, Value, values};
+pub(crate) use row::{Fields, Row, Value, values};
 
 /// The PostgreSQL advisory lock of whoever writes; any number no other program on the server takes.
 const WRITER_LOCK: i64 = 0x6370_766f;
@@ -64,6 +64,34 @@ impl Db {
             Self::Sqlite(connection) => sqlite::query(connection, sql, values),
             Self::Postgres(postgres) => postgres.query(sql, values),
         }
+    }
+
+    /// Hands over what a query finds row by row, and keeps nothing of it.
+    pub(crate) fn each(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+        read: impl FnMut(&Fields) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(connection) => sqlite::each(connection, sql, values, read),
+            Self::Postgres(postgres) => postgres.each(sql, values, read),
+        }
+    }
+
+    /// What a query finds, read row by row.
+    pub(crate) fn list<T>(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+        read: impl Fn(&Fields) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut list = Vec::new();
+        self.each(sql, values, |row| {
+            list.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(list)
     }
 
     /// The one row a statement must find.

@@ -1,8 +1,9 @@
 //! PostgreSQL: its connection, its prepared statements and its values.
 
-use super::{Access, Row, Value, about};
+use super::{Access, Fields, Row, Value, about};
 use crate::listing::{Cell, Listing};
 use anyhow::{Context, Result, bail};
+use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -49,6 +50,20 @@ impl Postgres {
         rows.iter().map(read).collect()
     }
 
+    pub(super) fn each(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+        mut read: impl FnMut(&Fields) -> Result<()>,
+    ) -> Result<()> {
+        let statement = self.prepare(sql)?;
+        let mut rows = self.client.query_raw(&statement, references(values)).with_context(about(sql))?;
+        while let Some(row) = rows.next().with_context(about(sql))? {
+            read(&Fields::Postgres(&row))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn batch(&mut self, sql: &str) -> Result<()> {
         self.client.batch_execute(sql).with_context(about(sql))
     }
@@ -91,14 +106,16 @@ fn references<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
 }
 
 fn read(row: &postgres::Row) -> Result<Row> {
-    let field = |(index, column): (usize, &postgres::Column)| {
-        Ok(match *column.type_() {
-            Type::INT8 => row.try_get::<_, Option<i64>>(index)?.into(),
-            Type::TEXT => row.try_get::<_, Option<String>>(index)?.into(),
-            ref other => bail!("column {} has the type {other}; cast it to BIGINT or TEXT", column.name()),
-        })
-    };
-    row.columns().iter().enumerate().map(field).collect::<Result<_>>().map(Row)
+    (0..row.len()).map(|column| Ok(value(row, column)?.into_owned())).collect::<Result<_>>().map(Row)
+}
+
+pub(super) fn value(row: &postgres::Row, column: usize) -> Result<Value<'_>> {
+    let about = row.columns().get(column).with_context(|| format!("no column {column}"))?;
+    Ok(match *about.type_() {
+        Type::INT8 => row.try_get::<_, Option<i64>>(column)?.into(),
+        Type::TEXT => row.try_get::<_, Option<&str>>(column)?.into(),
+        ref other => bail!("column {} has the type {other}; cast it to BIGINT or TEXT", about.name()),
+    })
 }
 
 fn is_number(kind: &Type) -> bool {

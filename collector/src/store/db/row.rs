@@ -11,6 +11,16 @@ pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
 }
 
+impl Value<'_> {
+    pub(super) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Int(number) => Value::Int(number),
+            Self::Text(text) => Value::Text(text.into_owned().into()),
+        }
+    }
+}
+
 /// `[Value]` from anything that is one.
 macro_rules! values {
     ($($value:expr),* $(,)?) => { [$($crate::store::db::Value::from($value)),*] };
@@ -20,6 +30,44 @@ pub(crate) use values;
 /// A row of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row(pub(super) Vec<Value<'static>>);
+
+/// A row as its driver has it while it is read: nothing of it is kept.
+pub(crate) enum Fields<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a postgres::Row),
+}
+
+impl Fields<'_> {
+    pub(crate) fn get<T: Field>(&self, column: usize) -> Result<T> {
+        let value = self.value(column)?;
+        T::read(&value).with_context(|| format!("column {column} holds {value:?}, not a {}", T::NAME))
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Result<&str> {
+        Ok(match self {
+            Self::Sqlite(row) => row.get_ref(column)?.as_str()?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A field that holds a word of a fixed vocabulary.
+    pub(crate) fn word<T>(&self, column: usize, read: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let word = self.text(column)?;
+        read(word).with_context(|| format!("column {column} holds the unknown word {word:?}"))
+    }
+
+    /// A field that holds text of a shape of its own.
+    pub(crate) fn parse<T: std::str::FromStr>(&self, column: usize) -> Result<T> {
+        self.word(column, |text| text.parse().ok())
+    }
+
+    fn value(&self, column: usize) -> Result<Value<'_>> {
+        match self {
+            Self::Sqlite(row) => Ok(super::sqlite::value(row, column)?),
+            Self::Postgres(row) => super::postgresql::value(row, column),
+        }
+    }
+}
 
 impl Row {
     pub(crate) fn get<T: Field>(&self, column: usize) -> Result<T> {

@@ -1,6 +1,6 @@
 //! SQLite: how its file is opened and shared, and its values.
 
-use super::{Access, Row, Value, about};
+use super::{Access, Fields, Row, Value, about};
 use crate::listing::{Cell, Listing};
 use anyhow::{Context, Result, bail};
 use rusqlite::config::DbConfig;
@@ -76,6 +76,20 @@ pub(super) fn query(connection: &Connection, sql: &str, values: &[Value]) -> Res
     rows.and_then(Iterator::collect).with_context(about(sql))
 }
 
+pub(super) fn each(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+    mut read: impl FnMut(&Fields) -> Result<()>,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(&numbered(sql)).with_context(about(sql))?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values)).with_context(about(sql))?;
+    while let Some(row) = rows.next().with_context(about(sql))? {
+        read(&Fields::Sqlite(row))?;
+    }
+    Ok(())
+}
+
 /// An empty file of mode 0640, which SQLite gives its companions too, in a folder of mode 0750, whatever the
 /// umask. A folder or file that was there keeps its mode.
 fn create(path: &Path) -> Result<()> {
@@ -101,14 +115,16 @@ impl rusqlite::ToSql for Value<'_> {
 }
 
 fn read(row: &rusqlite::Row, width: usize) -> rusqlite::Result<Row> {
-    let field = |column| {
-        Ok(match row.get_ref(column)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(number) => Value::Int(number),
-            other => Value::Text(text(other).unwrap_or_default().into()),
-        })
-    };
-    (0..width).map(field).collect::<rusqlite::Result<_>>().map(Row)
+    (0..width).map(|column| Ok(value(row, column)?.into_owned())).collect::<rusqlite::Result<_>>().map(Row)
+}
+
+pub(super) fn value<'a>(row: &'a rusqlite::Row, column: usize) -> rusqlite::Result<Value<'a>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes)),
+        other => Value::Text(text(other).unwrap_or_default().into()),
+    })
 }
 
 fn text(value: ValueRef) -> Option<String> {
