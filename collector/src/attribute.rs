@@ -1,101 +1,88 @@
 //! Tells where spend went of which anything is new. The rules are `meter::attribution`; this hands them what is stored,
-//! a page of sessions at a time, and takes the database for itself only to store what it found.
+//! a page of sessions at a time or all there are, and takes the database for itself only to store what it found.
 
-use crate::store::attribution::{ClassSums, Span, Spans, spans_put};
+use crate::store::attribution::{ClassSums, Span, spans_put};
 use crate::store::db::Db;
 use crate::store::news::Run;
 use crate::store::page::{Grounds, Map, Page, Place, Worked, page_next, page_read, session_told};
 use anyhow::Result;
-use meter::Hour;
 use meter::attribution::{Action, Commit, Session, Slot};
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
-/// Sessions that are stored in one transaction.
+/// Sessions with news that are read at a time.
 const PAGE: u32 = 512;
+/// Sessions that are stored in one transaction.
+const STORED_MAX: usize = 16_384;
 
 /// Attributes every session with news.
 pub(crate) fn attribute(db: &mut Db, run: Run) -> Result<()> {
     let map = db.snapshot(|db| Map::read(db, run.at))?;
+    if run.from_nothing {
+        return attribute_page(db, run, &map, &Page::All);
+    }
     let mut after = String::new();
-    while let Some(page) = page_next(db, &after, PAGE)? {
-        let told = db.snapshot(|db| told(db, &map, &page))?;
-        db.transaction(|db| {
-            run.check(db)?;
-            store(db, &told)
-        })?;
-        after = page.last;
+    while let Some(last) = page_next(db, &after, PAGE)? {
+        attribute_page(db, run, &map, &Page::News { after, last: last.clone() })?;
+        after = last;
     }
     Ok(())
 }
 
-/// The sessions of a page with the spans that tell where their spend went.
-fn told(db: &mut Db, map: &Map, page: &Page) -> Result<BTreeMap<String, (Worked, Spans)>> {
-    let sessions = page_read(db, page)?;
-    let grounds = map.ground(db, page, &sessions)?;
-    let told = |(id, mut session): (String, Worked)| {
-        let spans = spans(&grounds, &mut session);
-        (id, (session, spans))
-    };
-    Ok(sessions.into_iter().map(told).collect())
+fn attribute_page(db: &mut Db, run: Run, map: &Map, page: &Page) -> Result<()> {
+    let (sessions, grounds) = db.snapshot(|db| {
+        let sessions = page_read(db, page)?;
+        let grounds = map.ground(db, page, &sessions)?;
+        Ok((sessions, grounds))
+    })?;
+    for part in sessions.chunks(STORED_MAX) {
+        let told: Vec<_> =
+            part.iter().map(|(id, session)| (&**id, session, spans(&grounds, session))).collect();
+        db.transaction(|db| {
+            run.check(db)?;
+            store(db, &told)
+        })?;
+    }
+    Ok(())
 }
 
 /// Stores what is different of those that had no news since.
-fn store(db: &mut Db, told: &BTreeMap<String, (Worked, Spans)>) -> Result<()> {
+fn store(db: &mut Db, told: &[(&str, &Worked, Vec<Span>)]) -> Result<()> {
     let mut sums = ClassSums::default();
-    for (id, (session, spans)) in told {
+    for (id, session, spans) in told {
         if !session_told(db, id, session.news)? || session.spans == *spans {
             continue;
         }
         for place in &session.places {
             for (spans, sign) in [(&session.spans, -1), (spans, 1)] {
                 if let Some(span) = span_of(spans, place) {
-                    sums.add(&place.team, &place.week, span.class.as_str(), sign * place.nanousd);
+                    let (team, week) = (Rc::clone(&place.team), Rc::clone(&place.lane.week));
+                    sums.add(team, week, span.class, sign * place.nanousd);
                 }
             }
         }
-        spans_put(db, id, spans)?;
+        spans_put(db, id, &session.spans, spans)?;
     }
     sums.store(db)
 }
 
 /// Where the spend of one session went.
-fn spans(known: &Grounds, session: &mut Worked) -> Spans {
-    let order = |one: &Place, other: &Place| {
-        (&one.repo, &one.branch, one.hour).cmp(&(&other.repo, &other.branch, other.hour))
-    };
-    session.places.sort_by(order);
-    session.commits.sort_by(|one, other| (one.at, &one.sha).cmp(&(other.at, &other.sha)));
-    session.actions.sort_by_key(|one| (one.at, one.number, one.action));
+fn spans(known: &Grounds, session: &Worked) -> Vec<Span> {
     let verdicts = known.ground.attribute(&seen(session));
-    let mut spans = Spans::new();
-    let mut open: Option<(&Place, Span)> = None;
+    let mut spans: Vec<Span> = Vec::new();
     for (place, verdict) in session.places.iter().zip(verdicts) {
         let next = Span::of(place, verdict, &known.targets);
-        match &mut open {
-            Some((first, span))
-                if (&first.repo, &first.branch) == (&place.repo, &place.branch) && span.goes_on(&next) =>
-            {
-                span.last_hour = place.hour;
-            }
-            open => {
-                if let Some((first, span)) = open.replace((place, next)) {
-                    spans.insert(key(first), span);
-                }
-            }
+        match spans.last_mut().filter(|span| span.goes_on(&next)) {
+            Some(span) => span.last_hour = place.hour,
+            None => spans.push(next),
         }
     }
-    spans.extend(open.map(|(first, span)| (key(first), span)));
     spans
 }
 
-fn key(first: &Place) -> (String, String, Hour) {
-    (first.repo.clone(), first.branch.clone(), first.hour)
-}
-
 /// The span that covers the hour of a slot.
-fn span_of<'a>(spans: &'a Spans, place: &Place) -> Option<&'a Span> {
-    let ((repo, branch, _), span) = spans.range(..=key(place)).next_back()?;
-    ((repo, branch) == (&place.repo, &place.branch) && place.hour <= span.last_hour).then_some(span)
+fn span_of<'a>(spans: &'a [Span], place: &Place) -> Option<&'a Span> {
+    let after = spans.partition_point(|span| span.key() <= place.key());
+    spans[..after].last().filter(|span| span.covers(place))
 }
 
 /// The session as the rules see it.
@@ -116,7 +103,7 @@ fn seen(session: &Worked) -> Session<'_> {
         slots: session
             .places
             .iter()
-            .map(|one| Slot { repo: &one.repo, branch: &one.branch, hour: one.hour })
+            .map(|one| Slot { repo: &one.lane.repo, branch: &one.lane.branch, hour: one.hour })
             .collect(),
     }
 }
@@ -313,6 +300,29 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             assert_eq!(judged(db), ["1|04|three|branch|head_branch|a3|3"]);
             attribute_anew(db, "2026-11-23T12:00:00Z".parse().unwrap());
             assert_eq!(rows(db, WENT), ["1|04|three|in-flight|head_branch||3"], "as it was before");
+        });
+    }
+
+    #[test]
+    fn what_a_session_spends_while_all_are_judged_is_judged_next() {
+        on_both(|db| {
+            db.batch(HISTORY).unwrap();
+            let rank = |seq: u8| json!({"rank": {"parser": 1, "epoch": 1, "seq": seq}});
+            deliver(db, &report(1, &["two"], &rank(1))).unwrap();
+            deliver(db, &report(2, &["two"], &rank(1))).unwrap();
+            attribute_anew(db, now());
+            let map = Map::read(db, now()).unwrap();
+            for seq in 2..4 {
+                let sessions = page_read(db, &Page::All).unwrap();
+                let grounds = map.ground(db, &Page::All, &sessions).unwrap();
+                deliver(db, &report(1, &["two", "two"][..usize::from(4 - seq)], &rank(seq))).unwrap();
+                let told: Vec<_> =
+                    sessions.iter().map(|(id, one)| (&**id, one, spans(&grounds, one))).collect();
+                db.transaction(|db| store(db, &told)).unwrap();
+                let unjudged = "SELECT SUBSTR(session_id, 36) FROM session_news";
+                assert_eq!(rows(db, unjudged), ["1"], "snapshot {seq}");
+                assert_eq!(rows(db, "SELECT SUBSTR(session_id, 36) FROM attribution_span"), ["2"]);
+            }
         });
     }
 

@@ -99,11 +99,12 @@ pub(crate) fn judge_all(
         judging_record(db, &known, at, now)
     })?;
     attribute(db, run)?;
-    if at != whole(now) {
-        return Ok(()); // what is told of another instant closes nothing
-    }
     db.transaction(|db| {
         run.check(db)?;
+        run.end(db)?;
+        if at != whole(now) {
+            return Ok(()); // what is told of another instant closes nothing
+        }
         closing_record(db, now)
     })
 }

@@ -1,63 +1,59 @@
 //! Where spend went: spans of hours by session and branch, and their sums by team, week and class.
 
-use super::db::{Db, Row, values};
+use super::db::{Db, values};
 use super::ground::Target;
 use super::news::session_news;
-use super::page::Place;
+use super::page::{Lane, Place};
 use anyhow::Result;
 use meter::Hour;
 use meter::attribution::{Class, Rule, Verdict};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-/// Those of a session, by repository, branch and first hour.
-pub(crate) type Spans = BTreeMap<(String, String, Hour), Span>;
-
+/// Where the spend of a session on a branch went, from one hour to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub week: String,
+    pub lane: Rc<Lane>,
+    pub first_hour: Hour,
     pub last_hour: Hour,
     pub class: Class,
     pub rule: Rule,
-    pub target: Option<Target>,
+    pub target: Option<Rc<Target>>,
 }
 
 impl Span {
     /// Of one hour.
-    pub(crate) fn of(place: &Place, verdict: Verdict, targets: &[Target]) -> Self {
+    pub(crate) fn of(place: &Place, verdict: Verdict, targets: &[Rc<Target>]) -> Self {
         Self {
-            week: place.week.clone(),
+            lane: Rc::clone(&place.lane),
+            first_hour: place.hour,
             last_hour: place.hour,
             class: verdict.class,
             rule: verdict.rule,
-            target: verdict.work.map(|work| targets[work].clone()),
+            target: verdict.work.map(|work| Rc::clone(&targets[work])),
         }
     }
 
-    /// As a page reads it, with its key before it.
-    pub(super) fn read(row: &Row) -> Result<Self> {
-        let target = match row.get(8)? {
-            Some(repo) => Some(Target { repo, sha: row.get(9)?, number: row.get(10)? }),
-            None => None,
-        };
-        Ok(Self {
-            week: row.get(4)?,
-            last_hour: row.parse(5)?,
-            class: row.word(6, Class::from_word)?,
-            rule: row.word(7, Rule::from_word)?,
-            target,
-        })
+    pub(crate) fn key(&self) -> (&str, &str, Hour) {
+        (&self.lane.repo, &self.lane.branch, self.first_hour)
     }
 
     /// Whether the other one goes on with the same.
     pub(crate) fn goes_on(&self, next: &Self) -> bool {
-        *self == Self { last_hour: self.last_hour, ..next.clone() }
+        (&self.lane, self.class, self.rule, &self.target) == (&next.lane, next.class, next.rule, &next.target)
+    }
+
+    pub(crate) fn covers(&self, place: &Place) -> bool {
+        self.lane == place.lane && (self.first_hour..=self.last_hour).contains(&place.hour)
     }
 }
 
-/// Replaces the spans of a session.
-pub(crate) fn spans_put(db: &mut Db, session: &str, spans: &Spans) -> Result<()> {
-    db.execute("DELETE FROM attribution_span WHERE session_id = $1", &values![session])?;
-    for ((repo, branch, first_hour), span) in spans {
+/// Replaces the spans of a session, the former ones known.
+pub(crate) fn spans_put(db: &mut Db, session: &str, former: &[Span], spans: &[Span]) -> Result<()> {
+    if !former.is_empty() {
+        db.execute("DELETE FROM attribution_span WHERE session_id = $1", &values![session])?;
+    }
+    for span in spans {
         let target = span.target.as_ref();
         db.execute(
             "INSERT INTO attribution_span (
@@ -65,10 +61,10 @@ pub(crate) fn spans_put(db: &mut Db, session: &str, spans: &Spans) -> Result<()>
              ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             &values![
                 session,
-                repo,
-                &span.week,
-                branch,
-                first_hour.to_string(),
+                &span.lane.repo,
+                &*span.lane.week,
+                &span.lane.branch,
+                span.first_hour.to_string(),
                 span.last_hour.to_string(),
                 span.class.as_str(),
                 span.rule.as_str(),
@@ -83,11 +79,11 @@ pub(crate) fn spans_put(db: &mut Db, session: &str, spans: &Spans) -> Result<()>
 
 /// Changes to the sums by team, week and class, gathered over many rows and stored at once.
 #[derive(Debug, Default)]
-pub(crate) struct ClassSums(BTreeMap<(String, String, String), i64>);
+pub(crate) struct ClassSums(BTreeMap<(Rc<str>, Rc<str>, Class), i64>);
 
 impl ClassSums {
-    pub(crate) fn add(&mut self, team: &str, week: &str, class: &str, nanousd: i64) {
-        *self.0.entry((team.to_owned(), week.to_owned(), class.to_owned())).or_default() += nanousd;
+    pub(crate) fn add(&mut self, team: Rc<str>, week: Rc<str>, class: Class, nanousd: i64) {
+        *self.0.entry((team, week, class)).or_default() += nanousd;
     }
 
     pub(crate) fn store(self, db: &mut Db) -> Result<()> {
@@ -95,11 +91,11 @@ impl ClassSums {
             db.execute(
                 "INSERT INTO class_sum AS s (team, week, class, cost_nanousd) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (team, week, class) DO UPDATE SET cost_nanousd = s.cost_nanousd + excluded.cost_nanousd",
-                &values![team, week, class, *nanousd],
+                &values![&**team, &**week, class.as_str(), *nanousd],
             )?;
-            if class == Class::Cordon.as_str() {
+            if *class == Class::Cordon {
                 let sql = "UPDATE team_week_sum SET cordon_nanousd = cordon_nanousd + $3 WHERE team = $1 AND week = $2";
-                db.execute(sql, &values![team, week, *nanousd])?;
+                db.execute(sql, &values![&**team, &**week, *nanousd])?;
             }
         }
         Ok(())
@@ -116,8 +112,8 @@ pub(crate) fn attribution_forget(db: &mut Db, session: &str) -> Result<()> {
     )?;
     let mut change = ClassSums::default();
     for row in &sums {
-        let (team, week, class): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        change.add(&team, &week, &class, -row.get::<i64>(3)?);
+        let (team, week) = (row.get::<String>(0)?.into(), row.get::<String>(1)?.into());
+        change.add(team, week, row.word(2, Class::from_word)?, -row.get::<i64>(3)?);
     }
     change.store(db)?;
     db.execute("DELETE FROM attribution_span WHERE session_id = $1", &key)?;
@@ -130,9 +126,9 @@ pub(crate) fn class_sum_rename(db: &mut Db, former: &str, id: &str) -> Result<()
         db.query("SELECT week, class, cost_nanousd FROM class_sum WHERE team = $1", &values![former])?;
     let mut change = ClassSums::default();
     for row in &rows {
-        let (week, class): (String, String) = (row.get(0)?, row.get(1)?);
-        change.add(id, &week, &class, row.get(2)?);
-        change.add(former, &week, &class, -row.get::<i64>(2)?);
+        let (week, class): (Rc<str>, _) = (row.get::<String>(0)?.into(), row.word(1, Class::from_word)?);
+        change.add(id.into(), Rc::clone(&week), class, row.get(2)?);
+        change.add(former.into(), week, class, -row.get::<i64>(2)?);
     }
     change.store(db)?;
     db.execute("DELETE FROM class_sum WHERE team = $1", &values![former]).map(drop)

@@ -66,12 +66,11 @@ pub(crate) fn run_begin(db: &mut Db, at: Timestamp) -> Result<Run> {
         session_news(db, waited, &values![waiting_since(at).to_string()])?;
     } else {
         db.execute("UPDATE repo_news SET judged_news = NULL", &[])?;
-        session_news(db, "SELECT session_id FROM session", &[])?;
     }
-    let id = row.get::<i64>(0)? + 1;
+    let run = Run { id: row.get::<i64>(0)? + 1, at, from_nothing: !goes_on };
     let sql = "UPDATE judged SET run = $1, judged_at = $2, version = $3";
-    db.execute(sql, &values![id, at.to_string(), version()])?;
-    Ok(Run { id, at, from_nothing: !goes_on })
+    db.execute(sql, &values![run.id, at.to_string(), run.version()])?;
+    Ok(run)
 }
 
 /// Ends the judging under way: what it told of is no more.
@@ -79,11 +78,24 @@ pub(crate) fn run_end(db: &mut Db) -> Result<()> {
     db.execute("UPDATE judged SET run = run + 1", &[]).map(drop)
 }
 
+/// Of a judging from nothing until it ends: one that did not is begun from nothing again.
+const FROM_NOTHING: &str = "from nothing";
+
 impl Run {
+    fn version(self) -> String {
+        if self.from_nothing { FROM_NOTHING.to_owned() } else { version() }
+    }
+
+    /// Ends it: all there is was judged.
+    pub(crate) fn end(self, db: &mut Db) -> Result<()> {
+        let sql = "UPDATE judged SET version = $2 WHERE run = $1";
+        db.execute(sql, &values![self.id, version()]).map(drop)
+    }
+
     /// Fails where the judging may store nothing more.
     pub(crate) fn check(self, db: &mut Db) -> Result<()> {
         let current = "SELECT run FROM judged WHERE run = $1 AND version = $2";
-        let is_current = !db.query(current, &values![self.id, version()])?.is_empty();
+        let is_current = !db.query(current, &values![self.id, self.version()])?.is_empty();
         ensure!(is_current, "another judging began, or settings changed meanwhile: judge again");
         Ok(())
     }
@@ -617,6 +629,22 @@ mod tests {
             let by = |rules: u32| format!("UPDATE judged SET version = '{rules}'");
             assert!(is_news(db, |db| db.batch(&by(RULES - 1))));
             assert!(!is_news(db, |db| db.batch(&by(RULES))));
+        });
+    }
+
+    #[test]
+    fn a_judging_from_nothing_that_did_not_end_is_begun_anew() {
+        on_both(|db| {
+            db.transaction(source).unwrap();
+            let begin = |db: &mut Db| db.transaction(|db| run_begin(db, now())).unwrap();
+            let first = begin(db);
+            let second = begin(db);
+            assert!(first.from_nothing && second.from_nothing);
+            assert!(first.check(db).is_err(), "another one began");
+            assert!(news_waiting(db).unwrap().is_some());
+            second.check(db).unwrap();
+            second.end(db).unwrap();
+            assert!(!begin(db).from_nothing);
         });
     }
 

@@ -1,45 +1,60 @@
-//! A few sessions at a time of those with news: what they did and spent, and the ground they did it on.
+//! Some sessions with news, or all there are: what they did and spent, and the ground they did it on.
 
-use super::attribution::{Span, Spans};
+use super::attribution::Span;
 use super::cordon::cordon_list;
-use super::db::{Db, Row, Value, values};
+use super::db::{Db, Fields, Value, values};
 use super::ground::Target;
-use super::work::{Known, work_of_actions, work_of_commits, work_of_head};
+use super::work::{Known, work_list, work_of_actions, work_of_all_commits, work_of_commits, work_of_head};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::attribution::{Cordon, Ground};
+use meter::attribution::{Class, Cordon, Ground, Rule};
 use meter::{Hour, PullRequestAction};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+use std::rc::Rc;
 
-/// Those with news after one id, up to another.
+/// Which sessions.
 #[derive(Debug, Clone)]
-pub(crate) struct Page {
-    pub after: String,
-    pub last: String,
+pub(crate) enum Page {
+    /// Those with news after one id, up to another.
+    News { after: String, last: String },
+    /// All there are, with news or without.
+    All,
 }
 
 /// What is stored of one session, with everything that tells where its spend went.
 #[derive(Debug, Default)]
 pub(crate) struct Worked {
-    pub news: i64,
+    /// `None`: nothing is new.
+    pub news: Option<i64>,
     /// The member behind its developer, else the developer.
     pub developer: String,
     pub is_ci: bool,
+    /// By repository, branch and hour.
     pub places: Vec<Place>,
+    /// In the order of time, like the actions.
     pub commits: Vec<Committed>,
     pub actions: Vec<Acted>,
-    pub spans: Spans,
+    /// By repository, branch and first hour.
+    pub spans: Vec<Span>,
+}
+
+/// What the hours on one branch have in common, of whatever session.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Lane {
+    pub repo: String,
+    pub week: Rc<str>,
+    pub branch: String,
 }
 
 /// Where all rows of one hour on one branch are, and what they cost. A session has one developer, so that one hour
 /// of it has one team.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub repo: String,
-    pub week: String,
-    pub branch: String,
+    pub lane: Rc<Lane>,
     pub hour: Hour,
-    pub team: String,
+    pub team: Rc<str>,
     pub nanousd: i64,
 }
 
@@ -59,98 +74,235 @@ pub(crate) struct Acted {
     pub at: Timestamp,
 }
 
-/// The next sessions after one id, in the database's own order.
-pub(crate) fn page_next(db: &mut Db, after: &str, length: u32) -> Result<Option<Page>> {
+/// Sessions by their id.
+pub(crate) type Sessions = Vec<(Rc<str>, Worked)>;
+
+/// The next sessions with news after one id, in the database's own order.
+pub(crate) fn page_next(db: &mut Db, after: &str, length: u32) -> Result<Option<String>> {
     let rows = db.query(
         "SELECT MAX(session_id) FROM (
             SELECT session_id FROM session_news WHERE session_id > $1 ORDER BY session_id LIMIT $2
          ) AS p",
         &values![after, length],
     )?;
-    let last = rows.first().map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
-    Ok(last.map(|last| Page { after: after.to_owned(), last }))
-}
-
-/// The sessions of a page by their id.
-pub(crate) fn page_read(db: &mut Db, page: &Page) -> Result<BTreeMap<String, Worked>> {
-    let mut sessions: BTreeMap<String, Worked> = BTreeMap::new();
-    let mut each = |sql: &str, read: fn(&Row, &mut Worked) -> Result<()>| -> Result<()> {
-        for row in db.query(sql, &page.values())? {
-            read(&row, sessions.entry(row.get(0)?).or_default())?;
-        }
-        Ok(())
-    };
-    each(
-        "SELECT session_id, news FROM session_news WHERE session_id > $1 AND session_id <= $2",
-        |row, session| {
-            session.news = row.get(1)?;
-            Ok(())
-        },
-    )?;
-    each(
-        "SELECT n.session_id, COALESCE(d.member, s.developer), s.environment
-         FROM session_news AS n CROSS JOIN session AS s LEFT JOIN developer AS d ON d.developer = s.developer
-         WHERE n.session_id > $1 AND n.session_id <= $2 AND s.session_id = n.session_id",
-        |row, session| {
-            session.developer = row.get(1)?;
-            session.is_ci |= row.get::<String>(2)? == "ci";
-            Ok(())
-        },
-    )?;
-    each(
-        "SELECT n.session_id, u.repo, u.week, u.hour, u.branch, MIN(u.team),
-            CAST(COALESCE(SUM(u.cost_nanousd), 0) AS BIGINT)
-         FROM session_news AS n CROSS JOIN usage AS u
-         WHERE n.session_id > $1 AND n.session_id <= $2 AND u.session_id = n.session_id
-         GROUP BY n.session_id, u.repo, u.week, u.hour, u.branch",
-        |row, session| {
-            let (repo, week, branch) = (row.get(1)?, row.get(2)?, row.get(4)?);
-            let (hour, team, nanousd) = (row.parse(3)?, row.get(5)?, row.get(6)?);
-            session.places.push(Place { repo, week, branch, hour, team, nanousd });
-            Ok(())
-        },
-    )?;
-    each(
-        "SELECT n.session_id, c.repo, c.branch, c.sha, c.committed_at
-         FROM session_news AS n CROSS JOIN session_commit AS c
-         WHERE n.session_id > $1 AND n.session_id <= $2 AND c.session_id = n.session_id",
-        |row, session| {
-            let (repo, branch, sha) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            session.commits.push(Committed { repo, branch, sha, at: row.parse(4)? });
-            Ok(())
-        },
-    )?;
-    each(
-        "SELECT n.session_id, p.repo, p.number, p.action, p.acted_at
-         FROM session_news AS n CROSS JOIN session_pull_request AS p
-         WHERE n.session_id > $1 AND n.session_id <= $2 AND p.session_id = n.session_id",
-        |row, session| {
-            let action = row.word(3, PullRequestAction::from_word)?;
-            session.actions.push(Acted { repo: row.get(1)?, number: row.get(2)?, action, at: row.parse(4)? });
-            Ok(())
-        },
-    )?;
-    each(
-        "SELECT n.session_id, a.repo, a.branch, a.first_hour, a.week, a.last_hour, a.class, a.rule, a.change_repo,
-            a.change, a.number
-         FROM session_news AS n CROSS JOIN attribution_span AS a
-         WHERE n.session_id > $1 AND n.session_id <= $2 AND a.session_id = n.session_id",
-        |row, session| {
-            session.spans.insert((row.get(1)?, row.get(2)?, row.parse(3)?), Span::read(row)?);
-            Ok(())
-        },
-    )?;
-    Ok(sessions)
+    rows.first().map_or(Ok(None), |row| row.get(0))
 }
 
 impl Page {
-    fn values(&self) -> [Value<'_>; 2] {
-        values![&self.after, &self.last]
+    /// What follows `FROM` to read the rows `t` of a table that are of these sessions.
+    fn of(&self, table: &str) -> String {
+        match self {
+            Self::News { .. } => format!(
+                "session_news AS n CROSS JOIN {table} AS t
+                 WHERE n.session_id > $1 AND n.session_id <= $2 AND t.session_id = n.session_id"
+            ),
+            Self::All => format!("{table} AS t"),
+        }
+    }
+
+    fn values(&self) -> Vec<Value<'_>> {
+        match self {
+            Self::News { after, last } => values![after, last].into(),
+            Self::All => Vec::new(),
+        }
     }
 }
 
-/// Notes that a session was told anew with so much news; returns whether that is all of it.
-pub(crate) fn session_told(db: &mut Db, session: &str, news: i64) -> Result<bool> {
+/// How a row adds to its session.
+type Read = fn(&mut Reading, &Fields) -> Result<()>;
+
+/// The tables that tell of sessions, with their columns after the session's id.
+const TABLES: [(&str, &str, Read); 6] = [
+    ("session_news", "t.news", Reading::news),
+    (
+        "session",
+        "COALESCE((SELECT d.member FROM developer AS d WHERE d.developer = t.developer), t.developer), t.environment",
+        Reading::head,
+    ),
+    ("usage", "t.repo, t.week, t.branch, t.hour, t.team, t.cost_nanousd", Reading::usage),
+    ("session_commit", "t.repo, t.branch, t.sha, t.committed_at", Reading::commit),
+    ("session_pull_request", "t.repo, t.number, t.action, t.acted_at", Reading::action),
+    (
+        "attribution_span",
+        "t.repo, t.week, t.branch, t.first_hour, t.last_hour, t.class, t.rule, t.change_repo, t.change, t.number",
+        Reading::span,
+    ),
+];
+
+/// The sessions of a page. Tables are read as they lie: nothing is sorted, grouped or looked up by the database.
+pub(crate) fn page_read(db: &mut Db, page: &Page) -> Result<Sessions> {
+    let mut reading = Reading::default();
+    for (table, columns, read) in TABLES {
+        let sql = format!("SELECT t.session_id, {columns} FROM {}", page.of(table));
+        db.each(&sql, &page.values(), |row| read(&mut reading, row))?;
+    }
+    let mut sessions = reading.sessions;
+    for (_, session) in &mut sessions {
+        session.put_in_order();
+    }
+    sessions.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(sessions)
+}
+
+/// Sessions while they are read. What many rows have in common is kept once.
+#[derive(Default)]
+struct Reading {
+    sessions: Sessions,
+    /// By id the place in the list, and the place of the last row's.
+    places: HashMap<Rc<str>, usize>,
+    last: usize,
+    /// The last row's, as it is written and what that says.
+    hour: Option<(String, Hour)>,
+    texts: Shared<str>,
+    lanes: Shared<Lane>,
+    targets: Shared<Target>,
+}
+
+/// One of each.
+#[derive(Debug)]
+struct Shared<T: ?Sized>(HashSet<Rc<T>>);
+
+impl<T: ?Sized> Default for Shared<T> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Shared<T> {
+    fn one(&mut self, like: impl Borrow<T> + Into<Rc<T>>) -> Rc<T> {
+        if let Some(known) = self.0.get(like.borrow()) {
+            return Rc::clone(known);
+        }
+        let new = like.into();
+        self.0.insert(Rc::clone(&new));
+        new
+    }
+}
+
+impl Reading {
+    fn session(&mut self, row: &Fields) -> Result<&mut Worked> {
+        let id = row.text(0)?;
+        if self.sessions.get(self.last).is_none_or(|(last, _)| **last != *id) {
+            self.last = if let Some(known) = self.places.get(id) {
+                *known
+            } else {
+                let id: Rc<str> = id.into();
+                self.places.insert(Rc::clone(&id), self.sessions.len());
+                self.sessions.push((id, Worked::default()));
+                self.sessions.len() - 1
+            };
+        }
+        Ok(&mut self.sessions[self.last].1)
+    }
+
+    fn news(&mut self, row: &Fields) -> Result<()> {
+        self.session(row)?.news = Some(row.get(1)?);
+        Ok(())
+    }
+
+    fn head(&mut self, row: &Fields) -> Result<()> {
+        let session = self.session(row)?;
+        session.developer = row.get(1)?;
+        session.is_ci |= row.text(2)? == "ci";
+        Ok(())
+    }
+
+    fn usage(&mut self, row: &Fields) -> Result<()> {
+        let (hour, nanousd) = (self.hour(row.text(4)?)?, row.get::<Option<i64>>(6)?.unwrap_or_default());
+        let is_lane = |lane: &Lane| {
+            Ok::<_, anyhow::Error>(
+                lane.branch == row.text(3)? && lane.repo == row.text(1)? && *lane.week == *row.text(2)?,
+            )
+        };
+        let mut lane = None;
+        if let Some(last) = self.session(row)?.places.last_mut()
+            && is_lane(&last.lane)?
+        {
+            if last.hour == hour {
+                last.nanousd += nanousd;
+                return Ok(());
+            }
+            lane = Some(Rc::clone(&last.lane));
+        }
+        let lane = lane.map_or_else(|| self.lane(row), Ok)?;
+        let team = self.texts.one(row.text(5)?);
+        self.session(row)?.places.push(Place { lane, hour, team, nanousd });
+        Ok(())
+    }
+
+    /// Of a row with its repository, week and branch first.
+    fn lane(&mut self, row: &Fields) -> Result<Rc<Lane>> {
+        let week = self.texts.one(row.text(2)?);
+        Ok(self.lanes.one(Lane { repo: row.get(1)?, week, branch: row.get(3)? }))
+    }
+
+    fn hour(&mut self, text: &str) -> Result<Hour> {
+        if let Some((_, hour)) = self.hour.as_ref().filter(|(last, _)| last == text) {
+            return Ok(*hour);
+        }
+        let hour = text.parse()?;
+        self.hour = Some((text.to_owned(), hour));
+        Ok(hour)
+    }
+
+    fn commit(&mut self, row: &Fields) -> Result<()> {
+        let (repo, branch, sha) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        self.session(row)?.commits.push(Committed { repo, branch, sha, at: row.parse(4)? });
+        Ok(())
+    }
+
+    fn action(&mut self, row: &Fields) -> Result<()> {
+        let action = row.word(3, PullRequestAction::from_word)?;
+        let acted = Acted { repo: row.get(1)?, number: row.get(2)?, action, at: row.parse(4)? };
+        self.session(row)?.actions.push(acted);
+        Ok(())
+    }
+
+    fn span(&mut self, row: &Fields) -> Result<()> {
+        let target = match row.get(8)? {
+            Some(repo) => Some(self.targets.one(Target { repo, sha: row.get(9)?, number: row.get(10)? })),
+            None => None,
+        };
+        let span = Span {
+            lane: self.lane(row)?,
+            first_hour: self.hour(row.text(4)?)?,
+            last_hour: self.hour(row.text(5)?)?,
+            class: row.word(6, Class::from_word)?,
+            rule: row.word(7, Rule::from_word)?,
+            target,
+        };
+        self.session(row)?.spans.push(span);
+        Ok(())
+    }
+}
+
+impl Place {
+    pub(crate) fn key(&self) -> (&str, &str, Hour) {
+        (&self.lane.repo, &self.lane.branch, self.hour)
+    }
+}
+
+impl Worked {
+    fn put_in_order(&mut self) {
+        self.places.sort_by(|one, other| one.key().cmp(&other.key()));
+        // rows of one hour need not lie together
+        self.places.dedup_by(|next, place| {
+            let is_same = next.key() == place.key();
+            place.nanousd += if is_same { next.nanousd } else { 0 };
+            is_same
+        });
+        self.commits.sort_by(|one, other| (one.at, &one.sha).cmp(&(other.at, &other.sha)));
+        self.actions.sort_by_key(|one| (one.at, one.number, one.action));
+        self.spans.sort_by(|one, other| one.key().cmp(&other.key()));
+    }
+}
+
+/// Notes that a session was told anew that had so much news; returns whether that is all of it.
+pub(crate) fn session_told(db: &mut Db, session: &str, news: Option<i64>) -> Result<bool> {
+    let Some(news) = news else {
+        let since = "SELECT news FROM session_news WHERE session_id = $1";
+        return Ok(db.query(since, &values![session])?.is_empty());
+    };
     let sql = "DELETE FROM session_news WHERE session_id = $1 AND news = $2";
     Ok(db.execute(sql, &values![session, news])? > 0)
 }
@@ -165,10 +317,13 @@ pub(crate) struct Map {
     listed: BTreeSet<String>,
 }
 
+/// A commit, and the work it is part of by its repository and place.
+pub(crate) type Commit = (String, (String, String));
+
 /// The ground of a page, and what its work is by its place.
 pub(crate) struct Grounds {
     pub ground: Ground,
-    pub targets: Vec<Target>,
+    pub targets: Vec<Rc<Target>>,
 }
 
 impl Map {
@@ -183,35 +338,25 @@ impl Map {
         Ok(Self { at, cordons, tracked, listed })
     }
 
-    /// The ground of some sessions.
-    pub(crate) fn ground(
-        &self,
-        db: &mut Db,
-        page: &Page,
-        sessions: &BTreeMap<String, Worked>,
-    ) -> Result<Grounds> {
-        let places: BTreeSet<(&String, &String)> =
-            sessions.values().flat_map(|one| &one.places).map(|place| (&place.repo, &place.branch)).collect();
-        let mut found = work_of_actions(db, &page.values())?;
-        for (repo, branch) in
-            places.into_iter().filter(|(repo, branch)| self.tracked.get(*repo) != Some(*branch))
-        {
-            found.extend(work_of_head(db, repo, branch)?);
-        }
-        let mut commits = Vec::new();
-        for (sha, known) in work_of_commits(db, &page.values())? {
-            commits.push((sha, known.key()));
-            found.push(known);
-        }
-        let works: BTreeMap<_, Known> = found.into_iter().map(|known| (known.key(), known)).collect();
+    /// The ground of the sessions of a page.
+    pub(crate) fn ground(&self, db: &mut Db, page: &Page, sessions: &Sessions) -> Result<Grounds> {
+        let (mut works, mut commits) = match page {
+            Page::News { .. } => self.works(db, &page.values(), sessions)?,
+            Page::All => (work_list(db)?, work_of_all_commits(db)?),
+        };
+        works.sort_by_cached_key(Known::key);
+        works.dedup();
+        commits.sort();
         let mut ground = Ground::new(self.at, self.cordons.clone());
         for (repo, branch) in &self.tracked {
             ground.track(repo, branch);
         }
         self.listed.iter().for_each(|repo| ground.list_requests(repo));
         let mut targets = Vec::with_capacity(works.len());
-        let mut numbers = HashMap::new();
-        for (key, Known { target, work, head, .. }) in works {
+        let mut places = HashMap::with_capacity(works.len());
+        for known in works {
+            let name = known.name();
+            let Known { target, work, head, .. } = known;
             let place = ground.add(work);
             if let Some(number) = target.number {
                 ground.add_number(&target.repo, number, place);
@@ -219,12 +364,32 @@ impl Map {
             if let Some((repo, branch)) = head {
                 ground.add_head(&repo, &branch, place);
             }
-            targets.push(target);
-            numbers.insert(key, place);
+            targets.push(Rc::new(target));
+            places.insert(name, place);
         }
-        for (sha, key) in commits {
-            ground.add_commit(&sha, numbers[&key]);
+        for (sha, name) in commits {
+            if let Some(place) = places.get(&name) {
+                ground.add_commit(&sha, *place);
+            }
         }
         Ok(Grounds { ground, targets })
+    }
+
+    /// The work that some sessions can have built, and which of it their commits are part of.
+    fn works(&self, db: &mut Db, page: &[Value], sessions: &Sessions) -> Result<(Vec<Known>, Vec<Commit>)> {
+        let mut works = work_of_actions(db, page)?;
+        let lanes = sessions.iter().flat_map(|(_, one)| &one.places).map(|place| &place.lane);
+        let branches: BTreeSet<_> = lanes.map(|lane| (&lane.repo, &lane.branch)).collect();
+        for (repo, branch) in branches {
+            if self.tracked.get(repo) != Some(branch) {
+                works.extend(work_of_head(db, repo, branch)?);
+            }
+        }
+        let mut commits = Vec::new();
+        for (sha, known) in work_of_commits(db, page)? {
+            commits.push((sha, known.name()));
+            works.push(known);
+        }
+        Ok((works, commits))
     }
 }

@@ -1,8 +1,9 @@
 //! The work that spend can have gone into, as it was last judged: what is new of it tells whose spend to look at again.
 
-use super::db::{Db, Row, Value, values};
+use super::db::{Db, Fields, Value, values};
 use super::ground::{Draft, Target, drafts};
 use super::news::{Run, session_news};
+use super::page::Commit;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -44,9 +45,14 @@ impl Known {
         self.target.sha.clone().unwrap_or_else(number)
     }
 
+    /// Its repository and place.
+    pub(crate) fn name(&self) -> (String, String) {
+        (self.target.repo.clone(), self.place())
+    }
+
     /// What was closed first comes first, what is open last.
-    pub(crate) fn key(&self) -> (Timestamp, String, String) {
-        (self.work.closed_at.unwrap_or(Timestamp::MAX), self.target.repo.clone(), self.place())
+    pub(crate) fn key(&self) -> (Timestamp, (String, String)) {
+        (self.work.closed_at.unwrap_or(Timestamp::MAX), self.name())
     }
 
     /// The repositories of a request: that it is to, and that it came from.
@@ -55,7 +61,7 @@ impl Known {
         both.into_iter().flatten().filter(|_| self.work.opened_at.is_some()).cloned()
     }
 
-    fn read(row: &Row) -> Result<Self> {
+    fn read(row: &Fields) -> Result<Self> {
         let instant = |column| -> Result<Option<Timestamp>> {
             Ok(row.get::<Option<String>>(column)?.map(|text| text.parse()).transpose()?)
         };
@@ -81,9 +87,10 @@ impl Known {
 pub(crate) fn work_compare(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<WorkChange> {
     let sql = format!("SELECT {COLUMNS} FROM work AS w WHERE w.repo = $1");
     let mut stored: BTreeMap<String, Known> = BTreeMap::new();
-    for row in db.query(&sql, &values![repo.as_str()])? {
-        stored.insert(row.get(1)?, Known::read(&row)?);
-    }
+    db.each(&sql, &values![repo.as_str()], |row| {
+        stored.insert(row.get(1)?, Known::read(row)?);
+        Ok(())
+    })?;
     let listed = |all: &BTreeMap<String, Known>| -> BTreeSet<String> {
         all.values().flat_map(Known::listed).collect()
     };
@@ -162,7 +169,7 @@ impl Known {
 /// The work that was made on a branch.
 pub(crate) fn work_of_head(db: &mut Db, repo: &str, branch: &str) -> Result<Vec<Known>> {
     let sql = format!("SELECT {COLUMNS} FROM work AS w WHERE w.head_repo = $1 AND w.head_branch = $2");
-    db.query(&sql, &values![repo, branch])?.iter().map(Known::read).collect()
+    db.list(&sql, &values![repo, branch], Known::read)
 }
 
 /// The work whose requests some sessions did something with.
@@ -172,7 +179,7 @@ pub(crate) fn work_of_actions(db: &mut Db, sessions: &[Value]) -> Result<Vec<Kno
          WHERE n.session_id > $1 AND n.session_id <= $2 AND p.session_id = n.session_id
             AND w.repo = p.repo AND w.number = p.number"
     );
-    db.query(&sql, sessions)?.iter().map(Known::read).collect()
+    db.list(&sql, sessions, Known::read)
 }
 
 /// The work that commits of some sessions are part of, with the commit.
@@ -188,5 +195,22 @@ pub(crate) fn work_of_commits(db: &mut Db, sessions: &[Value]) -> Result<Vec<(St
          WHERE n.session_id > $1 AND n.session_id <= $2 AND s.session_id = n.session_id AND m.sha = s.sha
             AND w.repo = m.repo AND w.number = m.number"
     );
-    db.query(&sql, sessions)?.iter().map(|row| Ok((row.get(12)?, Known::read(row)?))).collect()
+    db.list(&sql, sessions, |row| Ok((row.get(12)?, Known::read(row)?)))
+}
+
+/// All work there is.
+pub(crate) fn work_list(db: &mut Db) -> Result<Vec<Known>> {
+    db.list(&format!("SELECT {COLUMNS} FROM work AS w"), &[], Known::read)
+}
+
+/// The work that commits of any session are part of.
+pub(crate) fn work_of_all_commits(db: &mut Db) -> Result<Vec<Commit>> {
+    db.list(
+        "SELECT s.sha, m.repo, m.change_sha FROM session_commit AS s CROSS JOIN change_commit AS m WHERE m.sha = s.sha
+         UNION
+         SELECT s.sha, w.repo, w.place FROM session_commit AS s CROSS JOIN pull_request_commit AS m CROSS JOIN work AS w
+         WHERE m.sha = s.sha AND w.repo = m.repo AND w.number = m.number",
+        &[],
+        |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))),
+    )
 }
