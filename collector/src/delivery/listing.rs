@@ -40,6 +40,7 @@ pub(super) fn fields(one: &TeamDelivery) -> Fields {
     fields.extend(took(["open_changes", "open_median_seconds", "open_p75_seconds"], cycle.open));
     fields.extend(took(["deploy_changes", "deploy_median_seconds", "deploy_p75_seconds"], cycle.deploy));
     fields.extend(took(["lead_changes", "lead_median_seconds", "lead_p75_seconds"], cycle.lead));
+    fields.extend(took(["epics", "epic_median_seconds", "epic_p75_seconds"], one.epics));
     fields
         .extend(took(["restore_changes", "restore_median_seconds", "restore_p75_seconds"], delivery.restore));
     fields.extend(work(delivery));

@@ -9,13 +9,14 @@ use crate::listing::{Format, Listing};
 use crate::people::UNASSIGNED;
 use crate::store::db::{Access, Db};
 use crate::store::delivered::{Delivered, Requests, delivered_list, request_counts};
+use crate::store::epic::epic_list;
 use crate::store::incident::{broken_list, outage_list};
 use crate::store::label::team_labels;
 use crate::store::shipping::{Sent, sent_list};
 use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly, weeks_back};
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::delivery::{Assistance, Delivery, Kind, Labels, Shipments, Shipped, assistance};
+use meter::delivery::{Assistance, Delivery, Kind, Labels, Shipments, Shipped, Took, assistance};
 use meter::{NanoUsd, Week};
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -57,6 +58,8 @@ pub(crate) struct TeamDelivery {
     delivery: Delivery,
     /// `None` where changes ship with their merges.
     shipments: Option<Shipments>,
+    /// Larger than a change: those of which it shipped something in these weeks.
+    epics: Option<Took>,
 }
 
 impl TeamDelivery {
@@ -132,6 +135,7 @@ pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Del
     }
     let mut requests = request_counts(db, first.start())?;
     let outages = outage_list(db, first.start())?;
+    let mut epics = epic_list(db, first.start())?;
     let mut sent: BTreeMap<String, Vec<Sent>> = BTreeMap::new();
     for one in sent_list(db, first.start())? {
         sent.entry(one.team.clone()).or_default().push(one);
@@ -146,6 +150,7 @@ pub(crate) fn deliveries(db: &mut Db, weekly: &Weekly, weeks: u16) -> Result<Del
         spend,
         requests: requests.remove(team),
         shipments: shipments(team),
+        epics: Took::of(epics.remove(team).unwrap_or_default()),
         delivery: Delivery::of(
             of_team.get(team).map_or(&[], Vec::as_slice),
             outages.get(team).map_or(&[], Vec::as_slice),

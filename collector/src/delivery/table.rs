@@ -58,14 +58,14 @@ fn told(one: &TeamDelivery, weeks: u16) -> String {
     let tenths = delivery.changes * 10 / usize::from(weeks);
     let head =
         format!("{name}: {} changes shipped, {}.{} a week\n", delivery.changes, tenths / 10, tenths % 10);
-    let times = format!("\n{}", times(delivery).table());
+    let times = format!("\n{}", times(one).table());
     head + &times + &cohorts(delivery) + &work(delivery) + &flow(delivery) + &counts(one)
 }
 
 impl TeamDelivery {
     /// How long things take, and how changes with Claude Code did beside the others.
     pub(crate) fn tables(&self) -> [Listing; 2] {
-        [times(&self.delivery), cohort_table(&self.delivery)]
+        [times(self), cohort_table(&self.delivery)]
     }
 
     /// What else there is: a name, and what is to be said of it.
@@ -78,7 +78,7 @@ impl TeamDelivery {
 }
 
 /// How long things take.
-fn times(delivery: &Delivery) -> Listing {
+fn times(TeamDelivery { delivery, epics, .. }: &TeamDelivery) -> Listing {
     let cycle = &delivery.cycle;
     let spans = [
         ("coding", cycle.coding, "until its request was opened"),
@@ -88,6 +88,7 @@ fn times(delivery: &Delivery) -> Listing {
         ("reading", delivery.reviews.estimate, "what its reviews took, by an estimate"),
         ("deploy", cycle.deploy, "from the merge to the users"),
         ("lead", cycle.lead, "all of it"),
+        ("epic", *epics, "from first session to last change"),
         ("restored", delivery.restore, "from a failure to its repair"),
         ("incident", delivery.outages.lasted, "from its opening to its end"),
     ];
@@ -315,6 +316,7 @@ mod tests {
                 requests,
                 delivery: of,
                 shipments: (number > 5).then_some(Shipments { count: 8, rework: 2 }),
+                epics: Took::of((5..number).map(|hours| SignedDuration::from_hours(24 * hours))),
             }
         };
         let requests = Requests { open: 7, merged: 30, given_up: 2 };
@@ -370,6 +372,7 @@ mod tests {
         reading        27  20 min  20 min  what its reviews took, by an estimate
         deploy          –       –          from the merge to the users
         lead           30    30 h    35 h  all of it
+        epic           25    17 d    23 d  from first session to last change
         restored        6    12 d    25 d  from a failure to its repair
         incident        2     2 h     7 h  from its opening to its end
 
@@ -445,6 +448,8 @@ mod tests {
         open_changes 30, open_median_seconds 122400, open_p75_seconds 151200
         deploy_changes 0, deploy_median_seconds null, deploy_p75_seconds null
         lead_changes 30, lead_median_seconds 108000, lead_p75_seconds 126000
+        epics 25
+        epic_median_seconds 1468800, epic_p75_seconds 1987200
         restore_changes 6, restore_median_seconds 1080000, restore_p75_seconds 2160000
         new_value_changes 10, new_value_usd 61.700000000
         lights_on_changes 6, lights_on_usd 49.360000000

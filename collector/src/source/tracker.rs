@@ -11,6 +11,8 @@ pub(crate) struct Found {
     pub id: String,
     /// When it was touched last.
     pub revision: String,
+    /// What larger one it is a part of: an epic or a project, by what its tracker calls it.
+    pub epic: Option<String>,
 }
 
 pub(crate) trait Tracker {

@@ -112,9 +112,17 @@ pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
     tally_replace(db, repo, &Tallies::new())?;
     repo_news(db, repo)?;
     run_end(db)?;
-    for table in
-        ["disqualification", "suspicion", "revert", "reopen", "change_file", "change_commit", "change", "tag"]
-    {
+    for table in [
+        "disqualification",
+        "suspicion",
+        "revert",
+        "reopen",
+        "change_file",
+        "change_commit",
+        "change_key",
+        "change",
+        "tag",
+    ] {
         db.execute(&format!("DELETE FROM {table} WHERE repo = $1"), &values![repo.as_str()])?;
     }
     // of each release its newest commit of the history that was

@@ -14,6 +14,7 @@ pub(crate) mod cordon;
 pub(crate) mod db;
 pub(crate) mod delivered;
 pub(crate) mod dispute;
+pub(crate) mod epic;
 pub(crate) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;

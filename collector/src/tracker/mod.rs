@@ -6,6 +6,7 @@ use crate::source::web::Pace;
 use crate::source::{Found, Source, Ticket, Tracker};
 use crate::store::change::source_list;
 use crate::store::db::Db;
+use crate::store::epic::{change_key_put, epic_put};
 use crate::store::outcome::{change_commits, change_list};
 use crate::store::service::{Progress, service_put};
 use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions};
@@ -37,7 +38,7 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
         db.transaction(|db| {
             key_begin(db, &mut asked, keys)?;
             for key in keys {
-                let Some(Found { id, revision }) = found.get(key) else {
+                let Some(Found { id, revision, epic }) = found.get(key) else {
                     key_miss(db, name, key)?;
                     continue;
                 };
@@ -48,6 +49,7 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
                 let known = events.entry(id).or_insert_with(|| moved(moves.remove(id).unwrap_or_default()));
                 let ticket = Ticket { url: tracker.address(key), id: id.clone(), events: known.clone() };
                 key_put(db, (name, kind), key, (&ticket, revision))?;
+                epic_put(db, name, key, epic.as_deref())?;
             }
             Ok(())
         })?;
@@ -58,7 +60,7 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
     Ok(imported)
 }
 
-/// The keys to be asked for: of changes that may still fail, and those that never were.
+/// The keys to be asked for: of changes that may still fail, and those that never were. Notes which change names which.
 fn wanted(
     db: &mut Db,
     projects: &[String],
@@ -70,10 +72,13 @@ fn wanted(
     let mut wanted = BTreeSet::new();
     for repo in source_list(db)? {
         let commits = change_commits(db, &repo)?;
+        let mut named = BTreeSet::new();
         for one in change_list(db, &repo, now)? {
             let keys = keys_of(&one, &commits, &projects);
+            named.extend(keys.iter().map(|key| (one.sha.clone(), key.clone())));
             wanted.extend(keys.into_iter().filter(|key| one.merged_at >= since || !asked.contains_key(key)));
         }
+        db.transaction(|db| change_key_put(db, &repo, &projects, &named))?;
     }
     Ok(wanted.into_iter().collect())
 }

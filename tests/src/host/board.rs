@@ -19,6 +19,8 @@ pub struct Card {
     pub key: String,
     /// Keys it had in other projects.
     pub former: Vec<String>,
+    /// The card, project or epic it is a part of; cards are on the board, the others are not.
+    pub part_of: Option<String>,
     pub moves: Vec<Moved>,
 }
 
@@ -30,7 +32,12 @@ impl Card {
             at: at.to_owned(),
             by: (!by.is_empty()).then_some(by),
         };
-        Self { key: key.to_owned(), former: Vec::new(), moves: moves.iter().map(one).collect() }
+        Self {
+            key: key.to_owned(),
+            former: Vec::new(),
+            part_of: None,
+            moves: moves.iter().map(one).collect(),
+        }
     }
 
     /// What the tracker calls it, whatever its key: that of its first key.

@@ -74,7 +74,7 @@ fn answer(asked: &Asked, board: &Board, projects: &[(&str, &str)], changes_max: 
         "status" => Reply::Json(statuses()),
         "issue/bulkfetch" => {
             let found = cards.iter().filter(|card| names.iter().any(|name| card.had(name)));
-            let issues: Vec<Value> = found.map(issue).collect();
+            let issues: Vec<Value> = found.map(|card| issue(card, &cards)).collect();
             Reply::Json(json!({"expand": "names,schema", "issues": issues, "issueErrors": []}))
         }
         "changelog/bulkfetch" => {
@@ -96,9 +96,14 @@ fn refusal(status: u16, words: &str) -> Reply {
     Reply::Status(status, Vec::new(), json!({"errorMessages": [words], "errors": {}}).to_string())
 }
 
-fn issue(card: &Card) -> Value {
+fn issue(card: &Card, cards: &[Card]) -> Value {
     let updated = card.updated().replace('Z', ".000+0000");
-    json!({"id": card.id(), "key": card.key, "fields": {"updated": updated}})
+    let parent = |key: &String| {
+        let level = u8::from(!cards.iter().any(|card| card.key == *key)); // a story is on the board
+        json!({"id": "1", "key": key, "fields": {"issuetype": {"id": "1", "hierarchyLevel": level}}})
+    };
+    let fields = json!({"updated": updated, "parent": card.part_of.as_ref().map(parent)});
+    json!({"id": card.id(), "key": card.key, "fields": fields})
 }
 
 /// What was changed of an issue, the newest first. Work that is done has a resolution.

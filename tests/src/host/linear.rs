@@ -97,7 +97,12 @@ fn not_found() -> Reply {
 
 fn issue(card: &Card) -> Value {
     let updated = card.updated().replace('Z', ".000Z");
-    json!({"id": card.id(), "identifier": card.key, "previousIdentifiers": card.former, "updatedAt": updated})
+    let of = card.part_of.as_ref();
+    json!({
+        "id": card.id(), "identifier": card.key, "previousIdentifiers": card.former, "updatedAt": updated,
+        "project": of.filter(|of| !of.contains('-')).map(|id| json!({ "id": id })),
+        "parent": of.filter(|of| of.contains('-')).map(|key| json!({ "identifier": key })),
+    })
 }
 
 fn page(nodes: Vec<Value>, variables: &Value) -> Value {

@@ -10,10 +10,10 @@ use super::tracker::{Found, Tracker, settle_projects};
 use super::web::{self, Credentials, Pace, Reply, Tries, Web, onwards};
 use anyhow::{Context, Result, bail};
 use meter::outcome::{Move, Standing};
-use payload::{Changelogs, Issues, Page, Project, Status};
+use payload::{Changelogs, Issue, Issues, Page, Project, Status};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::slice;
 
@@ -113,22 +113,35 @@ impl<'a> Jira<'a> {
         Ok(answers)
     }
 
-    fn issues(&self, keys: &[String]) -> Result<Vec<(String, Found)>> {
-        let body = |keys: &[String]| json!({"issueIdsOrKeys": keys, "fields": ["updated"]});
+    fn issues(&self, keys: &[String]) -> Result<Vec<Issue>> {
+        let body = |keys: &[String]| json!({"issueIdsOrKeys": keys, "fields": ["updated", "parent"]});
         let answers: Vec<Issues> = self.ask("issue/bulkfetch", keys, body)?;
-        let found = answers.into_iter().map(Issues::into_found).collect::<Result<Vec<_>>>()?;
+        let found = answers.into_iter().map(Issues::into_issues).collect::<Result<Vec<_>>>()?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The issues of these keys by the keys they have now, with their epics: that of a sub-task is its story's.
+    fn found(&self, keys: &[String]) -> Result<Vec<(String, Found)>> {
+        let issues = self.issues(keys)?;
+        let stories: BTreeSet<String> = issues.iter().filter_map(Issue::story).cloned().collect();
+        let stories = self.issues(&stories.into_iter().collect::<Vec<_>>())?;
+        let epic_of = |story: &String| stories.iter().find(|one| one.key == *story)?.epic();
+        let found = |issue: Issue| {
+            let epic = issue.epic().or_else(|| issue.story().and_then(epic_of)).cloned();
+            issue.into_found(epic)
+        };
+        Ok(issues.into_iter().map(found).collect())
     }
 }
 
 impl Tracker for Jira<'_> {
     fn find(&self, keys: &[String]) -> Result<BTreeMap<String, Found>> {
-        let mut found: BTreeMap<String, Found> = self.issues(keys)?.into_iter().collect();
+        let mut found: BTreeMap<String, Found> = self.found(keys)?.into_iter().collect();
         found.retain(|key, _| keys.contains(key));
         for key in keys {
             if !found.contains_key(key) {
                 // one that was moved answers to a new key: which one it had is known where it is asked for alone
-                let issue = self.issues(slice::from_ref(key))?.pop();
+                let issue = self.found(slice::from_ref(key))?.pop();
                 found.extend(issue.map(|(_, issue)| (key.clone(), issue)));
             }
         }

@@ -59,15 +59,43 @@ pub(super) struct Issues {
 }
 
 #[derive(Debug, Deserialize)]
-struct Issue {
+pub(super) struct Issue {
     id: String,
-    key: String,
+    pub key: String,
     fields: Fields,
 }
 
 #[derive(Debug, Deserialize)]
 struct Fields {
     updated: String,
+    parent: Option<Parent>,
+}
+
+/// What an issue is a part of: a story of an epic, a sub-task of a story.
+#[derive(Debug, Deserialize)]
+struct Parent {
+    key: String,
+    #[serde(default)]
+    fields: ParentFields,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ParentFields {
+    issuetype: Option<IssueType>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IssueType {
+    hierarchy_level: Option<i64>,
+}
+
+impl Parent {
+    /// Whether it is a part of an epic itself.
+    fn is_story(&self) -> bool {
+        let level = self.fields.issuetype.as_ref().and_then(|kind| kind.hierarchy_level);
+        level.is_some_and(|level| level < 1)
+    }
 }
 
 /// An issue that is there and could not be fetched.
@@ -152,13 +180,27 @@ impl Status {
 }
 
 impl Issues {
-    /// The issues by their keys.
-    pub(super) fn into_found(self) -> Result<Vec<(String, Found)>> {
+    pub(super) fn into_issues(self) -> Result<Vec<Issue>> {
         if let Some(IssueError { id, error_message }) = self.issue_errors.first() {
             bail!("it could not fetch the issue {id}: {error_message}");
         }
-        let found = |issue: Issue| (issue.key, Found { id: issue.id, revision: issue.fields.updated });
-        Ok(self.issues.into_iter().map(found).collect())
+        Ok(self.issues)
+    }
+}
+
+impl Issue {
+    /// The key of its epic, where it is a part of that itself.
+    pub(super) fn epic(&self) -> Option<&String> {
+        self.fields.parent.as_ref().filter(|parent| !parent.is_story()).map(|parent| &parent.key)
+    }
+
+    /// The key of the story that it is a part of.
+    pub(super) fn story(&self) -> Option<&String> {
+        self.fields.parent.as_ref().filter(|parent| parent.is_story()).map(|parent| &parent.key)
+    }
+
+    pub(super) fn into_found(self, epic: Option<String>) -> (String, Found) {
+        (self.key, Found { id: self.id, revision: self.fields.updated, epic })
     }
 }
 

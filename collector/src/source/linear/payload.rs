@@ -62,6 +62,18 @@ pub(super) struct Issue {
     #[serde(default)]
     previous_identifiers: Vec<String>,
     updated_at: String,
+    project: Option<InProject>,
+    parent: Option<Parent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct InProject {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Parent {
+    identifier: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,7 +124,8 @@ struct State {
 
 impl Issue {
     pub(super) fn into_found(self) -> (String, Found) {
-        (self.identifier, Found { id: self.id, revision: self.updated_at })
+        let epic = self.project.map(|of| of.id).or(self.parent.map(|of| of.identifier));
+        (self.identifier, Found { id: self.id, revision: self.updated_at, epic })
     }
 
     /// Whether it has or had this key.

@@ -4,8 +4,9 @@ mod faults;
 
 use super::*;
 use crate::judge::judge_all;
-use crate::store::change::source_read;
+use crate::store::change::{change_forget, source_read};
 use crate::store::dispute::{Reason, dispute_add};
+use crate::store::epic::epic_list;
 use crate::store::evidence::disqualification_list;
 use crate::store::fixture::{cluster, now, on_both, rows, teams};
 use crate::store::news::repo_news;
@@ -362,5 +363,47 @@ fn a_dispute_is_about_all_tickets_that_were_opened_again() {
         judged(db, at, &["1|pending"]);
         assert_eq!(held(db), []);
         assert_eq!(dispute(db), 0);
+    });
+}
+
+#[test]
+fn an_epic_lasts_from_its_first_change_to_its_last() {
+    each(|db, board, source| {
+        for (number, day) in [(1, 10), (2, 12), (3, 20), (4, 22)] {
+            land(db, number, day, ("x", &format!("PAY-{number}: Add x")));
+        }
+        land(db, 5, 24, ("x", "Fix a typo"));
+        let request = format!(
+            "INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author,
+                opened_at, merged_at, closed_at, merge_sha, labels) VALUES ('{REPO}', 1, 'Add x', '', 'main',
+                '{REPO}', 'x', 'github:ana', '2026-11-01T12:00:00Z', '2026-11-10T12:00:00Z',
+                '2026-11-10T12:00:00Z', 'a1', '')"
+        );
+        db.execute(&request, &[]).unwrap();
+        let part =
+            |key, of: &str, moves: &[_]| Card { part_of: Some(of.to_owned()), ..Card::new(key, moves) };
+        // the third is a part of the second, the fourth of a project
+        for (key, of) in [("PAY-1", "PAY-90"), ("PAY-2", "PAY-90"), ("PAY-3", "PAY-2"), ("PAY-4", "roadmap")]
+        {
+            board.put(part(key, of, &[]));
+        }
+        let epics = |db: &mut Db| rows(db, "SELECT key, epic FROM ticket_key ORDER BY key");
+        let days = |db: &mut Db| {
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            let epics = epic_list(db, "2026-11-15T00:00:00Z".parse().unwrap()).unwrap();
+            let mut days: Vec<i64> = epics.values().flatten().map(|took| took.as_hours() / 24).collect();
+            days.sort_unstable();
+            days
+        };
+        reads(db, source, 4);
+        let is_jira = source.kind() == "jira";
+        let third = if is_jira { "PAY-3|PAY-90" } else { "PAY-3|PAY-2" };
+        assert_eq!(epics(db), ["PAY-1|PAY-90", "PAY-2|PAY-90", third, "PAY-4|roadmap"]);
+        assert_eq!(days(db), if is_jira { [0, 19] } else { [0, 0] }, "what ended before is not told");
+        board.put(part("PAY-1", "roadmap", &[("doing", "2026-11-24T12:00:00Z", "ana")]));
+        reads(db, source, 4);
+        assert_eq!(days(db), if is_jira { [8, 21] } else { [0, 21] });
+        db.transaction(|db| change_forget(db, &REPO.parse().unwrap())).unwrap();
+        assert!(rows(db, "SELECT * FROM change_key").is_empty());
     });
 }
