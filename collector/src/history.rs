@@ -2,7 +2,7 @@
 
 use crate::store::db::Db;
 use crate::store::dispute::Dispute;
-use crate::store::mark::{label_list, tag_list};
+use crate::store::mark::{inverse_list, label_list, tag_list};
 use crate::store::outcome::{Stored, change_files};
 use crate::tickets::{Commits, Reopened};
 use anyhow::Result;
@@ -23,7 +23,8 @@ pub(crate) fn changes(
     reopened: &Reopened,
 ) -> Result<Vec<Change>> {
     let mut files = change_files(db, repo)?;
-    let marks = Marks { tags: tag_list(db, repo)?, labels: label_list(db, repo)? };
+    let (tags, labels, inverses) = (tag_list(db, repo)?, label_list(db, repo)?, inverse_list(db, repo)?);
+    let marks = Marks { tags, labels, inverses };
     let mut changes: Vec<Change> = Vec::with_capacity(stored.len());
     for one in stored {
         let commits = commits.remove(&one.sha).unwrap_or_default();
@@ -45,6 +46,8 @@ struct Marks {
     tags: BTreeMap<String, Vec<String>>,
     /// By the number of the request.
     labels: BTreeMap<u64, Vec<String>>,
+    /// What each change turns round.
+    inverses: BTreeMap<String, String>,
 }
 
 impl Marks {
@@ -86,8 +89,9 @@ fn change(
         said.mentions.extend(of_request.mentions);
     }
     let button = one.head_branch.as_deref().and_then(branch_words);
-    let named: Vec<_> =
-        button.into_iter().chain(marks.tags_of(&commits).iter().filter_map(|tag| tag_words(tag))).collect();
+    let mut named: Vec<Mention> = button.into_iter().collect();
+    named.extend(marks.tags_of(&commits).iter().filter_map(|tag| tag_words(tag)));
+    named.extend(marks.inverses.get(&one.sha).map(|sha| Mention::inverse(sha)));
     said.is_repair |= !named.is_empty();
     said.mentions.extend(named);
     let members: Vec<_> =
@@ -113,15 +117,20 @@ fn change(
     }
 }
 
+/// Whether the author is a bot that keeps dependencies up to date.
+pub(crate) fn is_bot(author: &str) -> bool {
+    let name = author.split('@').next().unwrap_or_default();
+    let name = name.rsplit('+').next().unwrap_or_default();
+    BOTS.contains(&name.trim_end_matches("[bot]")) || author == "bot@renovateapp.com"
+}
+
 /// Why a change is no attempt at an outcome.
 pub(crate) fn excluded_as(one: &Stored, nature: Nature) -> Option<&'static str> {
     let brought_up_to_date = |title: &str| {
         title.starts_with("Merge remote-tracking branch ")
             || title.starts_with("Merge branch '") && title.contains("' of ")
     };
-    let name = one.author.split('@').next().unwrap_or_default();
-    let name = name.rsplit('+').next().unwrap_or_default();
-    if BOTS.contains(&name.trim_end_matches("[bot]")) || one.author == "bot@renovateapp.com" {
+    if is_bot(&one.author) {
         Some("dependencies")
     } else if brought_up_to_date(&one.title) {
         Some("sync")

@@ -51,7 +51,7 @@ pub(crate) struct Tag {
 
 /// The part of a clone's history that is to be read.
 pub(crate) struct History {
-    git: Git,
+    pub(super) git: Git,
     /// The tracked branch, without what it lies in.
     pub branch: String,
     /// Its newest commit.

@@ -109,19 +109,30 @@ impl Git {
 
     /// The fields of an answer as they come, each ended by NUL.
     pub(super) fn fields(&self, args: &[&str]) -> Result<Fields> {
+        self.parts(args, 0)
+    }
+
+    /// The lines of an answer as they come.
+    pub(super) fn lines(&self, args: &[&str]) -> Result<Fields> {
+        self.parts(args, b'\n')
+    }
+
+    fn parts(&self, args: &[&str], end: u8) -> Result<Fields> {
         let errors = tempfile::tempfile()?;
         let mut command = self.command(args);
         let mut child = command.stderr(errors.try_clone()?).spawn().context(NO_GIT)?;
         let stdout = child.stdout.take().context("git has no output")?;
         let what = args.first().copied().unwrap_or_default().to_owned();
-        Ok(Fields { child, lines: BufReader::with_capacity(1 << 16, stdout), errors, what })
+        Ok(Fields { child, answer: BufReader::with_capacity(1 << 16, stdout), end, errors, what })
     }
 }
 
 /// An answer under way.
 pub(super) struct Fields {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    answer: BufReader<ChildStdout>,
+    /// What ends each field.
+    end: u8,
     errors: File,
     what: String,
 }
@@ -130,10 +141,10 @@ impl Fields {
     /// The next field; at the end of it all, whether git was content.
     pub(super) fn next(&mut self) -> Result<Option<String>> {
         let mut field = Vec::new();
-        if self.lines.read_until(0, &mut field)? == 0 {
-            return self.end().map(|()| None);
+        if self.answer.read_until(self.end, &mut field)? == 0 {
+            return self.close().map(|()| None);
         }
-        if field.last() == Some(&0) {
+        if field.last() == Some(&self.end) {
             field.pop();
         }
         Ok(Some(String::from_utf8_lossy(&field).into_owned()))
@@ -144,7 +155,7 @@ impl Fields {
         self.next()?.ok_or_else(|| anyhow!("git {} ended in the middle of a commit", self.what))
     }
 
-    fn end(&mut self) -> Result<()> {
+    fn close(&mut self) -> Result<()> {
         content(self.child.wait()?, &mut self.errors).with_context(|| format!("git {} failed", self.what))
     }
 }

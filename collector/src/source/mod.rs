@@ -9,6 +9,7 @@ mod graphql;
 mod history;
 pub(crate) mod jira;
 pub(crate) mod linear;
+mod patch;
 pub(crate) mod service;
 mod token;
 mod tracker;

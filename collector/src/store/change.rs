@@ -117,6 +117,7 @@ pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
         "suspicion",
         "revert",
         "reopen",
+        "inverse_patch",
         "change_file",
         "change_commit",
         "change_key",

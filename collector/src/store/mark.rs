@@ -1,4 +1,5 @@
-//! What changes are marked with besides their titles: labels of their requests, tags of their commits.
+//! What changes are marked with besides their titles: labels of their requests, tags of their commits, and what they
+//! turn round.
 
 use super::db::{Db, values};
 use super::news::repo_news;
@@ -45,4 +46,20 @@ pub(crate) fn label_list(db: &mut Db, repo: &Repo) -> Result<BTreeMap<u64, Vec<S
         labels.insert(row.get(0)?, row.get::<String>(1)?.lines().map(str::to_owned).collect());
     }
     Ok(labels)
+}
+
+/// Notes changes that are turned round, each with the one that does it.
+pub(crate) fn inverse_add(db: &mut Db, repo: &Repo, turned: &[(String, String)]) -> Result<()> {
+    for (sha, by_sha) in turned {
+        let sql = "INSERT INTO inverse_patch (repo, by_sha, sha) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        db.execute(sql, &values![repo.as_str(), by_sha, sha])?;
+    }
+    Ok(())
+}
+
+/// What each change turns round.
+pub(crate) fn inverse_list(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, String>> {
+    let sql = "SELECT by_sha, sha FROM inverse_patch WHERE repo = $1";
+    let rows = db.query(sql, &values![repo.as_str()])?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }

@@ -1,5 +1,7 @@
 //! `cpvo sync`: reads what is new from the sources of cpvo.toml, each by itself.
 
+mod inverse;
+
 use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
 use crate::source::clone::{History, LocalClone, Tag};
@@ -16,13 +18,14 @@ use crate::store::change::{
     source_synced, sources_await,
 };
 use crate::store::db::{Access, Db};
-use crate::store::mark::tag_replace;
+use crate::store::mark::{inverse_add, tag_replace};
 use crate::store::outcome::code_owners_put;
 use crate::store::service::{Progress, service_progress, service_put, service_retain};
 use crate::store::shipping::{Told, shipment_list, shipment_put, shipment_remove};
 use crate::tracker::track;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use inverse::Lately;
 use jiff::Timestamp;
 use meter::Repo;
 use meter::delivery::{Ship, is_release};
@@ -241,20 +244,25 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
     let cursor = source_cursor(db, &source.repo)?;
     let known = cursor.as_ref().map(|(branch, commit, _)| (branch.as_str(), commit.as_str()));
     let history = clone::open(source, known)?;
-    let progress = progress(source, history.count()?);
+    let commits = history.count()?;
+    let progress = progress(source, commits);
     let mut anew = history.after.is_none();
     let former =
         cursor.as_ref().filter(|_| !anew).map_or(Timestamp::UNIX_EPOCH, |(_, _, synced_at)| *synced_at);
+    let mut lately =
+        if anew || commits == 0 { Lately::default() } else { Lately::stored(db, &source.repo, now)? };
     let mut page: Vec<Landed> = Vec::with_capacity(PAGE);
     let mut store = |page: &mut Vec<Landed>| -> Result<()> {
         let commit = page.last().map_or(&history.tip, |newest| &newest.commit.sha);
         let cursor = Cursor { kind: "clone", branch: &history.branch, commit };
+        let turned = lately.turned(&history, page)?;
         db.transaction(|db| {
             if anew {
                 change_forget(db, &source.repo)?;
             }
             source_put(db, &source.repo, &cursor, former)?;
-            change_add(db, &source.repo, page, Order::AsRead)
+            change_add(db, &source.repo, page, Order::AsRead)?;
+            inverse_add(db, &source.repo, &turned)
         })?;
         anew = false;
         page.clear();

@@ -290,15 +290,15 @@ impl Known {
         self.commits.extend(commits.map(|sha| (sha.clone(), index)));
     }
 
-    /// The changes that one takes back or brings again, each by the strongest rule; a title counts only where
-    /// nothing stronger names anything.
+    /// The changes that one takes back or brings again, each by the strongest rule; a title and a patch count only
+    /// where nothing stronger names anything.
     fn targets<'a>(&self, changes: &'a [Change], by: usize) -> Vec<(usize, &'a Mention)> {
         let change = &changes[by];
         let mut mentions: Vec<&Mention> = change.mentions.iter().collect();
         mentions.sort_by_key(|mention| mention.rule);
         let mut targets: Vec<(usize, &Mention)> = Vec::new();
         for mention in mentions {
-            if mention.rule == Rule::Title && targets.iter().any(|(_, found)| found.rule != Rule::Title) {
+            if mention.rule >= Rule::Title && targets.iter().any(|(_, found)| found.rule < mention.rule) {
                 break;
             }
             let Some(target) = self.find(&mention.target, change) else { continue };
@@ -486,6 +486,32 @@ mod tests {
         let long = "Teach the parser to read what it wrote (#1)";
         check(&[(0, long), (1, "Revert \"Teach the parser to read what…")], &["1>0"]);
         check(&[(0, long), (1, "Revert \"Teach the…")], &[]);
+    }
+
+    #[test]
+    fn a_patch_turned_round_takes_back_where_no_word_does() {
+        let named = |mut changes: Vec<Change>, by: usize, of: usize| {
+            let sha = changes[of].sha.clone();
+            changes[by].mentions.push(Mention::inverse(&sha));
+            changes[by].is_repair = true;
+            changes
+        };
+        let shown = |changes: &[Change]| {
+            let reverts = judge(changes).reverts;
+            reverts
+                .iter()
+                .map(|one| (one.by, one.target, one.rule.as_str(), one.kind.as_str()))
+                .collect::<Vec<_>>()
+        };
+        let (add, again) = ((0, "Add x (#1)"), (2, "Once more (#3)"));
+        let silent = named(history(&[add, (1, "Tidy up (#2)"), again]), 1, 0);
+        assert_eq!(shown(&silent), [(1, 0, "inverse patch", "revert")]);
+        check_states(&silent, "dxv", "dxv");
+        let back = named(silent, 2, 1);
+        assert_eq!(shown(&back), [(1, 0, "inverse patch", "revert"), (2, 1, "inverse patch", "reland")]);
+        let told = [add, (1, "Revert \"Add x (#1)\" (#2)"), (2, "Once more (#3)\n\nRelands #1")];
+        let told = named(named(history(&told), 1, 0), 2, 1);
+        assert_eq!(shown(&told), [(1, 0, "number", "revert"), (2, 0, "reference", "reland")]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod clones;
 mod fetches;
+mod inverse;
 mod owners;
 mod releases;
 
@@ -166,7 +167,15 @@ fn the_instant_decides() {
 fn to_do_it_again_changes_nothing_and_step_by_step_is_the_same() {
     let (_folder, repository, source) = repository();
     let all = |db: &mut Db| {
-        let tables = ["change", "change_commit", "change_file", "revert", "disqualification", "source"];
+        let tables = [
+            "change",
+            "change_commit",
+            "change_file",
+            "inverse_patch",
+            "revert",
+            "disqualification",
+            "source",
+        ];
         tables.map(|table| {
             let mut rows = rows(db, &format!("SELECT * FROM {table}"));
             rows.sort();

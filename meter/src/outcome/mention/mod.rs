@@ -27,6 +27,8 @@ pub enum Rule {
     Number,
     /// By that title alone: `Revert "title"`.
     Title,
+    /// By no word: its patch is exactly that of its target, turned round.
+    Inverse,
 }
 
 impl Rule {
@@ -38,6 +40,7 @@ impl Rule {
             Self::Reference => "reference",
             Self::Number => "number",
             Self::Title => "title",
+            Self::Inverse => "inverse patch",
         }
     }
 }
@@ -63,6 +66,14 @@ pub struct Mention {
     /// By its own words it takes back a part only.
     pub partial: bool,
     pub place: Place,
+}
+
+impl Mention {
+    /// Of a change whose patch is that of the commit `sha`, turned round.
+    pub fn inverse(sha: &str) -> Self {
+        let target = Target::Commit(sha.to_owned());
+        Self { rule: Rule::Inverse, target, again: false, partial: false, place: Place::Subject }
+    }
 }
 
 /// Where a message says it.
