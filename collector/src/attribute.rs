@@ -4,36 +4,50 @@
 use crate::store::attribution::{ClassSums, Span, spans_put};
 use crate::store::db::Db;
 use crate::store::news::Run;
-use crate::store::page::{Grounds, Map, Page, Place, Worked, page_next, page_read, session_told};
-use anyhow::Result;
+use crate::store::page::{Grounds, Map, Page, Place, Sessions, Worked, page_next, page_read, session_told};
+use anyhow::{Result, anyhow};
 use meter::attribution::{Action, Commit, Session, Slot};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 /// Sessions with news that are read at a time.
 const PAGE: u32 = 512;
 /// Sessions that are stored in one transaction.
 const STORED_MAX: usize = 16_384;
 
+/// The sessions of a judging from nothing, read by a thread of their own while histories are judged.
+pub(crate) struct Ahead(Option<JoinHandle<Result<Sessions>>>);
+
+impl Ahead {
+    pub(crate) fn read(db: &Db, run: Run) -> Result<Self> {
+        if !run.from_nothing {
+            return Ok(Self(None));
+        }
+        let mut reader = db.reader()?;
+        let read = move || reader.snapshot(|db| page_read(db, &Page::All));
+        Ok(Self(Some(thread::Builder::new().name("sessions".to_owned()).spawn(read)?)))
+    }
+}
+
 /// Attributes every session with news.
-pub(crate) fn attribute(db: &mut Db, run: Run) -> Result<()> {
+pub(crate) fn attribute(db: &mut Db, run: Run, ahead: Ahead) -> Result<()> {
     let map = db.snapshot(|db| Map::read(db, run.at))?;
-    if run.from_nothing {
-        return attribute_page(db, run, &map, &Page::All);
+    if let Some(reading) = ahead.0 {
+        let sessions = reading.join().map_err(|_| anyhow!("the thread that reads sessions ended"))??;
+        return attribute_page(db, run, (&map, &Page::All), &sessions);
     }
     let mut after = String::new();
     while let Some(last) = page_next(db, &after, PAGE)? {
-        attribute_page(db, run, &map, &Page::News { after, last: last.clone() })?;
+        let page = Page::News { after, last: last.clone() };
+        let sessions = db.snapshot(|db| page_read(db, &page))?;
+        attribute_page(db, run, (&map, &page), &sessions)?;
         after = last;
     }
     Ok(())
 }
 
-fn attribute_page(db: &mut Db, run: Run, map: &Map, page: &Page) -> Result<()> {
-    let (sessions, grounds) = db.snapshot(|db| {
-        let sessions = page_read(db, page)?;
-        let grounds = map.ground(db, page, &sessions)?;
-        Ok((sessions, grounds))
-    })?;
+fn attribute_page(db: &mut Db, run: Run, (map, page): (&Map, &Page), sessions: &Sessions) -> Result<()> {
+    let grounds = db.snapshot(|db| map.ground(db, page, sessions))?;
     for part in sessions.chunks(STORED_MAX) {
         let told: Vec<_> =
             part.iter().map(|(id, session)| (&**id, session, spans(&grounds, session))).collect();
@@ -55,7 +69,7 @@ fn store(db: &mut Db, told: &[(&str, &Worked, Vec<Span>)]) -> Result<()> {
         for place in &session.places {
             for (spans, sign) in [(&session.spans, -1), (spans, 1)] {
                 if let Some(span) = span_of(spans, place) {
-                    let (team, week) = (Rc::clone(&place.team), Rc::clone(&place.lane.week));
+                    let (team, week) = (Arc::clone(&place.team), Arc::clone(&place.lane.week));
                     sums.add(team, week, span.class, sign * place.nanousd);
                 }
             }
@@ -127,7 +141,8 @@ pub(crate) mod tests {
         let run = db.transaction(|db| run_begin(db, at)).unwrap();
         let repo = "github.com/acme/pay".parse().unwrap();
         db.transaction(|db| work_compare(db, &repo, at)?.store(db, &repo, run)).unwrap();
-        attribute(db, run).unwrap();
+        let ahead = Ahead::read(db, run).unwrap();
+        attribute(db, run, ahead).unwrap();
     }
 
     const TEAMS: &str = r#"

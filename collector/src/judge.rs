@@ -1,7 +1,7 @@
 //! `cpvo judge`: what became of each change. The rules are `meter::outcome`; this hands them what is stored, and takes
 //! the database for itself only to store what they say. What has no news is not judged again.
 
-use crate::attribute::attribute;
+use crate::attribute::{Ahead, attribute};
 use crate::breakdown::breakdown;
 use crate::config::{Clock, Options};
 use crate::history::{changes, excluded_as};
@@ -81,6 +81,7 @@ pub(crate) fn judge_all(
 ) -> Result<()> {
     let at = whole(at);
     let run = db.transaction(|db| run_begin(db, at))?;
+    let ahead = Ahead::read(db, run)?;
     let mut progress = progress_list(db)?;
     let mut known = source_read(db)?;
     for (repo, read_at) in &mut known {
@@ -98,7 +99,7 @@ pub(crate) fn judge_all(
         run.check(db)?;
         judging_record(db, &known, at, now)
     })?;
-    attribute(db, run)?;
+    attribute(db, run, ahead)?;
     db.transaction(|db| {
         run.check(db)?;
         run.end(db)?;

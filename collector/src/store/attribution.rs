@@ -8,29 +8,29 @@ use anyhow::Result;
 use meter::Hour;
 use meter::attribution::{Class, Rule, Verdict};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where the spend of a session on a branch went, from one hour to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub lane: Rc<Lane>,
+    pub lane: Arc<Lane>,
     pub first_hour: Hour,
     pub last_hour: Hour,
     pub class: Class,
     pub rule: Rule,
-    pub target: Option<Rc<Target>>,
+    pub target: Option<Arc<Target>>,
 }
 
 impl Span {
     /// Of one hour.
-    pub(crate) fn of(place: &Place, verdict: Verdict, targets: &[Rc<Target>]) -> Self {
+    pub(crate) fn of(place: &Place, verdict: Verdict, targets: &[Arc<Target>]) -> Self {
         Self {
-            lane: Rc::clone(&place.lane),
+            lane: Arc::clone(&place.lane),
             first_hour: place.hour,
             last_hour: place.hour,
             class: verdict.class,
             rule: verdict.rule,
-            target: verdict.work.map(|work| Rc::clone(&targets[work])),
+            target: verdict.work.map(|work| Arc::clone(&targets[work])),
         }
     }
 
@@ -79,10 +79,10 @@ pub(crate) fn spans_put(db: &mut Db, session: &str, former: &[Span], spans: &[Sp
 
 /// Changes to the sums by team, week and class, gathered over many rows and stored at once.
 #[derive(Debug, Default)]
-pub(crate) struct ClassSums(BTreeMap<(Rc<str>, Rc<str>, Class), i64>);
+pub(crate) struct ClassSums(BTreeMap<(Arc<str>, Arc<str>, Class), i64>);
 
 impl ClassSums {
-    pub(crate) fn add(&mut self, team: Rc<str>, week: Rc<str>, class: Class, nanousd: i64) {
+    pub(crate) fn add(&mut self, team: Arc<str>, week: Arc<str>, class: Class, nanousd: i64) {
         *self.0.entry((team, week, class)).or_default() += nanousd;
     }
 
@@ -126,8 +126,8 @@ pub(crate) fn class_sum_rename(db: &mut Db, former: &str, id: &str) -> Result<()
         db.query("SELECT week, class, cost_nanousd FROM class_sum WHERE team = $1", &values![former])?;
     let mut change = ClassSums::default();
     for row in &rows {
-        let (week, class): (Rc<str>, _) = (row.get::<String>(0)?.into(), row.word(1, Class::from_word)?);
-        change.add(id.into(), Rc::clone(&week), class, row.get(2)?);
+        let (week, class): (Arc<str>, _) = (row.get::<String>(0)?.into(), row.word(1, Class::from_word)?);
+        change.add(id.into(), Arc::clone(&week), class, row.get(2)?);
         change.add(former.into(), week, class, -row.get::<i64>(2)?);
     }
     change.store(db)?;

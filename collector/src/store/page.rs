@@ -12,7 +12,7 @@ use meter::{Hour, PullRequestAction};
 use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Which sessions.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(crate) struct Worked {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lane {
     pub repo: String,
-    pub week: Rc<str>,
+    pub week: Arc<str>,
     pub branch: String,
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Lane {
 /// of it has one team.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub lane: Rc<Lane>,
+    pub lane: Arc<Lane>,
     pub hour: Hour,
-    pub team: Rc<str>,
+    pub team: Arc<str>,
     pub nanousd: i64,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Acted {
 }
 
 /// Sessions by their id.
-pub(crate) type Sessions = Vec<(Rc<str>, Worked)>;
+pub(crate) type Sessions = Vec<(Arc<str>, Worked)>;
 
 /// The next sessions with news after one id, in the database's own order.
 pub(crate) fn page_next(db: &mut Db, after: &str, length: u32) -> Result<Option<String>> {
@@ -149,7 +149,7 @@ pub(crate) fn page_read(db: &mut Db, page: &Page) -> Result<Sessions> {
 struct Reading {
     sessions: Sessions,
     /// By id the place in the list, and the place of the last row's.
-    places: HashMap<Rc<str>, usize>,
+    places: HashMap<Arc<str>, usize>,
     last: usize,
     /// The last row's, as it is written and what that says.
     hour: Option<(String, Hour)>,
@@ -160,7 +160,7 @@ struct Reading {
 
 /// One of each.
 #[derive(Debug)]
-struct Shared<T: ?Sized>(HashSet<Rc<T>>);
+struct Shared<T: ?Sized>(HashSet<Arc<T>>);
 
 impl<T: ?Sized> Default for Shared<T> {
     fn default() -> Self {
@@ -169,12 +169,12 @@ impl<T: ?Sized> Default for Shared<T> {
 }
 
 impl<T: ?Sized + Eq + Hash> Shared<T> {
-    fn one(&mut self, like: impl Borrow<T> + Into<Rc<T>>) -> Rc<T> {
+    fn one(&mut self, like: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
         if let Some(known) = self.0.get(like.borrow()) {
-            return Rc::clone(known);
+            return Arc::clone(known);
         }
         let new = like.into();
-        self.0.insert(Rc::clone(&new));
+        self.0.insert(Arc::clone(&new));
         new
     }
 }
@@ -186,8 +186,8 @@ impl Reading {
             self.last = if let Some(known) = self.places.get(id) {
                 *known
             } else {
-                let id: Rc<str> = id.into();
-                self.places.insert(Rc::clone(&id), self.sessions.len());
+                let id: Arc<str> = id.into();
+                self.places.insert(Arc::clone(&id), self.sessions.len());
                 self.sessions.push((id, Worked::default()));
                 self.sessions.len() - 1
             };
@@ -222,7 +222,7 @@ impl Reading {
                 last.nanousd += nanousd;
                 return Ok(());
             }
-            lane = Some(Rc::clone(&last.lane));
+            lane = Some(Arc::clone(&last.lane));
         }
         let lane = lane.map_or_else(|| self.lane(row), Ok)?;
         let team = self.texts.one(row.text(5)?);
@@ -231,7 +231,7 @@ impl Reading {
     }
 
     /// Of a row with its repository, week and branch first.
-    fn lane(&mut self, row: &Fields) -> Result<Rc<Lane>> {
+    fn lane(&mut self, row: &Fields) -> Result<Arc<Lane>> {
         let week = self.texts.one(row.text(2)?);
         Ok(self.lanes.one(Lane { repo: row.get(1)?, week, branch: row.get(3)? }))
     }
@@ -323,7 +323,7 @@ pub(crate) type Commit = (String, (String, String));
 /// The ground of a page, and what its work is by its place.
 pub(crate) struct Grounds {
     pub ground: Ground,
-    pub targets: Vec<Rc<Target>>,
+    pub targets: Vec<Arc<Target>>,
 }
 
 impl Map {
@@ -364,7 +364,7 @@ impl Map {
             if let Some((repo, branch)) = head {
                 ground.add_head(&repo, &branch, place);
             }
-            targets.push(Rc::new(target));
+            targets.push(Arc::new(target));
             places.insert(name, place);
         }
         for (sha, name) in commits {

@@ -37,10 +37,21 @@ impl Db {
             }
             Database::Postgres(address) => {
                 let opened =
-                    Postgres::open(&address.0, access).context("could not open the PostgreSQL database");
+                    Postgres::open(address, access).context("could not open the PostgreSQL database");
                 Ok(Self::Postgres(Box::new(opened?)))
             }
         }
+    }
+
+    /// Another connection to the same database, which only reads.
+    pub(crate) fn reader(&self) -> Result<Self> {
+        let database = match self {
+            Self::Sqlite(connection) => {
+                Database::Sqlite(connection.path().context("the database has no file")?.into())
+            }
+            Self::Postgres(postgres) => Database::Postgres(postgres.address.clone()),
+        };
+        Self::open(&database, Access::Read)
     }
 
     /// Leaves everything in the database file itself, for who copies it while no collector runs.

@@ -1,6 +1,7 @@
 //! PostgreSQL: its connection, its prepared statements and its values.
 
 use super::{Access, Fields, Row, Value, about};
+use crate::config::Secret;
 use crate::listing::{Cell, Listing};
 use anyhow::{Context, Result, bail};
 use postgres::fallible_iterator::FallibleIterator;
@@ -13,13 +14,14 @@ const CONNECT_WAIT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Postgres {
+    pub(super) address: Secret,
     client: postgres::Client,
     prepared: HashMap<String, postgres::Statement>,
 }
 
 impl Postgres {
-    pub(super) fn open(address: &str, access: Access) -> Result<Self> {
-        let mut settings: postgres::Config = address.parse()?;
+    pub(super) fn open(address: &Secret, access: Access) -> Result<Self> {
+        let mut settings: postgres::Config = address.0.parse()?;
         settings.application_name("cpvo").connect_timeout(CONNECT_WAIT);
         settings
             .keepalives(true)
@@ -36,7 +38,7 @@ impl Postgres {
             // what is acknowledged is on disk, whatever the server's default is
             Access::Write => "SET synchronous_commit = on",
         })?;
-        Ok(Self { client, prepared: HashMap::new() })
+        Ok(Self { address: address.clone(), client, prepared: HashMap::new() })
     }
 
     pub(super) fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64> {
