@@ -130,6 +130,7 @@ pub(crate) mod tests {
     use crate::store::cordon::{cordon_add, cordon_end};
     use crate::store::fixture::{now, on_both, rows, teams};
     use crate::store::news::{news, run_begin};
+    use crate::store::outcome::change_commits;
     use crate::store::work::work_compare;
     use jiff::Timestamp;
     use meter::attribution::Cordon;
@@ -140,7 +141,8 @@ pub(crate) mod tests {
         news(db).unwrap();
         let run = db.transaction(|db| run_begin(db, at)).unwrap();
         let repo = "github.com/acme/pay".parse().unwrap();
-        db.transaction(|db| work_compare(db, &repo, at)?.store(db, &repo, run)).unwrap();
+        let commits = change_commits(db, &repo).unwrap();
+        db.transaction(|db| work_compare(db, &repo, at, &commits)?.store(db, &repo, run)).unwrap();
         let ahead = Ahead::read(db, run).unwrap();
         attribute(db, run, ahead).unwrap();
     }

@@ -3,8 +3,8 @@
 use crate::store::db::Db;
 use crate::store::dispute::Dispute;
 use crate::store::mark::{inverse_list, label_list, tag_list};
-use crate::store::outcome::{Stored, change_files};
-use crate::tickets::{Commits, Reopened};
+use crate::store::outcome::{Commits, Stored, change_files};
+use crate::tickets::Reopened;
 use anyhow::Result;
 use meter::Repo;
 use meter::outcome::{Change, Mending, Mention, Nature, Place, Told, branch_words, tag_words, words};

@@ -177,9 +177,9 @@ struct Seen {
 
 impl Seen {
     fn read(db: &mut Db, repo: &Repo, read_at: Timestamp, run: Run) -> Result<Self> {
-        let (news, work) = (news_of(db, repo)?, work_compare(db, repo, run.at)?);
-        let stored = change_list(db, repo, read_at)?;
-        let (commits, disputes) = (change_commits(db, repo)?, dispute_list(db, repo)?);
+        let (news, commits) = (news_of(db, repo)?, change_commits(db, repo)?);
+        let work = work_compare(db, repo, run.at, &commits)?;
+        let (stored, disputes) = (change_list(db, repo, read_at)?, dispute_list(db, repo)?);
         let reopened = Reopened::find(db, repo, read_at, (&stored, &commits), disputes)?;
         let changes = changes(db, repo, &stored, commits, &reopened)?;
         let (mut owners, policies) = (owners_find(db, repo)?, policy_list(db)?);

@@ -2,7 +2,7 @@
 
 use crate::store::db::Db;
 use crate::store::dispute::Dispute;
-use crate::store::outcome::Stored;
+use crate::store::outcome::{Commits, Stored};
 use crate::store::ticket::{Closing, ticket_list};
 use crate::store::tracker::{Keys, key_list, ticket_events};
 use anyhow::Result;
@@ -10,9 +10,6 @@ use jiff::Timestamp;
 use meter::Repo;
 use meter::outcome::{Reopen, Texts, reopens, ticket_keys};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The messages of the commits of each change, by the change's sha.
-pub(crate) type Commits = BTreeMap<String, Vec<(String, String)>>;
 
 /// The keys by which a change names tickets of these projects.
 pub(crate) fn keys_of(one: &Stored, commits: &Commits, projects: &BTreeSet<String>) -> BTreeSet<String> {

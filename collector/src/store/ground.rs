@@ -3,7 +3,7 @@
 
 use super::cordon::cordon_list;
 use super::db::{Db, values};
-use super::outcome::change_files;
+use super::outcome::{Commits, change_files};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -40,7 +40,7 @@ struct Reading<'a> {
 }
 
 /// All work of a repository that there is at an instant.
-pub(crate) fn drafts(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<Draft>> {
+pub(crate) fn drafts(db: &mut Db, repo: &Repo, at: Timestamp, landed: &Commits) -> Result<Vec<Draft>> {
     let members = db.query("SELECT developer, member FROM developer WHERE member IS NOT NULL", &[])?;
     let members = members.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
     let (drafts, numbers, landings) = Default::default();
@@ -48,7 +48,7 @@ pub(crate) fn drafts(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Vec<Draf
     reading.changes(db)?;
     reading.requests(db)?;
     reading.created(db)?;
-    reading.commits(db)?;
+    reading.commits(db, landed)?;
     reading.cordon(db)?;
     Ok(reading.drafts)
 }
@@ -154,14 +154,12 @@ impl Reading<'_> {
     }
 
     /// The commits that are part of it.
-    fn commits(&mut self, db: &mut Db) -> Result<()> {
-        let of_changes = "SELECT change_sha, sha FROM change_commit WHERE repo = $1";
-        db.each(of_changes, &values![self.repo.as_str()], |row| {
-            if let Some(place) = self.landings.get(row.text(0)?) {
-                self.drafts[*place].commits.insert(row.get(1)?);
+    fn commits(&mut self, db: &mut Db, landed: &Commits) -> Result<()> {
+        for (change, commits) in landed {
+            if let Some(place) = self.landings.get(change) {
+                self.drafts[*place].commits.extend(commits.iter().map(|(sha, _)| sha.clone()));
             }
-            Ok(())
-        })?;
+        }
         let of_requests = "SELECT number, sha FROM pull_request_commit WHERE repo = $1";
         db.each(of_requests, &values![self.repo.as_str()], |row| {
             if let Some(place) = self.numbers.get(&row.get(0)?) {

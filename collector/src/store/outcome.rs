@@ -69,17 +69,24 @@ fn read(row: &Fields) -> Result<Stored> {
     })
 }
 
-/// A text of each change by the change's sha: its commits with their messages, or its files.
-pub(crate) fn change_commits(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<(String, String)>>> {
+/// The commits of each change with their messages, by the change's sha.
+pub(crate) type Commits = BTreeMap<String, Vec<(String, String)>>;
+
+pub(crate) fn change_commits(db: &mut Db, repo: &Repo) -> Result<Commits> {
     let sql = "SELECT change_sha, sha, message FROM change_commit WHERE repo = $1";
-    let mut commits: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut commits = Commits::new();
     db.each(sql, &values![repo.as_str()], |row| {
-        commits.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
+        let commit = (row.get(1)?, row.get(2)?);
+        match commits.get_mut(row.text(0)?) {
+            Some(commits) => commits.push(commit),
+            None => drop(commits.insert(row.get(0)?, vec![commit])),
+        }
         Ok(())
     })?;
     Ok(commits)
 }
 
+/// The files of each change, by the change's sha.
 pub(crate) fn change_files(db: &mut Db, repo: &Repo) -> Result<BTreeMap<String, Vec<String>>> {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let sql = "SELECT change_sha, path FROM change_file WHERE repo = $1";

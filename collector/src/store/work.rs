@@ -3,6 +3,7 @@
 use super::db::{Db, Fields, Value, values};
 use super::ground::{Draft, Target, drafts};
 use super::news::{Run, session_news};
+use super::outcome::Commits;
 use super::page::Commit;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -84,7 +85,7 @@ impl Known {
 }
 
 /// Compares the work of a repository, as it is at an instant, with what is stored.
-pub(crate) fn work_compare(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<WorkChange> {
+pub(crate) fn work_compare(db: &mut Db, repo: &Repo, at: Timestamp, landed: &Commits) -> Result<WorkChange> {
     let sql = format!("SELECT {COLUMNS} FROM work AS w WHERE w.repo = $1");
     let mut stored: BTreeMap<String, Known> = BTreeMap::new();
     db.each(&sql, &values![repo.as_str()], |row| {
@@ -95,7 +96,7 @@ pub(crate) fn work_compare(db: &mut Db, repo: &Repo, at: Timestamp) -> Result<Wo
         all.values().flat_map(Known::listed).collect()
     };
     let former = listed(&stored);
-    let drafts = drafts(db, repo, at)?;
+    let drafts = drafts(db, repo, at, landed)?;
     let new = drafts.into_iter().map(Known::of).map(|known| (known.place(), known)).collect();
     let is_out = |known: &&Known| known.work.is_cordoned;
     let cordoned =
