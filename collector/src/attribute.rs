@@ -31,6 +31,9 @@ impl Ahead {
 
 /// Attributes every session with news.
 pub(crate) fn attribute(db: &mut Db, run: Run, ahead: Ahead) -> Result<()> {
+    if ahead.0.is_none() && page_next(db, "", 1)?.is_none() {
+        return Ok(());
+    }
     let map = db.snapshot(|db| Map::read(db, run.at))?;
     if let Some(reading) = ahead.0 {
         let sessions = reading.join().map_err(|_| anyhow!("the thread that reads sessions ended"))??;
