@@ -331,6 +331,7 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             deliver(db, &report(1, &["two"], &rank(1))).unwrap();
             deliver(db, &report(2, &["two"], &rank(1))).unwrap();
             attribute_anew(db, now());
+            db.batch("UPDATE attribution_span SET rule = 'carried'").unwrap(); // all is to be told anew
             let map = Map::read(db, now()).unwrap();
             for seq in 2..4 {
                 let sessions = page_read(db, &Page::All).unwrap();

@@ -29,7 +29,7 @@ pub(crate) struct Worked {
     /// `None`: nothing is new.
     pub news: Option<i64>,
     /// The member behind its developer, else the developer.
-    pub developer: String,
+    pub developer: Arc<str>,
     pub is_ci: bool,
     /// By repository, branch and hour.
     pub places: Vec<Place>,
@@ -60,15 +60,15 @@ pub(crate) struct Place {
 
 #[derive(Debug)]
 pub(crate) struct Committed {
-    pub repo: String,
-    pub branch: String,
+    pub repo: Arc<str>,
+    pub branch: Arc<str>,
     pub sha: String,
     pub at: Timestamp,
 }
 
 #[derive(Debug)]
 pub(crate) struct Acted {
-    pub repo: String,
+    pub repo: Arc<str>,
     pub number: u64,
     pub action: PullRequestAction,
     pub at: Timestamp,
@@ -159,7 +159,6 @@ struct Reading {
 }
 
 /// One of each.
-#[derive(Debug)]
 struct Shared<T: ?Sized>(HashSet<Arc<T>>);
 
 impl<T: ?Sized> Default for Shared<T> {
@@ -201,32 +200,28 @@ impl Reading {
     }
 
     fn head(&mut self, row: &Fields) -> Result<()> {
+        let developer = self.texts.one(row.text(1)?);
         let session = self.session(row)?;
-        session.developer = row.get(1)?;
+        session.developer = developer;
         session.is_ci |= row.text(2)? == "ci";
         Ok(())
     }
 
     fn usage(&mut self, row: &Fields) -> Result<()> {
         let (hour, nanousd) = (self.hour(row.text(4)?)?, row.get::<Option<i64>>(6)?.unwrap_or_default());
-        let is_lane = |lane: &Lane| {
-            Ok::<_, anyhow::Error>(
-                lane.branch == row.text(3)? && lane.repo == row.text(1)? && *lane.week == *row.text(2)?,
-            )
-        };
-        let mut lane = None;
-        if let Some(last) = self.session(row)?.places.last_mut()
-            && is_lane(&last.lane)?
-        {
-            if last.hour == hour {
+        let place = (row.text(1)?, row.text(2)?, row.text(3)?);
+        let last = self.session(row)?.places.last_mut();
+        let last = last.filter(|last| (&*last.lane.repo, &*last.lane.week, &*last.lane.branch) == place);
+        let lane = match last {
+            Some(last) if last.hour == hour => {
                 last.nanousd += nanousd;
                 return Ok(());
             }
-            lane = Some(Arc::clone(&last.lane));
-        }
-        let lane = lane.map_or_else(|| self.lane(row), Ok)?;
+            Some(last) => Arc::clone(&last.lane),
+            None => self.lane(row)?,
+        };
         let team = self.texts.one(row.text(5)?);
-        self.session(row)?.places.push(Place { lane, hour, team, nanousd });
+        push(&mut self.session(row)?.places, Place { lane, hour, team, nanousd });
         Ok(())
     }
 
@@ -246,15 +241,17 @@ impl Reading {
     }
 
     fn commit(&mut self, row: &Fields) -> Result<()> {
-        let (repo, branch, sha) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        self.session(row)?.commits.push(Committed { repo, branch, sha, at: row.parse(4)? });
+        let (repo, branch) = (self.texts.one(row.text(1)?), self.texts.one(row.text(2)?));
+        let sha = row.get(3)?;
+        push(&mut self.session(row)?.commits, Committed { repo, branch, sha, at: row.parse(4)? });
         Ok(())
     }
 
     fn action(&mut self, row: &Fields) -> Result<()> {
         let action = row.word(3, PullRequestAction::from_word)?;
-        let acted = Acted { repo: row.get(1)?, number: row.get(2)?, action, at: row.parse(4)? };
-        self.session(row)?.actions.push(acted);
+        let repo = self.texts.one(row.text(1)?);
+        let acted = Acted { repo, number: row.get(2)?, action, at: row.parse(4)? };
+        push(&mut self.session(row)?.actions, acted);
         Ok(())
     }
 
@@ -271,9 +268,17 @@ impl Reading {
             rule: row.word(7, Rule::from_word)?,
             target,
         };
-        self.session(row)?.spans.push(span);
+        push(&mut self.session(row)?.spans, span);
         Ok(())
     }
+}
+
+/// Few sessions have more than a few of anything, and there are many sessions: nothing is kept in store.
+fn push<T>(list: &mut Vec<T>, one: T) {
+    if list.len() < 16 {
+        list.reserve_exact(1);
+    }
+    list.push(one);
 }
 
 impl Place {

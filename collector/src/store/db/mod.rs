@@ -43,7 +43,7 @@ impl Db {
         }
     }
 
-    /// Another connection to the same database, which only reads.
+    /// Another connection to the same database, which only reads, and whole tables.
     pub(crate) fn reader(&self) -> Result<Self> {
         let database = match self {
             Self::Sqlite(connection) => {
@@ -51,7 +51,11 @@ impl Db {
             }
             Self::Postgres(postgres) => Database::Postgres(postgres.address.clone()),
         };
-        Self::open(&database, Access::Read)
+        let mut reader = Self::open(&database, Access::Read)?;
+        if let Self::Sqlite(_) = reader {
+            reader.batch("PRAGMA cache_size = -2048")?; // it reads each page once
+        }
+        Ok(reader)
     }
 
     /// Leaves everything in the database file itself, for who copies it while no collector runs.
