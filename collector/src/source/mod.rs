@@ -15,7 +15,7 @@ mod token;
 mod tracker;
 pub(crate) mod web;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clone::LocalClone;
 use github::GitHub;
 use gitlab::GitLab;
@@ -84,13 +84,7 @@ impl Source {
         match self {
             Self::Clone(clone) => clone.settle(folder),
             Self::Github(service) => service.settle(folder, "GITHUB_TOKEN", variable),
-            Self::Gitlab(service) => {
-                ensure!(
-                    service.shipping().ships().next().is_none() && service.incidents.is_empty(),
-                    "releases, environments and incidents are read from GitHub only"
-                );
-                service.settle(folder, "GITLAB_TOKEN", variable)
-            }
+            Self::Gitlab(service) => service.settle(folder, "GITLAB_TOKEN", variable),
             Self::Jira(site) => site.settle(folder, variable),
             Self::Linear(workspace) => workspace.settle(folder, variable),
         }

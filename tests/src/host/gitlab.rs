@@ -16,6 +16,9 @@ pub struct State {
     /// Each with `commits` (newest first), `diffs`, `notes` and the numbers of `closes_issues`.
     pub requests: Vec<Value>,
     pub issues: Vec<Value>,
+    /// Releases and deployments, the oldest first.
+    pub releases: Vec<Value>,
+    pub deployments: Vec<Value>,
     /// The tracked branch, where it is not `main`.
     pub branch: Option<String>,
     /// Its history, the oldest first; each one's first parent is the one before it.
@@ -121,6 +124,50 @@ pub fn issue(iid: u64, events: &[(&str, &str)]) -> Value {
     })
 }
 
+/// An issue with these labels, as it was touched last.
+pub fn reported(iid: u64, text: &str, labels: &[&str], touched: &str, is_closed: bool) -> Value {
+    let mut issue = issue(iid, &[]);
+    issue["title"] = json!("Checkout is down");
+    issue["description"] = json!(text);
+    issue["created_at"] = json!("2026-10-05T10:00:00Z");
+    issue["updated_at"] = json!(touched);
+    issue["closed_at"] = json!(is_closed.then_some(touched));
+    issue["labels"] = json!(labels);
+    issue["issue_type"] = json!("issue");
+    issue
+}
+
+pub fn release(tag: &str, sha: &str, at: &str, is_upcoming: bool) -> Value {
+    json!({
+        "tag_name": tag, "name": tag, "created_at": at, "released_at": at, "upcoming_release": is_upcoming,
+        "commit": {"id": sha},
+    })
+}
+
+/// A deployment, when it was touched last, and when its job ended where it had one.
+pub fn deployment(
+    id: u64,
+    environment: &str,
+    sha: &str,
+    status: &str,
+    (touched, ended): (&str, Option<&str>),
+) -> Value {
+    json!({
+        "id": id, "iid": id, "sha": sha, "status": status, "created_at": touched, "updated_at": touched,
+        "environment": {"name": environment},
+        "deployable": ended.map(|ended| json!({"id": 5, "finished_at": ended})),
+    })
+}
+
+fn deployed(asked: &Asked, state: &State) -> Vec<Value> {
+    let [environment, status] = ["environment", "status"].map(|name| parameter(asked, name));
+    let is_asked = |one: &Value| {
+        Some(one["environment"]["name"].as_str().unwrap_or_default()) == environment.as_deref()
+            && Some(one["status"].as_str().unwrap_or_default()) == status.as_deref()
+    };
+    touched(asked, &state.deployments).into_iter().filter(is_asked).collect()
+}
+
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no thread of the host panics")
 }
@@ -136,7 +183,10 @@ fn answer(asked: &Asked, state: &State) -> Reply {
     let lists = |list: &Value| page(asked, state, list.as_array().map(Vec::as_slice).unwrap_or_default());
     let own = |steps: &[&str]| match steps {
         [] => whole(state, &project(PROJECT, &state.path_with_namespace, state)),
-        ["merge_requests"] => page(asked, state, &touched(asked, state)),
+        ["merge_requests"] => page(asked, state, &touched(asked, &state.requests)),
+        ["issues"] => page(asked, state, &touched(asked, &state.issues)),
+        ["releases"] => page(asked, state, &state.releases),
+        ["deployments"] => page(asked, state, &deployed(asked, state)),
         ["merge_requests", iid, list] => {
             match state.requests.iter().find(|it| it["iid"] == json!(number(iid))) {
                 Some(request) if *list == "closes_issues" => lists(&closes(request, state)),
@@ -190,13 +240,12 @@ fn project(id: u64, path: &str, state: &State) -> Value {
     json!({"id": id, "path_with_namespace": path, "default_branch": branch, "empty_repo": is_empty})
 }
 
-/// The requests that were touched since, the oldest first.
-fn touched(asked: &Asked, state: &State) -> Vec<Value> {
+/// The requests or issues that were touched since, the oldest first.
+fn touched(asked: &Asked, all: &[Value]) -> Vec<Value> {
     let since = parameter(asked, "updated_after").unwrap_or_default();
-    let at =
-        |request: &Value| request["updated_at"].as_str().unwrap_or_default().trim_end_matches('Z').to_owned();
-    let is_new = |request: &&Value| at(request).as_str() >= since.trim_end_matches('Z');
-    let mut requests: Vec<Value> = state.requests.iter().filter(is_new).cloned().collect();
+    let at = |one: &Value| one["updated_at"].as_str().unwrap_or_default().trim_end_matches('Z').to_owned();
+    let is_new = |one: &&Value| at(one).as_str() >= since.trim_end_matches('Z');
+    let mut requests: Vec<Value> = all.iter().filter(is_new).cloned().collect();
     requests.sort_by_key(at);
     for list in ["commits", "diffs", "closes_issues", "notes"] {
         requests.iter_mut().filter_map(Value::as_object_mut).for_each(|request| drop(request.remove(list)));

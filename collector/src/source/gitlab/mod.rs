@@ -1,13 +1,15 @@
 //! GitLab, on its own site or self-managed, as a source: merge requests merged or not, the issues they close, and, where
-//! no clone is at hand, what landed.
+//! no clone is at hand, what landed; where they are asked for, releases, deployments and incidents.
 //!
 //! Requests come in the order they were touched, so that where the next page begins is a time and no page is missed
 //! while others are touched; each is stored with that time.
 
+mod incidents;
 mod payload;
+mod shipping;
 
 use super::history::{History, Tip};
-use super::service::Service;
+use super::service::{IssuePass, Service, ShipmentPass};
 use super::web::{Credentials, Pace, Reply, Tries, Web, onwards};
 use super::{Host, Keep, LandedCommit, OVERLAP, Page, Request, Ticket, TicketPass};
 use anyhow::{Context, Result, bail, ensure};
@@ -29,6 +31,10 @@ struct Cursor {
     since: Timestamp,
     #[serde(default)]
     tickets: Option<TicketPass>,
+    #[serde(default)]
+    shipments: Option<ShipmentPass>,
+    #[serde(default)]
+    issues: Option<IssuePass>,
     #[serde(flatten)]
     history: History,
 }
@@ -42,6 +48,20 @@ pub(crate) struct GitLab<'a> {
     cursor: Cursor,
     /// What the forks are called that requests come from; `None` where one is gone.
     forks: HashMap<u64, Option<String>>,
+}
+
+/// A reading of what was touched, the oldest first, page by page.
+struct Touched {
+    since: Timestamp,
+    /// Another one than the first where a whole page was touched at one instant.
+    page: u32,
+    size: u32,
+}
+
+impl Touched {
+    fn since(since: Timestamp, size: u32) -> Self {
+        Self { since, page: 1, size }
+    }
 }
 
 /// A part of a list and the number of the next one.
@@ -62,7 +82,14 @@ impl<'a> Host<'a> for GitLab<'a> {
         let start = service.start((pace.now)())?;
         let known = cursor.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
         let known = known.filter(|cursor| service.since.is_none() || cursor.start == start);
-        let fresh = Cursor { start, since: start, tickets: None, history: History::default() };
+        let fresh = Cursor {
+            start,
+            since: start,
+            tickets: None,
+            shipments: None,
+            issues: None,
+            history: History::default(),
+        };
         let cursor = known.unwrap_or(fresh);
         Ok(Self { web, service, host, path, has_clone, cursor, forks: HashMap::new() })
     }
@@ -79,10 +106,11 @@ impl<'a> Host<'a> for GitLab<'a> {
         // before the requests: what had landed by now, they tell of
         let tip = self.tip(&project)?;
         self.requests(&project, keep)?;
-        match tip {
-            Some(tip) if !self.has_clone => self.history(&project, tip, keep),
-            _ => Ok(()), // the clone tells, or nothing has landed yet
+        self.issues(&project, keep)?;
+        if let Some(tip) = tip.filter(|_| !self.has_clone) {
+            self.history(&project, tip, keep)?; // else the clone tells, or nothing has landed yet
         }
+        self.shipments(&project, keep)
     }
 
     fn cursor(&self) -> Result<String> {
@@ -123,36 +151,50 @@ impl GitLab<'_> {
     fn requests(&mut self, project: &Project, keep: Keep) -> Result<()> {
         let tracked = self.service.branch.as_ref().or(project.default_branch.as_ref());
         let tracked = tracked.map_or("", String::as_str);
-        let (mut size, mut tries) = (REQUESTS, Tries::default());
-        let mut page = 1; // another one where a whole page was touched at one instant
+        let mut from = Touched::since(self.cursor.since, REQUESTS);
+        let route = format!("/projects/{}/merge_requests", project.id);
         loop {
-            let since = self.cursor.since;
-            let route = format!(
-                "/projects/{}/merge_requests?state=all&order_by=updated_at&sort=asc&updated_after={since}",
-                project.id
-            );
-            let (listed, next) = match self.part::<MergeRequest>(&route, page, size)? {
+            let page = self.touched(&route, &mut from, |request: &MergeRequest| request.updated_at)?;
+            let (listed, is_last) =
+                page.context("it has no merge requests, or the token may not see them")?;
+            let requests = listed.into_iter().map(|request| self.whole(project, request, tracked));
+            let requests = requests.collect::<Result<Vec<_>>>()?;
+            self.cursor.since = from.since.max(self.cursor.start);
+            keep(Page::Requests(requests), &self.cursor()?)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next page of what was touched, and whether it is the last one; `None` where the list is not there, or not to
+    /// be seen.
+    fn touched<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        from: &mut Touched,
+        at: fn(&T) -> Timestamp,
+    ) -> Result<Option<(Vec<T>, bool)>> {
+        let mut tries = Tries::default();
+        loop {
+            let since = from.since;
+            let sign = sign(route);
+            let route = format!("{route}{sign}state=all&order_by=updated_at&sort=asc&updated_after={since}");
+            let (items, next) = match self.part::<T>(&route, from.page, from.size)? {
                 Part::Items(items, next) => (items, next),
-                Part::Missing => bail!("it has no merge requests, or the token may not see them"),
+                Part::Missing => return Ok(None),
                 Part::TooMuch(why) => {
-                    tries.halve(&mut size, &why)?; // a smaller page begins before: none is missed
+                    tries.halve(&mut from.size, &why)?; // a smaller page begins before: none is missed
                     continue;
                 }
             };
-            tries = Tries::default();
-            let newest = listed.last().map(|request| request.updated_at);
-            let requests = listed.into_iter().map(|request| self.whole(project, request, tracked));
-            let requests = requests.collect::<Result<Vec<_>>>()?;
-            (self.cursor.since, page) = match (newest, next) {
+            (from.since, from.page) = match (items.last().map(at), next) {
                 (Some(newest), Some(_)) if newest > since => (newest, 1),
                 (_, Some(next)) => (since, next),
-                (Some(newest), None) => (newest.saturating_sub(OVERLAP)?.max(self.cursor.start), 1),
+                (Some(newest), None) => (newest.saturating_sub(OVERLAP)?, 1),
                 (None, None) => (since, 1),
             };
-            keep(Page::Requests(requests), &self.cursor()?)?;
-            if next.is_none() {
-                return Ok(());
-            }
+            return Ok(Some((items, next.is_none())));
         }
     }
 
@@ -266,7 +308,7 @@ impl GitLab<'_> {
     }
 
     fn part<T: DeserializeOwned>(&self, route: &str, page: u32, size: u32) -> Result<Part<T>> {
-        let sign = if route.contains('?') { '&' } else { '?' };
+        let sign = sign(route);
         match self.web.get(&format!("{route}{sign}per_page={size}&page={page}"))? {
             Reply::Answer(answer) => {
                 let items: Vec<T> = read(route, &answer.text)?;
@@ -280,6 +322,11 @@ impl GitLab<'_> {
             Reply::TooMuch(why) => Ok(Part::TooMuch(why)),
         }
     }
+}
+
+/// What a parameter stands behind.
+fn sign(route: &str) -> char {
+    if route.contains('?') { '&' } else { '?' }
 }
 
 fn read<T: DeserializeOwned>(route: &str, text: &str) -> Result<T> {

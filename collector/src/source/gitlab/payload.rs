@@ -96,8 +96,8 @@ pub(super) struct Issue {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Links {
-    closed_as_duplicate_of: Option<String>,
+pub(super) struct Links {
+    pub closed_as_duplicate_of: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,6 @@
 //! GitLab read page by page, with a stand-in for it: what is stored, and what each way to land becomes.
 
+mod asked;
 mod faults;
 
 use super::*;
