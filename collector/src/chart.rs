@@ -1,4 +1,4 @@
-//! Charts with a column a week: stacked bars, or points with their intervals. Data in, SVG out.
+//! Charts with a column a week: stacked bars, or points with their intervals and bands. Data in, SVG out.
 //!
 //! Lengths are whole pixels of the drawing; colours and type come from the style sheet by class.
 
@@ -15,6 +15,8 @@ const LINE_EVERY: i64 = 44;
 /// How far apart the names of two columns are, at least.
 const LABEL_EVERY: i64 = 48;
 const COLUMN_MAX: i64 = 56;
+/// How far a band goes beyond its first and its last column, so that one of one column is seen.
+const BAND_BEYOND: i64 = 6;
 
 /// What is counted, in whole numbers.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +33,15 @@ pub(crate) struct Columns<'a> {
     pub names: &'a [String],
     /// Those from this one on can still change, and are shaded.
     pub immature_from: usize,
+    /// What began in a column, to be seen on the axis.
+    pub marks: Vec<Mark>,
+}
+
+/// Something that began in a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub column: usize,
+    pub title: String,
 }
 
 /// One colour of stacked bars, an amount for each column.
@@ -46,6 +57,36 @@ pub(crate) struct Point {
     pub amount: i64,
     pub interval: Option<(i64, i64)>,
     pub title: String,
+}
+
+/// Where an amount lies that is known of several columns as one; as wide as it is uncertain.
+#[derive(Clone, Copy)]
+pub(crate) struct Band {
+    pub middle: i64,
+    pub interval: (i64, i64),
+}
+
+/// What is drawn in each column, where there is any.
+pub(crate) struct Points {
+    pub dots: Vec<Option<Point>>,
+    pub bands: Vec<Option<Band>>,
+}
+
+impl From<Vec<Option<Point>>> for Points {
+    fn from(dots: Vec<Option<Point>>) -> Self {
+        Self { dots, bands: Vec::new() }
+    }
+}
+
+impl Points {
+    /// What the scale must reach. A band may leave it: a few uncertain weeks would press all others flat.
+    fn highest(&self) -> i64 {
+        let dots = self.dots.iter().flatten();
+        let dots = dots.map(|point| point.interval.map_or(point.amount, |(_, high)| high.max(point.amount)));
+        let known = dots.chain(self.bands.iter().flatten().map(|band| band.middle)).max().unwrap_or(0);
+        let high = self.bands.iter().flatten().map(|band| band.interval.1).max().unwrap_or(0);
+        high.min(known.saturating_mul(2)).max(known)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +108,9 @@ struct Drawing<'a> {
     shaded: Option<i64>,
     lines: Vec<Label>,
     labels: Vec<Label>,
+    marks: Vec<Label>,
     bars: Vec<Bar>,
+    ribbons: Vec<Ribbon>,
     dots: Vec<Dot>,
 }
 
@@ -84,6 +127,12 @@ struct Bar {
     height: i64,
     class: &'static str,
     title: String,
+}
+
+/// A band over columns that follow each other, as corners: around it, and along its middle.
+struct Ribbon {
+    around: String,
+    middle: String,
 }
 
 struct Dot {
@@ -162,20 +211,28 @@ pub(crate) fn stacked(
     Ok(drawing.render()?)
 }
 
-/// Draws a point in each column that has one.
+/// Draws a point in each column that has one, before the bands.
 pub(crate) fn points(
     columns: &Columns,
-    points: &[Option<Point>],
+    points: &Points,
     unit: Unit,
     frame: Frame,
     summary: &str,
 ) -> Result<String> {
     let mut drawing = Drawing::of(columns, frame, summary);
-    let top = |point: &Point| point.interval.map_or(point.amount, |(_, high)| high.max(point.amount));
-    let highest = points.iter().flatten().map(|point| i128::from(top(point))).max().unwrap_or(0);
-    let scale = frame.scale(unit, highest);
-    let y = |amount: i64| scale.y(amount.into());
-    for (column, point) in points.iter().enumerate() {
+    let scale = frame.scale(unit, points.highest().into());
+    let y = |amount: i64| scale.y(amount.into()).max(TOP);
+    let bands: Vec<(i64, Option<Band>)> = points
+        .bands
+        .iter()
+        .enumerate()
+        .map(|(column, band)| (columns.centre(column, frame), *band))
+        .collect();
+    for run in bands.chunk_by(|(_, one), (_, next)| one.is_some() == next.is_some()) {
+        let run: Vec<(i64, Band)> = run.iter().filter_map(|(x, band)| Some((*x, (*band)?))).collect();
+        drawing.ribbons.extend(Ribbon::of(&run, y));
+    }
+    for (column, point) in points.dots.iter().enumerate() {
         let Some(Point { amount, interval, title }) = point else { continue };
         drawing.dots.push(Dot {
             x: columns.centre(column, frame),
@@ -186,6 +243,22 @@ pub(crate) fn points(
     }
     drawing.lines = scale.lines();
     Ok(drawing.render()?)
+}
+
+impl Ribbon {
+    /// `run` has the place of each column.
+    fn of(run: &[(i64, Band)], y: impl Fn(i64) -> i64) -> Option<Self> {
+        let (first, last) = (run.first()?, run.last()?);
+        let ends = [(first.0 - BAND_BEYOND, first.1), (last.0 + BAND_BEYOND, last.1)];
+        let all: Vec<(i64, Band)> = [&ends[..1], run, &ends[1..]].concat();
+        let corner = |x: &i64, amount: i64| format!("{x},{}", y(amount));
+        let above = all.iter().map(|(x, band)| corner(x, band.interval.1));
+        let below = all.iter().rev().map(|(x, band)| corner(x, band.interval.0));
+        Some(Self {
+            around: above.chain(below).collect::<Vec<_>>().join(" "),
+            middle: all.iter().map(|(x, band)| corner(x, band.middle)).collect::<Vec<_>>().join(" "),
+        })
+    }
 }
 
 impl Columns<'_> {
@@ -216,6 +289,10 @@ impl<'a> Drawing<'a> {
             at: columns.centre(column, frame),
             text: week.clone(),
         };
+        let mark = |mark: &Mark| Label {
+            at: columns.centre(mark.column, frame) - slot / 2,
+            text: mark.title.clone(),
+        };
         let shaded = (columns.immature_from < columns.names.len())
             .then(|| columns.centre(columns.immature_from, frame) - slot / 2);
         Self {
@@ -228,7 +305,9 @@ impl<'a> Drawing<'a> {
             shaded,
             lines: Vec::new(),
             labels: named.map(label).collect(),
+            marks: columns.marks.iter().map(mark).collect(),
             bars: Vec::new(),
+            ribbons: Vec::new(),
             dots: Vec::new(),
         }
     }
@@ -303,7 +382,7 @@ mod tests {
     #[test]
     fn a_team_is_a_part_of_its_column() {
         let names = ["W46".to_owned(), "W47".to_owned()];
-        let columns = Columns { names: &names, immature_from: 2 };
+        let columns = Columns { names: &names, immature_from: 2, marks: Vec::new() };
         let series = [
             Series { name: "a", class: "s1", amounts: vec![1_000_000_000, 0] },
             Series { name: "<b>\"", class: "s2", amounts: vec![3_000_000_000, 2_000_000_000] },
@@ -329,10 +408,11 @@ mod tests {
     #[test]
     fn a_point_stands_in_its_week_with_its_interval() {
         let names = ["W45".to_owned(), "W46".to_owned(), "W47".to_owned()];
-        let columns = Columns { names: &names, immature_from: 2 };
+        let columns = Columns { names: &names, immature_from: 2, marks: Vec::new() };
         let point =
             Point { amount: 700_000, interval: Some((500_000, 1_000_000)), title: "W45: 70 %".to_owned() };
-        let svg = points(&columns, &[Some(point), None, None], Unit::Share, FRAME, "share").unwrap();
+        let svg =
+            points(&columns, &vec![Some(point), None, None].into(), Unit::Share, FRAME, "share").unwrap();
         insta::assert_snapshot!(svg, @r#"
         <svg viewBox="0 0 400 200" role="img" aria-label="share">
           <rect class="immature" x="280" y="12" width="112" height="158"><title>can still change</title></rect>
@@ -351,6 +431,30 @@ mod tests {
         "#);
     }
 
+    #[test]
+    fn a_band_is_drawn_where_it_is_known_and_as_far_as_the_scale_goes() {
+        let names: Vec<String> = (43..48).map(|week| format!("W{week}")).collect();
+        let marks = vec![Mark { column: 1, title: "<21> days".to_owned() }];
+        let columns = Columns { names: &names, immature_from: 5, marks };
+        let band = |middle, low, high| {
+            let nano = |dollars: i64| dollars * 1_000_000_000;
+            Some(Band { middle: nano(middle), interval: (nano(low), nano(high)) })
+        };
+        let bands = vec![None, band(10, 8, 12), band(10, 5, 90), None, band(5, 4, 6)];
+        let points = points(&columns, &Points { dots: Vec::new(), bands }, Unit::Dollars, FRAME, "").unwrap();
+        assert!(points.contains(r#"<line class="mark" x1="126" x2="126" y1="12" y2="170"><title>&#60;21&#62; days</title></line>"#), "{points}");
+        let ribbons: Vec<&str> =
+            points.lines().filter(|line| line.contains("class=\"band")).map(str::trim).collect();
+        let expected = [
+            // the second of both goes beyond twice the highest middle, where the scale ends
+            r#"<polygon class="band" points="153,76 159,76 225,12 231,12 231,131 225,131 159,107 153,107"/>"#,
+            r#"<polyline class="band-middle" points="153,91 159,91 225,91 231,91"/>"#,
+            r#"<polygon class="band" points="351,123 357,123 363,123 363,139 357,139 351,139"/>"#,
+            r#"<polyline class="band-middle" points="351,131 357,131 363,131"/>"#,
+        ];
+        assert_eq!(ribbons, expected);
+    }
+
     proptest! {
         #[test]
         fn every_column_lies_in_its_frame(
@@ -358,7 +462,7 @@ mod tests {
             weeks in 0_usize..60,
         ) {
             let names: Vec<String> = (0..weeks).map(|week| format!("W{week:02}")).collect();
-            let columns = Columns { names: &names, immature_from: weeks / 2 };
+            let columns = Columns { names: &names, immature_from: weeks / 2, marks: Vec::new() };
             let series: Vec<Series> = spend
                 .iter()
                 .map(|all| Series { name: "a", class: "s1", amounts: all[..weeks].to_vec() })

@@ -5,12 +5,14 @@ use super::error::Error;
 use super::weeks::{self, Asked};
 use crate::change::{UnknownChange, find, story};
 use crate::page::{self, Told, page};
+use crate::store::policy::policy_changes;
 use crate::weekly::{Basis, team_known, weekly};
 use anyhow::Context;
 use axum::extract::{Path, State};
 use axum::http::HeaderName;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use meter::Week;
 use std::sync::Arc;
 
 const STYLE: &str = include_str!("../../assets/style.css");
@@ -30,8 +32,13 @@ const GUARDS: [(HeaderName, &str); 5] = [
 pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Error> {
     let choice = weeks::choice(asked)?;
     let (span, team) = (choice.weeks, choice.team.clone());
-    let weekly = weeks::load(&app, choice, |weekly, _, _| Ok(weekly)).await?;
-    drawn(move || page(&weekly, span, team.as_deref())).await
+    let (weekly, policies) = weeks::load(&app, choice, |weekly, db, team| {
+        let first = weekly.weeks.iter().map(|row| row.week).min();
+        let since = first.map_or(weekly.computed_at, Week::start);
+        Ok((weekly, policy_changes(db, team, since)?))
+    })
+    .await?;
+    drawn(move || page(&weekly, &policies, span, team.as_deref())).await
 }
 
 /// `GET /teams/{team}?weeks=12`.
@@ -40,7 +47,12 @@ pub(super) async fn team(
     Path(team): Path<String>,
     asked: Asked,
 ) -> Result<Response, Error> {
-    let (span, now, id) = (weeks::choice(asked)?.weeks, (app.now)(), team.clone());
+    let weeks::Choice { team: other, weeks: span, basis } = weeks::choice(asked)?;
+    if other.is_some() || basis != Basis::People {
+        let words = "only weeks can be asked for here: the page is of one team and of what its people spent";
+        return Err(Error::Unreadable(words.to_owned()));
+    }
+    let (now, id) = ((app.now)(), team.clone());
     let told = app.store.read(move |db| {
         if let Err(unknown) = team_known(db, Some(&id))? {
             return Ok(Err(unknown));

@@ -43,11 +43,11 @@ pub(super) fn choice(asked: Asked) -> Result<Choice, Error> {
 }
 
 /// What is chosen, with more where that is asked for.
-pub(super) async fn load(
+pub(super) async fn load<T: Send + 'static>(
     app: &App,
     Choice { team, weeks, basis }: Choice,
-    more: fn(Weekly, &mut Db, Option<&str>) -> anyhow::Result<Weekly>,
-) -> Result<Weekly, Error> {
+    more: fn(Weekly, &mut Db, Option<&str>) -> anyhow::Result<T>,
+) -> Result<T, Error> {
     let now = (app.now)();
     let answer = app.store.read(move |db| {
         let team = team.as_deref();

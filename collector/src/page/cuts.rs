@@ -2,17 +2,21 @@
 //! cost. Each is drawn twice, for a wide and for a narrow screen.
 
 use super::{Key, Team, keys};
-use crate::chart::{Columns, Frame, Point, Series, Unit, points, stacked};
+use crate::chart::{Band, Columns, Frame, Mark, Point, Points, Series, Unit, points, stacked};
+use crate::store::policy::PolicyChange;
 use crate::store::team_week::{Outcomes, TeamWeek};
 use crate::weekly::{incomplete, share_text};
 use anyhow::Result;
 use meter::outcome::{Mature, Period, Tally};
 use meter::{Interval, NanoUsd, Week, wilson};
+use std::fmt::Write;
 
 const WIDE: Frame = Frame { width: 560, height: 180 };
 const NARROW: Frame = Frame { width: 360, height: 220 };
 /// Changes of a week that has a share of its own.
 const SHARE_MIN: u64 = 5;
+/// Mature weeks that are drawn as one: fewer have no interval.
+const RUNNING: usize = 4;
 
 /// A chart and what its colours stand for.
 pub(super) struct Cut {
@@ -29,11 +33,19 @@ struct Total {
     outcomes: Option<Tally>,
     /// Where the week is mature for each of its teams.
     mature: Option<Period>,
+    /// The same as one week, without teams whose cost nobody knows.
+    whole: Option<Mature>,
 }
 
 /// The spend alone where nothing was judged yet.
-pub(super) fn cuts(teams: &[Team], spend: &[Series], weeks: &[Week], names: &[String]) -> Result<Vec<Cut>> {
-    let all = Columns { names, immature_from: names.len() };
+pub(super) fn cuts(
+    teams: &[Team],
+    spend: &[Series],
+    weeks: &[Week],
+    names: &[String],
+    policies: &[PolicyChange],
+) -> Result<Vec<Cut>> {
+    let all = Columns { names, immature_from: names.len(), marks: Vec::new() };
     let mut cuts = vec![cut("Spend", "", keys(spend), |frame| {
         stacked(&all, spend, Unit::Dollars, frame, &summary("Spend by team and week", &spend_total(spend)))
     })?];
@@ -42,18 +54,27 @@ pub(super) fn cuts(teams: &[Team], spend: &[Series], weeks: &[Week], names: &[St
         return Ok(cuts);
     }
     let last_mature = totals.iter().rposition(|total| total.mature.is_some());
-    let columns = Columns { names, immature_from: last_mature.map_or(0, |last| last + 1) };
+    let mark = |change: &PolicyChange| {
+        let column = weeks.iter().position(|week| *week == Week::of(change.at))?;
+        Some(Mark { column, title: policy_text(change) })
+    };
+    let marks = policies.iter().filter_map(mark).collect();
+    let columns = Columns { names, immature_from: last_mature.map_or(0, |last| last + 1), marks };
     let outcomes = outcomes(&totals);
     cuts.push(cut("Changes", "", keys(&outcomes), |frame| {
         stacked(&columns, &outcomes, Unit::Changes, frame, &summary("Changes by week", &told(&outcomes)))
     })?);
-    let shares = by_week(&totals, names, share);
+    let shares = Points::from(by_week(&totals, names, share));
     let of_five = "With its 95 % interval, from five changes on. Shaded: can still change.";
     cuts.push(cut("Verified share", of_five, Vec::new(), |frame| {
         points(&columns, &shares, Unit::Share, frame, &summary("Verified share by week", &titles(&shares)))
     })?);
-    let costs = by_week(&totals, names, cost);
-    let without = "Spend divided by verified changes. Shaded: can still change.";
+    let running: Vec<Option<Period>> = (0..totals.len()).map(|week| running(&totals, week)).collect();
+    let dots = totals.iter().zip(names).zip(&running);
+    let dots = dots.map(|((total, name), running)| cost(name, total.mature.as_ref()?, running.as_ref()));
+    let costs =
+        Points { dots: dots.collect(), bands: running.iter().map(|one| band(one.as_ref()?)).collect() };
+    let without = "Spend divided by verified changes; the line: four weeks up to each as one, in their 95 % interval. Shaded: can still change.";
     cuts.push(cut("Cost per verified outcome", without, Vec::new(), |frame| {
         points(
             &columns,
@@ -80,10 +101,31 @@ impl Total {
         let rows = || teams.iter().filter_map(|team| team.weeks[week]);
         let judged: Vec<Outcomes> = rows().filter_map(|row| row.outcomes).collect();
         let mature: Option<Vec<Mature>> = rows().map(TeamWeek::mature).collect();
-        let mature = mature.filter(|all| !all.is_empty()).map(|all| Period::of(&all));
+        let mature = mature.filter(|all| !all.is_empty());
         let tally = judged.iter().map(|outcomes| outcomes.tally).sum();
-        Self { outcomes: (!judged.is_empty()).then_some(tally), mature }
+        Self {
+            outcomes: (!judged.is_empty()).then_some(tally),
+            whole: mature.as_deref().map(Mature::total),
+            mature: mature.map(|all| Period::of(&all)),
+        }
     }
+}
+
+/// What holds since when, and why.
+pub(super) fn policy_text(PolicyChange { name, at, policy, reason }: &PolicyChange) -> String {
+    format!("{name}, since {}: {policy} ({reason})", at.strftime("%-d %B %Y"))
+}
+
+/// The weeks up to `week`, where all of them are mature.
+fn running(totals: &[Total], week: usize) -> Option<Period> {
+    let first = (week + 1).checked_sub(RUNNING)?;
+    let weeks: Option<Vec<Mature>> = totals.get(first..=week)?.iter().map(|total| total.whole).collect();
+    Some(Period::of(&weeks?))
+}
+
+fn band(running: &Period) -> Option<Band> {
+    let Interval { low, high } = running.cpvo_interval?;
+    Some(Band { middle: running.cpvo?.0, interval: (low.0, high.0) })
 }
 
 /// Verified below, what is lost above it, and what waits on top.
@@ -118,9 +160,13 @@ fn share(week: &str, Period { tally, .. }: &Period) -> Option<Point> {
     Some(Point { amount: tally.share()?.0, interval: Some((low.0, high.0)), title })
 }
 
-fn cost(week: &str, mature: &Period) -> Option<Point> {
+fn cost(week: &str, mature: &Period, running: Option<&Period>) -> Option<Point> {
     let each = mature.cpvo?;
-    let title = format!("{week}: {}{}", incomplete(mature.unpriced_rows), each.dollars());
+    let mut title = format!("{week}: {}{}", incomplete(mature.unpriced_rows), each.dollars());
+    if let Some(Band { middle, interval: (low, high) }) = running.and_then(band) {
+        let [middle, low, high] = [middle, low, high].map(|amount| NanoUsd(amount).dollars());
+        let _ = write!(title, ", in four weeks {middle} ({low}–{high})"); // writing to a String cannot fail
+    }
     Some(Point { amount: each.0, interval: None, title })
 }
 
@@ -133,8 +179,8 @@ fn told(outcomes: &[Series]) -> String {
     outcomes.iter().map(|one| format!("{} {}", sum(one), one.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn titles(points: &[Option<Point>]) -> String {
-    let titles: Vec<&str> = points.iter().flatten().map(|point| point.title.as_str()).collect();
+fn titles(points: &Points) -> String {
+    let titles: Vec<&str> = points.dots.iter().flatten().map(|point| point.title.as_str()).collect();
     if titles.is_empty() { "none yet".to_owned() } else { titles.join("; ") }
 }
 

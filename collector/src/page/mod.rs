@@ -7,6 +7,7 @@ mod team;
 
 use crate::chart::Series;
 use crate::people::UNASSIGNED;
+use crate::store::policy::PolicyChange;
 use crate::store::team_week::TeamWeek;
 use crate::verdict::{doubts, grounds, headline};
 use crate::weekly::{
@@ -15,7 +16,7 @@ use crate::weekly::{
 };
 use anyhow::Result;
 use askama::Template;
-use cuts::{Cut, cuts};
+use cuts::{Cut, cuts, policy_text};
 use jiff::{SignedDuration, Timestamp};
 use meter::outcome::{Period, Verdict};
 use meter::{Interval, NanoUsd, Week};
@@ -52,6 +53,8 @@ struct Page<'a> {
     unassigned_query: &'static str,
     unpriced_query: &'static str,
     no_source: &'static str,
+    /// Policies that took the place of others, as the charts mark them.
+    policies: Vec<String>,
 }
 
 /// What is to be said of a team's bet, and on what grounds.
@@ -119,7 +122,12 @@ struct Team<'a> {
 }
 
 /// The page for the `asked` last weeks of one team or of all.
-pub(crate) fn page(weekly: &Weekly, asked: u16, team: Option<&str>) -> Result<String> {
+pub(crate) fn page(
+    weekly: &Weekly,
+    policies: &[PolicyChange],
+    asked: u16,
+    team: Option<&str>,
+) -> Result<String> {
     let weeks = weeks(weekly);
     let teams = teams(weekly, &weeks);
     let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
@@ -131,7 +139,8 @@ pub(crate) fn page(weekly: &Weekly, asked: u16, team: Option<&str>) -> Result<St
         team,
         verdicts: verdicts(&weekly.standings),
         figures: figures(&teams, &weeks),
-        cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names)?,
+        cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names, policies)?,
+        policies: policies.iter().map(policy_text).collect(),
         standings: weekly.standings.iter().filter(|one| one.period.weeks > 0).map(Stand::of).collect(),
         columns: weeks.iter().rev().map(|week| column(*week, &weeks)).collect(),
         rows: teams.iter().map(row).collect(),
@@ -353,7 +362,7 @@ mod tests {
     }
 
     fn html(weeks: Vec<TeamWeek>) -> String {
-        page(&weekly(weeks), 12, None).unwrap()
+        page(&weekly(weeks), &[], 12, None).unwrap()
     }
 
     /// The text between the tags of the table, a line for each row.
@@ -428,6 +437,43 @@ mod tests {
         }
         assert!(!after.contains("<title>W53 2026: 3 of 4"), "no share of a handful");
         assert!(!after.contains("<title>W01: "), "neither share nor cost of a week that can still change");
+    }
+
+    #[test]
+    fn four_mature_weeks_are_one_with_an_interval() {
+        let week = |number: u8, dollars| judged("a", &format!("2026-W{number}"), dollars, true, [10, 1, 0]);
+        let weeks =
+            [(40, 100), (41, 140), (42, 90), (43, 120)].map(|(number, dollars)| week(number, dollars));
+        assert!(!html(weeks[..3].to_vec()).contains("class=\"band\""), "three have none");
+        let html = html(weeks.to_vec());
+        assert!(html.contains("<title>W42: $9.00</title>"));
+        assert!(html.contains("<title>W43: $12.00, in four weeks $11.25 ("), "{html}");
+        assert_eq!(html.matches("class=\"band\"").count(), 2, "wide and narrow");
+    }
+
+    #[test]
+    fn another_policy_is_marked_in_its_week_and_said() {
+        let weeks = vec![
+            judged("a", "2026-W52", 400, true, [28, 12, 0]),
+            judged("a", "2026-W53", 400, true, [3, 1, 0]),
+        ];
+        let policy = PolicyChange {
+            name: "<a>".to_owned(),
+            at: "2026-12-29T10:00:00Z".parse().unwrap(),
+            policy: meter::outcome::Policy::default(),
+            reason: "late reverts".to_owned(),
+        };
+        let elsewhere = PolicyChange { at: "2026-06-29T10:00:00Z".parse().unwrap(), ..policy.clone() };
+        let weekly = weekly(weeks);
+        let page = |policies: &[PolicyChange]| page(&weekly, policies, 12, None).unwrap();
+        assert!(!page(&[]).contains("Another policy"));
+        let html = page(&[policy, elsewhere]);
+        let said =
+            "&#60;a&#62;, since 29 December 2026: 14 days, hotfixes within 72 hours, targeted (late reverts)";
+        assert!(html.contains(&format!("<li>{said}</li>")), "{html}");
+        let marks: Vec<&str> = html.lines().filter(|line| line.contains("class=\"mark\"")).collect();
+        assert_eq!(marks.len(), 6, "in three charts, wide and narrow");
+        assert!(marks.iter().all(|mark| mark.contains(said)));
     }
 
     #[test]

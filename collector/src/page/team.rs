@@ -1,13 +1,14 @@
 //! The page of a team: its verdict with all grounds, its cuts, where its spend went, what shipped and at what cost,
 //! and how it delivers.
 
-use super::cuts::{Cut, cuts};
+use super::cuts::{Cut, cuts, policy_text};
 use super::{Headline, instant, series, short, teams, weeks};
 use crate::breakdown::portions;
 use crate::delivery::{Deliveries, TeamDelivery, deliveries};
 use crate::listing::Listing;
 use crate::store::db::Db;
 use crate::store::delivered::{Delivered, Titles, delivered_list, title_list};
+use crate::store::policy::{PolicyChange, policy_changes};
 use crate::store::service::Signs;
 use crate::verdict::grounds;
 use crate::weekly::{Standing, WEEKS_DEFAULT, Weekly, side_text, weeks_back};
@@ -34,6 +35,8 @@ struct Page<'a> {
     grounds: Vec<String>,
     strictness: Option<Strictness>,
     cuts: Vec<Cut>,
+    /// Policies that took the place of others, as the charts mark them.
+    policies: Vec<String>,
     portions: Vec<Portion>,
     /// The same in words.
     told: String,
@@ -98,6 +101,7 @@ impl Delivery {
 /// What the database tells of a team.
 pub(crate) struct Told {
     weekly: Weekly,
+    policies: Vec<PolicyChange>,
     deliveries: Deliveries,
     spend: Vec<(&'static str, NanoUsd)>,
     delivered: Vec<Delivered>,
@@ -110,6 +114,7 @@ impl Told {
     pub(crate) fn read(db: &mut Db, weekly: Weekly, team: &str, asked: u16) -> Result<Self> {
         let first = weeks_back(weekly.computed_at, asked);
         Ok(Self {
+            policies: policy_changes(db, Some(team), first.start())?,
             deliveries: deliveries(db, &weekly, asked)?,
             spend: portions(db, team, first)?,
             delivered: delivered_list(db, first.start(), Some(team))?,
@@ -122,7 +127,7 @@ impl Told {
 
 /// The page for the `asked` last weeks of a team.
 pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
-    let Told { weekly, deliveries, spend, .. } = told;
+    let Told { weekly, policies, deliveries, spend, .. } = told;
     let weeks = weeks(weekly);
     let teams = teams(weekly, &weeks);
     let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
@@ -140,7 +145,8 @@ pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
         verdict: standing.map(Headline::of),
         grounds: standing.map(grounds).unwrap_or_default(),
         strictness: standing.and_then(Strictness::of),
-        cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names)?,
+        cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names, policies)?,
+        policies: policies.iter().map(policy_text).collect(),
         told: words.collect::<Vec<_>>().join("; "),
         portions,
         changes,
@@ -238,7 +244,7 @@ mod tests {
             assert_eq!([week("2026-W44"), told(&json["teams"][0])], [expected, expected].map(str::to_owned));
             assert_eq!(week("2026-W46"), "null null null null null null", "it is not mature");
 
-            let html = page(&answer, 12, None).unwrap();
+            let html = page(&answer, &[], 12, None).unwrap();
             let cells = "<td>28/40, 70 % (55–82)</td><td>24/39, 62 % (46–75)</td>";
             assert!(html.contains(cells), "{html}");
             let html = team(&Told::read(db, answer, "pay", 12).unwrap(), "pay", 12).unwrap();

@@ -77,6 +77,35 @@ pub(crate) fn policy_complaints(db: &mut Db, teams: &Teams) -> Result<Vec<String
     Ok(teams.list.iter().filter_map(complaint).collect())
 }
 
+/// A policy that took the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyChange {
+    /// The team's name, or its id where teams.toml no longer has it.
+    pub name: String,
+    pub at: Timestamp,
+    pub policy: Policy,
+    pub reason: String,
+}
+
+/// Those of one team or of all since then, the earliest first.
+pub(crate) fn policy_changes(db: &mut Db, team: Option<&str>, since: Timestamp) -> Result<Vec<PolicyChange>> {
+    let rows = db.query(
+        "SELECT COALESCE(t.name, p.team), p.recorded_at, p.window_days, p.hotfix_hours, p.strictness, p.reason
+         FROM policy AS p LEFT JOIN team AS t ON t.team = p.team
+         WHERE EXISTS (SELECT 1 FROM policy AS q WHERE q.team = p.team AND q.policy_id < p.policy_id)
+             AND p.team = COALESCE($1, p.team)
+         ORDER BY p.policy_id",
+        &values![team],
+    )?;
+    let change = |row: &Row| {
+        let policy =
+            Policy { window_days: row.get(2)?, hotfix_hours: row.get(3)?, strictness: strictness(row, 4)? };
+        Ok(PolicyChange { name: row.get(0)?, at: row.parse(1)?, policy, reason: row.get(5)? })
+    };
+    let changes: Vec<PolicyChange> = rows.iter().map(change).collect::<Result<_>>()?;
+    Ok(changes.into_iter().filter(|change| change.at >= since).collect())
+}
+
 /// How long after shipping the changes of a team were first taken back.
 pub(crate) fn policy_lags(db: &mut Db, team: &str) -> Result<Lags> {
     let rows = db.query(
@@ -131,6 +160,32 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::fixture::{now, on_both};
+    use jiff::SignedDuration;
+
+    #[test]
+    fn another_policy_is_told_with_its_reason_and_the_first_is_not() {
+        on_both(|db| {
+            let at = |day: i64| now() + SignedDuration::from_hours(24 * day);
+            let days = |window_days| Policy { window_days, ..Policy::default() };
+            for (team, day) in [("pay", 0), ("web", 1)] {
+                policy_seed(db, team, days(14), at(day)).unwrap();
+            }
+            policy_set(db, "pay", days(21), "late reverts", at(2)).unwrap();
+            policy_set(db, "web", days(7), "weekly releases", at(3)).unwrap();
+            let mut told = |team, since| -> Vec<String> {
+                let changes = policy_changes(db, team, since).unwrap();
+                changes
+                    .iter()
+                    .map(|one| format!("{} {} {}", one.name, one.policy.window_days, one.reason))
+                    .collect()
+            };
+            assert_eq!(told(None, at(0)), ["pay 21 late reverts", "web 7 weekly releases"]);
+            assert_eq!(told(Some("web"), at(0)), ["web 7 weekly releases"]);
+            assert_eq!(told(None, at(3)), ["web 7 weekly releases"]);
+            assert_eq!(told(Some("pay"), at(3)), Vec::<String>::new());
+        });
+    }
 
     #[test]
     fn the_reach_is_the_widest_of_all() {

@@ -324,6 +324,10 @@ fn a_team_and_each_of_its_changes_have_a_page() {
         let answer = get(&url, path, &[]);
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
     }
+    for path in ["/teams/busy?basis=work", "/teams/busy?team=calm"] {
+        let answer = get(&url, path, &[]);
+        assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("only weeks"), "{path}: {answer}");
+    }
     let answer = get(&url, "/teams/busy", &["--header", "host: evil.example"]);
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
 }

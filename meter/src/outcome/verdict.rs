@@ -28,6 +28,19 @@ impl Mature {
         !self.reported && self.tally.attempted() > 0
     }
 
+    /// The same week of several teams as one: those whose cost nobody knows are left out, as of every cost.
+    pub fn total(teams: &[Self]) -> Self {
+        let known = || teams.iter().filter(|team| !team.unmeasured());
+        Self {
+            cost: NanoUsd(known().fold(0, |sum, team| sum.saturating_add(team.cost.0))),
+            cordon: NanoUsd(known().fold(0, |sum, team| sum.saturating_add(team.cordon.0))),
+            reported: known().any(|team| team.reported),
+            unpriced_rows: known().map(|team| team.unpriced_rows).sum(),
+            tally: known().map(|team| team.tally).sum(),
+            by_strictness: known().map(|team| team.by_strictness).sum(),
+        }
+    }
+
     /// Cost per verified outcome.
     pub fn cpvo(&self) -> Option<NanoUsd> {
         Period::of(&[*self]).cpvo
@@ -236,6 +249,16 @@ mod tests {
         assert_eq!((both.cpvo, both.cpvo_interval), (alone.cpvo, alone.cpvo_interval));
         assert_eq!((both.tally.verified, both.unmeasured), (21, 1), "its changes are in the share");
         assert_eq!((silent.cpvo(), Period::of(&[silent]).cpvo), (None, None));
+    }
+
+    #[test]
+    fn teams_of_a_week_are_one_without_those_whose_cost_nobody_knows() {
+        let (known, idle) = (weeks(1, 90, 3, 1)[0], Mature::default());
+        let silent = Mature { tally: known.tally, ..Mature::default() };
+        let total = Mature::total(&[known, silent, idle, known]);
+        assert_eq!((total.cost, total.tally.verified, total.reported), (NanoUsd(180_000_000_000), 6, true));
+        assert_eq!(total.cpvo(), known.cpvo());
+        assert_eq!(Mature::total(&[silent]), Mature::default());
     }
 
     #[test]
