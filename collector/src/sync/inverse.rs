@@ -12,6 +12,8 @@ use std::collections::HashMap;
 
 /// No window is longer.
 const REACH: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Changes to the same files that one is held against: a file that every commit touches has thousands.
+const EARLIER_MAX: usize = 100;
 
 /// What landed lately, by the files it touched: a patch is looked at only where another touched the same ones.
 #[derive(Default)]
@@ -44,7 +46,8 @@ impl Lately {
             let earlier = self.0.entry(files).or_default();
             earlier.retain(|(_, at)| commit.committed_at.duration_since(*at) < REACH);
             if !earlier.is_empty() {
-                pairs.push((&commit.sha, earlier.iter().map(|(sha, _)| sha.clone()).collect()));
+                let newest = earlier.iter().rev().take(EARLIER_MAX);
+                pairs.push((&commit.sha, newest.map(|(sha, _)| sha.clone()).collect()));
             }
             earlier.push((commit.sha.clone(), commit.committed_at));
         }
@@ -55,7 +58,7 @@ impl Lately {
         let (forth, back) = (history.patches(&by, false)?, history.patches(&earlier, true)?);
         let of = |(by, earlier): &(&str, Vec<String>)| {
             let patch = forth.get(*by)?;
-            let of = earlier.iter().rev().find(|sha| back.get(*sha) == Some(patch))?;
+            let of = earlier.iter().find(|sha| back.get(*sha) == Some(patch))?;
             Some((of.clone(), (*by).to_owned()))
         };
         Ok(pairs.iter().filter_map(of).collect())

@@ -59,7 +59,14 @@ fn what_is_nearly_turned_round_was_not() {
         repository.commit_at(on, message)
     };
     let (one, two) = (lines(2, "one"), lines(2, "two"));
-    land(&day(1), "Begin", &[("x", &one), ("y", &one), ("z", &one), ("w", &one), ("v", &one), ("b", "\0 1")]);
+    let all = ["x", "y", "z", "w", "v", "u"].map(|file| (file, one.as_str()));
+    land(&day(1), "Begin", &[&all[..], &[("b", "\0 1")]].concat());
+    land(&day(2), "u: two", &[("u", &two)]);
+    let further = |text: &str, step: usize| text.replace("line 17\n", &format!("{step}\n"));
+    for step in 0..100 {
+        land(&day(2), "u goes on", &[("u", &further(&two, step))]);
+    }
+    land(&day(2), "u: one, a hundred changes later", &[("u", &further(&one, 99))]);
     land(&day(2), "x: two", &[("x", &two)]);
     land(&day(2), "x: one, and more", &[("x", &lines(2, "one, really"))]);
     land(&day(2), "y: two", &[("y", &two)]);
