@@ -40,6 +40,7 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
         "--tags",
         "--force",
         "--no-prune",
+        "--no-write-fetch-head",
         "--no-recurse-submodules",
         "--no-auto-maintenance",
         "--",

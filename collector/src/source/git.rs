@@ -34,10 +34,12 @@ const FIXED: [(&str, &str); 6] = [
     ("LC_ALL", "C"),
 ];
 /// Settings of the clone that would run a program or change an answer.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
+    "diff.submodule=short",
+    "diff.orderFile=/dev/null",
     "log.showSignature=false",
     "log.showRoot=true",
     "log.excludeDecoration=",

@@ -220,6 +220,19 @@ fn nothing_of_a_clone_is_run_and_no_name_is_taken_for_a_commit() {
     let (trap, program) = (folder.path().join("trap"), folder.path().join("program"));
     fs::write(&program, format!("#!/bin/sh\ntouch {}\n", trap.display())).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    // a patch of a submodule can be shown by a git of its own, which knows nothing of how ours was asked
+    repository.git(&["init", "--quiet", "sub"]);
+    for step in ["one", "two"] {
+        write(&repository, "sub/file", step);
+        repository.git(&["-C", "sub", "add", "file"]);
+        let name = ["-c", "user.name=Ana", "-c", "user.email=ana@acme.example"];
+        repository.git(&[&["-C", "sub"], &name[..], &["commit", "--quiet", "-m", step]].concat());
+        repository.commit_at(&day(1), step);
+    }
+    repository.git(&["-C", "sub", "checkout", "--quiet", "HEAD~1"]);
+    repository.commit_at(&day(1), "one again");
+    repository.git(&["-C", "sub", "config", "diff.external", &program.display().to_string()]);
+    repository.git(&["config", "diff.submodule", "diff"]);
     let fake = format!("\u{1}{}", "a".repeat(40));
     let odd = [fake.as_str(), "with\nline", "ünï", "M", " "];
     for name in odd {
@@ -238,8 +251,9 @@ fn nothing_of_a_clone_is_run_and_no_name_is_taken_for_a_commit() {
         repository.git(&["config", setting, &program.display().to_string()]);
     }
     repository.git(&["config", "log.showSignature", "true"]);
+    repository.git(&["config", "diff.orderFile", "/nonexistent"]);
     on_both(|db| {
-        assert_eq!(sync(db, &source, now()).unwrap(), 2);
+        assert_eq!(sync(db, &source, now()).unwrap(), 5);
         let mut files = rows(
             db,
             "SELECT f.path FROM change_file AS f JOIN change AS c ON c.sha = f.change_sha
