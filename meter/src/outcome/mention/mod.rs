@@ -111,8 +111,26 @@ pub fn words(message: &str, repo: &Repo) -> Words {
             mentions.push(mention);
         }
     }
-    prose(body, repo, &mut mentions);
+    if is_release(&subject) {
+        // what it lists was done before
+        let told = |line: &&str| !line.trim_start().starts_with(['*', '-']);
+        prose(&body.lines().filter(told).collect::<Vec<_>>().join("\n"), repo, &mut mentions);
+    } else {
+        prose(body, repo, &mut mentions);
+    }
     Words { mentions, is_repair }
+}
+
+/// Whether a subject is that of a release: `Release 1.2`, `chore(release): v1.2.0`, `v1.2.0`.
+fn is_release(subject: &str) -> bool {
+    let version = |word: &str| {
+        let word = word.strip_prefix('v').unwrap_or(word);
+        word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let mut words = without_numbers(subject).split_whitespace();
+    let Some(last) = words.next_back() else { return false };
+    let says = |word: &str| matches!(&*word.to_lowercase(), "release" | "chore(release):" | "release:");
+    version(last) && words.all(says)
 }
 
 /// A subject without the numbers behind it, which are read with the title before them.

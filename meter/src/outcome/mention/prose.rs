@@ -17,13 +17,14 @@ pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
     for line in text.lines().map(str::trim) {
         fenced ^= line.starts_with("```");
         if let Some(heading) = heading(line).filter(|_| !fenced) {
-            of_tests = heading.to_lowercase().contains("test");
+            of_tests = heading.split(|c: char| !c.is_alphanumeric()).any(is_test);
             prose(heading, repo, mentions);
             paragraphs.push(Vec::new());
             continue;
         }
-        // what was reverted to see a test fail is there
-        if fenced || of_tests || line.starts_with(['>', '`']) {
+        // what was reverted to see a test fail is there, and what git writes at the end
+        let is_told = !of_tests || line.starts_with("This reverts commit ");
+        if fenced || !is_told || line.starts_with(['>', '`']) {
             continue;
         }
         let bullet = line.strip_prefix("* ").or_else(|| line.strip_prefix("- "));
@@ -67,16 +68,25 @@ fn heading(line: &str) -> Option<&str> {
     line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')
 }
 
+fn is_test(word: &str) -> bool {
+    matches!(&*word.to_lowercase(), "test" | "tests" | "testing" | "tested")
+}
+
 /// What is done to what a list names after this: `Reverts:`, `… reverts the following commits:`.
 fn introduced(paragraph: &[Word]) -> Option<Verb> {
-    const HEADS: [&str; 6] = ["commits", "changes", "following", "prs", "requests", "are"];
+    const HEADS: [&str; 5] = ["commits", "changes", "following", "prs", "requests"];
     let (last, starts) = paragraph.last()?;
     let last = last.strip_suffix(':')?;
     if *starts && let Some(verb) = verb(last) {
         return Some(verb);
     }
-    let doing = |(word, _): &Word| verb(word).filter(|verb| verb.form == Form::Doing);
-    HEADS.contains(&last.to_lowercase().as_str()).then(|| paragraph.iter().rev().find_map(doing))?
+    if !HEADS.contains(&last.to_lowercase().as_str()) {
+        return None;
+    }
+    let clause = (0..paragraph.len()).rev().take_while(|at| !paragraph[*at].0.ends_with([',', ';', '.']));
+    let mut doing = clause.filter_map(|at| Some((at, verb(paragraph[at].0)?)));
+    let (at, verb) = doing.find(|(_, verb)| verb.form == Form::Doing)?;
+    (!is_turned(paragraph, at)).then_some(verb)
 }
 
 /// A line of a list that has no bullets: with the title of a commit, or its id.
@@ -86,7 +96,7 @@ fn names_commit(line: &str) -> Option<&str> {
 }
 
 /// What may stand before a verb at the beginning of a line.
-const OPENERS: [&str; 22] = [
+const OPENERS: [&str; 20] = [
     "this",
     "it",
     "pr",
@@ -107,8 +117,6 @@ const OPENERS: [&str; 22] = [
     "just",
     "simply",
     "let's",
-    "lets",
-    "us",
 ];
 /// What turns a verb into something else than a statement of what this change does.
 const TURNS: [&str; 25] = [
@@ -126,6 +134,11 @@ pub(in crate::outcome) fn turns(word: &str) -> bool {
     TURNS.contains(&word.as_str()) || word.ends_with("n't")
 }
 
+/// Whether one of the two words before turns what stands at `at`.
+fn is_turned(words: &[Word], at: usize) -> bool {
+    (at.saturating_sub(2)..at).any(|before| turns(words[before].0))
+}
+
 /// The targets after the verb that stands at `span`, where it states what this change does.
 fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Mention> {
     let at = span.start;
@@ -135,7 +148,7 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     }
     let is_next = first > 0 && words[first - 1].0.ends_with('.') && words[first].0 == "This";
     let opens = words[first].1 || is_next && verb.form != Form::Done;
-    let turned = at > 0 && !words[at].1 && (at.saturating_sub(2)..at).any(|before| turns(words[before].0));
+    let turned = !words[at].1 && is_turned(words, at);
     let mut next = span.end;
     let word = |at: usize| words.get(at).map_or("", |(word, _)| *word);
     let states = verb.form == Form::Doing || word(next).trim_end_matches(':').eq_ignore_ascii_case("of");
@@ -190,7 +203,9 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
         next += usize::from(joined);
         next += usize::from(matches!(word(next), "and" | "&"));
         if matches!(word(next - 1), "and" | "&") {
-            next += words[next..].iter().take_while(|(word, _)| FOLLOW_UPS.contains(word)).count();
+            let more = words[next..].iter().take_while(|(word, _)| FOLLOW_UPS.contains(word));
+            let is_more = |(word, _): &Word| word.starts_with("follow") || *word == "changes";
+            next += if more.clone().any(is_more) { more.count() } else { 0 };
         }
     }
 }

@@ -134,12 +134,20 @@ fn more_than_one_may_be_named() {
     let bullets = "x\n\nThis involves reverting these changes:\n  * Add y\n  ** Hash: 1a2b3c4d5e6f\n";
     check(bullets, &["commit 1a2b3c4d5e6f"]);
     check("x\n\nReverts the flag for two reasons:\n- #12 needs none", &[]);
+    check("x\n\nReverts #12 and in #13 the rest stays", &["reference #12"]);
+    check("x\n\nInstead of reverting the release we ship the\nfollowing changes:\n\n* #12", &[]);
+    check("x\n\nReverting is a risk, so here are the next changes:\n- #12", &[]);
+    check("x\n\nReverting would be too risky, so next are:\n- #12", &[]);
 }
 
 #[test]
 fn a_list_of_what_was_done_may_name_it() {
     check("x\n\n* Undo most of 1a2b3c4d, tell where", &["commit 1a2b3c4d partly"]);
     check("x\n\n* revert #12\n* try again", &["reference #12"]);
+    for release in ["Release 1.2", "release: v1.2.0 (#14)", "chore(release): 1.2.0", "v1.2.0-rc.1"] {
+        check(&format!("{release}\n\n* Add y\n* Revert #12\n* Add z"), &[]);
+    }
+    check("Release 1.2\n\nReverts #12", &["reference #12"]);
     for of_others in ["* Revert #12 (#14)", "* revert #12 by @ana", "- revert #12 [#14]", "* Reverted #12"] {
         check(&format!("x\n\n{of_others}"), &[]);
     }
@@ -148,7 +156,6 @@ fn a_list_of_what_was_done_may_name_it() {
 #[test]
 fn words_around_it_change_nothing() {
     check("x\n\nNothing else worked, so let's\njust revert 1a2b3c4d (again).", &["commit 1a2b3c4d"]);
-    check("x\n\nThis lets us revert the hack introduced in #12.", &["reference #12"]);
     check("x\n\nThe patch partially reverts changes introduced in:\n#12", &["reference #12 partly"]);
     check("x\n\nThis reverts some changes from acme/pay@1a2b3c4", &["commit 1a2b3c4 partly"]);
     check("x\n\nReverts other/project@1a2b3c4", &[]);
@@ -163,6 +170,13 @@ fn a_heading_is_no_prose() {
     check("x\n\n## Re-land of #12 (reworked)\n\nIt came too early", &["reference #12 again"]);
     check("x\n\n## Test plan\n\nReverted #12, then it failed", &[]);
     check("x\n\n## Test plan\n\nNone\n\n## Notes\n\nReverts #12", &["reference #12"]);
+    check("x\n\n## Latest changes\n\nReverts #12", &["reference #12"]);
+    for heading in ["Test plan", "How it was tested"] {
+        check(
+            &format!("x\n\n## {heading}\n\nReverts #12\n\nThis reverts commit 1a2b3c4."),
+            &["commit 1a2b3c4"],
+        );
+    }
 }
 
 #[test]
@@ -241,6 +255,7 @@ fn what_only_looks_like_it_says_nothing() {
         "x\n\nReverts #18446744073709551615",
         "Undo \"Add x\"",
         "x\n\nWe back out #12 when it fails",
+        "x\n\nThis lets us revert #12 without a deploy",
         "x\n\nReverts the default to 1234567",
         "x\n\nreverting decade defaced",
         "Stop reverting #12 at night (#14)",
