@@ -9,13 +9,22 @@ pub fn blamed(text: &str, repo: &Repo) -> Option<Target> {
     let said = text.lines().filter(|line| !line.trim_start().starts_with('>'));
     let words: Vec<&str> = said.flat_map(str::split_whitespace).collect();
     let word = |at: usize| bare(words.get(at).copied().unwrap_or_default());
-    let mut targets = (0..words.len()).filter_map(|at| target(&words, begins(&word, at)?, repo));
+    let said = |at: usize| {
+        begins(&word, at).filter(|_| !words[at.saturating_sub(2)..at].iter().any(|before| denies(before)))
+    };
+    let mut targets = (0..words.len()).filter_map(|at| target(&words, said(at)?, repo));
     let first = targets.next()?;
     targets.all(|other| other == first).then_some(first)
 }
 
 fn bare(word: &str) -> String {
     word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
+}
+
+/// Whether a word says that what follows is not so, or may not be; one that ends its clause does not.
+fn denies(word: &str) -> bool {
+    let word = word.to_lowercase();
+    matches!(&*word, "no" | "not" | "never" | "may" | "might" | "could") || word.ends_with("n't")
 }
 
 /// Where the name begins of what brought something, if these words say so.
@@ -66,6 +75,7 @@ mod tests {
             "### Root cause\n\n#12\n\n### Impact\n\nsee #13",
             "The root cause was #12",
             "broken by !12",
+            "a crash when saving, a bug introduced in #12",
         ] {
             check(text, Some("#12"));
         }
@@ -84,6 +94,10 @@ mod tests {
             "caused by other/project#12",
             "the root cause is unknown #12",
             "fixed in #12",
+            "It was not caused by #12",
+            "No regression from #12",
+            "It may be caused by #12",
+            "This wasn't introduced in #12",
         ] {
             check(text, None);
         }
