@@ -7,3 +7,5 @@ CREATE TABLE inverse_patch (
     sha TEXT NOT NULL,                   -- the newest change it turns round, of the 90 days before it
     PRIMARY KEY (repo, by_sha)
 );
+-- what landed before was not looked at for that: it is read again
+UPDATE source SET cursor = '' WHERE kind = 'clone';

@@ -142,6 +142,11 @@ pub(super) struct Fields {
 impl Fields {
     /// The next field; at the end of it all, whether git was content.
     pub(super) fn next(&mut self) -> Result<Option<String>> {
+        Ok(self.next_bytes()?.map(|field| String::from_utf8_lossy(&field).into_owned()))
+    }
+
+    /// The next field as it is, in whatever encoding.
+    pub(super) fn next_bytes(&mut self) -> Result<Option<Vec<u8>>> {
         let mut field = Vec::new();
         if self.answer.read_until(self.end, &mut field)? == 0 {
             return self.close().map(|()| None);
@@ -149,7 +154,7 @@ impl Fields {
         if field.last() == Some(&self.end) {
             field.pop();
         }
-        Ok(Some(String::from_utf8_lossy(&field).into_owned()))
+        Ok(Some(field))
     }
 
     /// The next field of a record that has begun.

@@ -47,12 +47,13 @@ impl History {
 
 /// Takes in the patches of a log; no line of a patch begins as the line of a commit does.
 fn read(log: &mut Fields, patches: &mut HashMap<String, Digest>) -> Result<()> {
-    let mut line = log.next()?;
-    while let Some(sha) = line.as_deref().and_then(|line| line.strip_prefix('\x01')).map(str::to_owned) {
+    let mut line = log.next_bytes()?;
+    while let Some(sha) = line.as_deref().and_then(|line| line.strip_prefix(b"\x01")) {
+        let sha = String::from_utf8_lossy(sha).into_owned();
         let mut patch = Patch::default();
         line = loop {
-            match log.next()? {
-                Some(line) if !line.starts_with('\x01') => patch.take(&line),
+            match log.next_bytes()? {
+                Some(line) if !line.starts_with(b"\x01") => patch.take(&line),
                 next => break next,
             }
         };
@@ -70,23 +71,23 @@ struct Patch {
 }
 
 impl Patch {
-    fn take(&mut self, line: &str) {
+    fn take(&mut self, line: &[u8]) {
         if line.is_empty() {
             return; // stands between patches
         }
-        match line.as_bytes().first() {
+        match line.first() {
             Some(b'@') => self.in_hunk = true,
             Some(b' ' | b'+' | b'-' | b'\\') if self.in_hunk => self.has_text = true,
             _ => self.in_hunk = false,
         }
-        self.is_binary |= !self.in_hunk && line.starts_with("Binary files ");
+        self.is_binary |= !self.in_hunk && line.starts_with(b"Binary files ");
         // where a hunk stands, and which blobs these are, is not what was changed
-        let told = match line.split(' ').next() {
-            Some("@@") if self.in_hunk => "@@",
-            Some("index") if !self.in_hunk => "",
+        let told: &[u8] = match line {
+            [b'@', b'@', b' ', ..] if self.in_hunk => b"@@",
+            _ if !self.in_hunk && line.starts_with(b"index ") => b"",
             _ => line,
         };
-        self.lines.update(told.as_bytes());
+        self.lines.update(told);
         self.lines.update(b"\n");
     }
 

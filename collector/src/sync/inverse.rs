@@ -8,6 +8,7 @@ use crate::store::outcome::{change_files, change_list};
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use meter::Repo;
+use meter::outcome::is_common;
 use std::collections::HashMap;
 
 /// No window is longer.
@@ -37,7 +38,9 @@ impl Lately {
     /// Takes in what landed next; returns each change that turns an earlier one round behind that one, the newest.
     pub(super) fn turned(&mut self, history: &History, page: &[Landed]) -> Result<Vec<(String, String)>> {
         let mut pairs: Vec<(&str, Vec<String>)> = Vec::new();
-        for Landed { commit, files, .. } in page.iter().filter(|landed| !landed.files.is_empty()) {
+        // a lock file that is as it was before says nothing
+        let says = |landed: &&Landed| landed.files.iter().any(|file| !is_common(file));
+        for Landed { commit, files, .. } in page.iter().filter(says) {
             if is_bot(&commit.author) {
                 continue;
             }

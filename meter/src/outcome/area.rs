@@ -31,7 +31,7 @@ const COMMON_FOLDERS: [&str; 7] =
     ["vendor", "vendored", "third_party", "node_modules", "generated", "snapshots", "__snapshots__"];
 
 /// Lock files, manifests, changelogs and what is generated or vendored: sharing it says nothing.
-fn is_common(path: &str) -> bool {
+pub fn is_common(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
     COMMON_NAMES.contains(&name)

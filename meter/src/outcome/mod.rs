@@ -18,6 +18,7 @@ mod tally;
 mod ticket;
 mod verdict;
 
+pub use area::is_common;
 pub use blame::blamed;
 pub use codeowners::CodeOwners;
 pub use lag::{Lags, REVERTS_MIN};

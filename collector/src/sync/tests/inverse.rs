@@ -7,6 +7,9 @@ const TURNED: &str = "SELECT o.title, b.title FROM inverse_patch AS i
     JOIN change AS o ON o.repo = i.repo AND o.sha = i.sha
     JOIN change AS b ON b.repo = i.repo AND b.sha = i.by_sha ORDER BY b.landed";
 
+/// As after an upgrade.
+const LAST_OF_0023: &str = "UPDATE source SET cursor = '' WHERE kind = 'clone'";
+
 /// Twenty lines, one of them this.
 fn lines(at: usize, line: &str) -> String {
     let mut lines: Vec<String> = (0..20).map(|line| format!("line {line}\n")).collect();
@@ -38,6 +41,11 @@ fn what_is_turned_round_without_a_word_was_taken_back() {
         sync(db, &source, now()).unwrap();
         judge_at(db, &source, "2026-11-25T12:00:00Z");
         assert_eq!(rows(db, TURNED), ["Write figures|Plain words"]);
+        db.execute("DELETE FROM inverse_patch", &[]).unwrap();
+        db.execute(LAST_OF_0023, &[]).unwrap();
+        sync(db, &source, now()).unwrap();
+        judge_at(db, &source, "2026-11-25T12:00:00Z");
+        assert_eq!(rows(db, TURNED), ["Write figures|Plain words"], "read again by an upgrade");
         assert_eq!(rows(db, REVERTS), ["2|revert|inverse patch|0|1"]);
         assert_eq!(rows(db, "SELECT kind, rule FROM disqualification"), ["revert|inverse patch"]);
         let states = "SELECT number, state, excluded_as FROM change WHERE number > 0 ORDER BY number";
@@ -60,7 +68,10 @@ fn what_is_nearly_turned_round_was_not() {
     };
     let (one, two) = (lines(2, "one"), lines(2, "two"));
     let all = ["x", "y", "z", "w", "v", "u"].map(|file| (file, one.as_str()));
-    land(&day(1), "Begin", &[&all[..], &[("b", "\0 1")]].concat());
+    fs::write(repository.path.join("l"), b"\xe9").unwrap();
+    fs::create_dir(repository.path.join("web")).unwrap();
+    land(&day(1), "Begin", &[("Cargo.lock", &*one), ("web/package.json", &*one)]);
+    land(&day(1), "Begin the rest", &[&all[..], &[("b", "\0 1")]].concat());
     land(&day(2), "u: two", &[("u", &two)]);
     let further = |text: &str, step: usize| text.replace("line 17\n", &format!("{step}\n"));
     for step in 0..100 {
@@ -73,6 +84,12 @@ fn what_is_nearly_turned_round_was_not() {
     land(&day(2), "y: one, and z", &[("y", &one), ("z", &two)]);
     land(&day(2), "b: 2", &[("b", "\0 2")]);
     land(&day(2), "b: 1", &[("b", "\0 1")]);
+    land(&day(2), "lock: two", &[("Cargo.lock", &two), ("web/package.json", &two)]);
+    land(&day(2), "lock: one", &[("Cargo.lock", &one), ("web/package.json", &one)]);
+    for letter in [b"\xe8", b"\xea"] {
+        fs::write(repository.path.join("l"), letter).unwrap();
+        repository.commit_at(&day(2), "in Latin-1");
+    }
     repository.git(&["config", "user.email", "49699333+dependabot[bot]@users.noreply.github.com"]);
     land(&day(2), "w: two", &[("w", &two)]);
     land(&day(2), "w: one", &[("w", &one)]);
