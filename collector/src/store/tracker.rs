@@ -16,6 +16,12 @@ pub(crate) fn key_revisions(db: &mut Db, tracker: &str) -> Result<BTreeMap<Strin
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
+/// The keys whose tickets are to be read again, whatever is known of them.
+pub(crate) fn key_unread(db: &mut Db, tracker: &str) -> Result<BTreeSet<String>> {
+    let sql = "SELECT key FROM ticket_key WHERE tracker = $1 AND ticket IS NOT NULL AND revision = ''";
+    db.query(sql, &values![tracker])?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Begins to ask for keys, besides those of the projects that were `asked` for: with the first key of another one a
 /// change may name other tickets than before.
 pub(crate) fn key_begin<'a>(db: &mut Db, asked: &mut BTreeSet<&'a str>, keys: &'a [String]) -> Result<()> {
@@ -43,11 +49,15 @@ pub(crate) fn key_put(
     if was_reopened && former != events { repos_news(db) } else { Ok(()) }
 }
 
+/// A revision that no ticket has.
+const GONE: &str = "gone";
+
 /// Remembers that a key stands for nothing now; what it stood for stays as it was last read.
 pub(crate) fn key_miss(db: &mut Db, tracker: &str, key: &str) -> Result<()> {
     db.execute(
-        "INSERT INTO ticket_key (tracker, key, ticket, revision) VALUES ($1, $2, NULL, '') ON CONFLICT DO NOTHING",
-        &values![tracker, key],
+        "INSERT INTO ticket_key (tracker, key, ticket, revision) VALUES ($1, $2, NULL, '')
+         ON CONFLICT (tracker, key) DO UPDATE SET revision = $3 WHERE ticket_key.ticket IS NOT NULL",
+        &values![tracker, key, GONE],
     )?;
     Ok(())
 }

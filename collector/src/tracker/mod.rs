@@ -9,7 +9,7 @@ use crate::store::db::Db;
 use crate::store::epic::{change_key_put, epic_put};
 use crate::store::outcome::{change_commits, change_list};
 use crate::store::service::{Progress, service_put};
-use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions};
+use crate::store::tracker::{key_begin, key_miss, key_put, key_revisions, key_unread};
 use crate::tickets::keys_of;
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -26,7 +26,9 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
     let began = (pace.now)();
     let revisions = key_revisions(db, name)?;
     let mut asked = revisions.keys().map(|key| project_of(key)).collect();
-    let wanted = wanted(db, source.projects(), &revisions, began)?;
+    let unread = key_unread(db, name)?;
+    let known = revisions.keys().filter(|key| !unread.contains(*key)).map(String::as_str).collect();
+    let wanted = wanted(db, source.projects(), &known, began)?;
     let bar = ProgressBar::new(wanted.len() as u64).with_message(name.to_owned()); // shows itself on a terminal only
     let mut imported = Imported::default();
     for keys in wanted.chunks(KEYS) {
@@ -60,13 +62,8 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
     Ok(imported)
 }
 
-/// The keys to be asked for: of changes that may still fail, and those that never were. Notes which change names which.
-fn wanted(
-    db: &mut Db,
-    projects: &[String],
-    asked: &BTreeMap<String, String>,
-    now: Timestamp,
-) -> Result<Vec<String>> {
+/// The keys to be asked for: of changes that may still fail, and those of which nothing is `known`. Notes which change names which.
+fn wanted(db: &mut Db, projects: &[String], known: &BTreeSet<&str>, now: Timestamp) -> Result<Vec<String>> {
     let projects: BTreeSet<String> = projects.iter().cloned().collect();
     let since = now.saturating_sub(MATURE)?;
     let mut wanted = BTreeSet::new();
@@ -76,7 +73,9 @@ fn wanted(
         for one in change_list(db, &repo, now)? {
             let keys = keys_of(&one, &commits, &projects);
             named.extend(keys.iter().map(|key| (one.sha.clone(), key.clone())));
-            wanted.extend(keys.into_iter().filter(|key| one.merged_at >= since || !asked.contains_key(key)));
+            wanted.extend(
+                keys.into_iter().filter(|key| one.merged_at >= since || !known.contains(key.as_str())),
+            );
         }
         db.transaction(|db| change_key_put(db, &repo, &projects, &named))?;
     }

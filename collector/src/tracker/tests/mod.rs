@@ -403,6 +403,14 @@ fn an_epic_lasts_from_its_first_change_to_its_last() {
         board.put(part("PAY-1", "roadmap", &[("doing", "2026-11-24T12:00:00Z", "ana")]));
         reads(db, source, 4);
         assert_eq!(days(db), if is_jira { [8, 21] } else { [0, 21] });
+        let (known, before) = (epics(db), "UPDATE change SET merged_at = '2026-01-01T12:00:00Z'");
+        db.execute(before, &[]).unwrap();
+        reads(db, source, 0);
+        db.execute("UPDATE ticket_key SET epic = NULL, revision = '' WHERE ticket IS NOT NULL", &[]).unwrap();
+        reads(db, source, 4);
+        assert_eq!(epics(db), known, "an upgrade fills in what was not asked for before");
+        db.transaction(|db| key_miss(db, source.name(), "PAY-1")).unwrap();
+        reads(db, source, 0);
         db.transaction(|db| change_forget(db, &REPO.parse().unwrap())).unwrap();
         assert!(rows(db, "SELECT * FROM change_key").is_empty());
     });
