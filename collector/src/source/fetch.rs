@@ -16,15 +16,20 @@ const TIME_MAX: SignedDuration = SignedDuration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(50);
 /// What a remote may be reached by, whatever the clone's configuration says.
 const PROTOCOLS: &str = "file:https:ssh";
-const SSH: &str = "core.sshCommand=ssh -o BatchMode=yes -o ConnectTimeout=30";
-/// Settings that name a program which a fetch would run.
-const PROGRAMS: &str = r"^(core\.(sshcommand|askpass|alternaterefscommand)|credential\.(.*\.)?helper|remote\..*\.(uploadpack|vcs))$";
+const SSH_OPTIONS: &str = "-o BatchMode=yes -o ConnectTimeout=30";
+/// Tells what the user's environment has ssh called by.
+const SSH_TOLD: &str = "alias.told=!printf %s \"$GIT_SSH_COMMAND\"";
+/// Settings that name a program which a fetch would run, or whom it would trust.
+const PROGRAMS: &str = r"^(core\.(sshcommand|askpass|alternaterefscommand)|credential\.(.*\.)?helper|hook\..*\.command|remote\..*\.(uploadpack|vcs)|http\.(.*\.)?ssl.*)$";
+/// Settings that, where they are not empty, lead it to somebody else, to whom the user's credentials would go.
+const DETOURS: &str = r"^(http\.(.*\.)?(proxy.*|curloptresolve|extraheader|cookiefile)|remote\..*\.proxy)$";
 
 /// Brings the tracked branch and the tags up to what the remote has.
 pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
     let git = Git { path: source.path.clone() };
     guard(&git)?;
-    name_no_program(&git)?;
+    names_none(&git, PROGRAMS, "")?;
+    names_none(&git, DETOURS, ".")?;
     let remotes = remotes(&git)?;
     let name = named(&git, source.branch.as_deref(), &remotes)?;
     let known = found(&git, &name, &remotes)?.and_then(|known| Some((known.reference, known.remote?)));
@@ -33,8 +38,6 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
     let branch = format!("+refs/heads/{name}:{reference}");
     let until = pace.until.map_or_else(|| (pace.now)().checked_add(TIME_MAX), Ok)?;
     let args = [
-        "-c",
-        SSH,
         "fetch",
         "--quiet",
         "--tags",
@@ -47,19 +50,24 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
         &remote,
         &branch,
     ];
-    git.run(&args, &[("GIT_ALLOW_PROTOCOL", PROTOCOLS), ("GIT_ASKPASS", "")], || {
+    let told = git.ask_if(&["-c", SSH_TOLD, "told"]);
+    let ssh = told.or_else(|| git.ask_if(&["config", "core.sshCommand"])).unwrap_or_else(|| "ssh".to_owned());
+    let ssh = format!("{ssh} {SSH_OPTIONS}");
+    let variables = [("GIT_ALLOW_PROTOCOL", PROTOCOLS), ("GIT_ASKPASS", ""), ("GIT_SSH_COMMAND", &ssh)];
+    git.run(&args, &variables, || {
         ensure!((pace.now)() < until, "it took too long");
         (pace.wait)(LOOK)
     })
 }
 
-fn name_no_program(git: &Git) -> Result<()> {
-    let settings = git.ask_if(&["config", "--show-scope", "--name-only", "--get-regexp", PROGRAMS]);
+/// Refuses a clone whose own configuration has such a setting with such a value.
+fn names_none(git: &Git, names: &str, value: &str) -> Result<()> {
+    let settings = git.ask_if(&["config", "--show-scope", "--name-only", "--get-regexp", names, value]);
     for line in settings.iter().flat_map(|settings| settings.lines()) {
         let (scope, name) = line.split_once('\t').unwrap_or_default();
         ensure!(
             !["local", "worktree"].contains(&scope),
-            "its own configuration names a program to run ({name}): name it in that of the user, or unset it"
+            "its own configuration names a program to run or whom to trust ({name}): name it in that of the user, or unset it"
         );
     }
     Ok(())

@@ -96,10 +96,15 @@ fn what_a_clone_had_is_read_where_it_cannot_be_fetched() {
             ("core.sshCommand", "core.sshcommand"),
             ("credential.https://github.com.helper", "credential.https://github.com.helper"),
             ("remote.origin.uploadpack", "remote.origin.uploadpack"),
+            ("remote.origin.proxy", "remote.origin.proxy"),
+            ("hook.x.command", "hook.x.command"),
+            ("http.sslVerify", "http.sslverify"),
+            ("http.https://github.com.proxy", "http.https://github.com.proxy"),
+            ("http.extraHeader", "http.extraheader"),
         ] {
             let clone = cloned(&repository, &source, "odd", &[]);
             in_clone(&repository, &clone, &["config", setting, &program.display().to_string()]);
-            fails(db, &clone, &format!("names a program to run ({named})"));
+            fails(db, &clone, &format!("names a program to run or whom to trust ({named})"));
             fs::remove_dir_all(clone.path).unwrap();
         }
         for (address, expected) in [
