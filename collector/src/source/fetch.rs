@@ -8,6 +8,7 @@ use super::git::Git;
 use super::web::Pace;
 use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
+use std::path::Path;
 use std::time::Duration;
 
 /// A fetch takes no longer, also where nobody waits for the next source.
@@ -30,6 +31,12 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
     guard(&git)?;
     names_none(&git, PROGRAMS, "")?;
     names_none(&git, DETOURS, ".")?;
+    // what was heard is told by that file, and git writes through a link to wherever it leads
+    let heard = git.ask(&["rev-parse", "--path-format=absolute", "--git-dir"])?;
+    ensure!(
+        !Path::new(&heard).join("FETCH_HEAD").is_symlink(),
+        "its FETCH_HEAD is a link, which a fetch would write through: remove it"
+    );
     let remotes = remotes(&git)?;
     let name = named(&git, source.branch.as_deref(), &remotes)?;
     let known = found(&git, &name, &remotes)?.and_then(|known| Some((known.reference, known.remote?)));
@@ -43,7 +50,6 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
         "--tags",
         "--force",
         "--no-prune",
-        "--no-write-fetch-head",
         "--no-recurse-submodules",
         "--no-auto-maintenance",
         "--",

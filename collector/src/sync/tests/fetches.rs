@@ -118,6 +118,13 @@ fn what_a_clone_had_is_read_where_it_cannot_be_fetched() {
             fails(db, &clone, expected);
             fs::remove_dir_all(clone.path).unwrap();
         }
+        let clone = cloned(&repository, &source, "linked", &[]);
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, clone.path.join(".git/FETCH_HEAD")).unwrap();
+        fails(db, &clone, "its FETCH_HEAD is a link");
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine");
+        fs::remove_dir_all(clone.path).unwrap();
         let clone = cloned(&repository, &source, "left", &[]);
         fs::rename(&source.path, folder.path().join("gone")).unwrap();
         fails(db, &clone, "does not appear to be a git repository");
