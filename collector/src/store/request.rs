@@ -159,11 +159,12 @@ pub(super) fn request_complete(db: &mut Db, repo: &Repo, number: u64) -> Result<
          WHERE repo = $1 AND sha = $3",
         &row,
     )?;
-    // a commit that was fast-forwarded is older than its landing
+    // a commit that was fast-forwarded is older than its landing; when it shipped, the next judging finds anew
     db.execute(
         "UPDATE change SET merged_at = p.merged_at, shipped_at = p.merged_at
          FROM pull_request AS p JOIN source AS s ON s.repo = p.repo AND s.branch = p.base_branch
-         WHERE p.repo = $1 AND p.number = $2 AND change.repo = $1 AND change.sha = $3",
+         WHERE p.repo = $1 AND p.number = $2 AND change.repo = $1 AND change.sha = $3
+            AND change.merged_at <> p.merged_at",
         &row,
     )?;
     db.execute(
@@ -324,6 +325,11 @@ mod tests {
             assert_eq!(rows(db, known), [at("c1", merged), at("c2", committed), at("c3", committed)]);
             put(db, &merged_into(2, "main"));
             assert_eq!(rows(db, known), [at("c1", merged), at("c2", merged), at("c3", committed)]);
+            let released = "2026-11-29T12:00:00Z";
+            db.batch(&format!("UPDATE change SET shipped_at = '{released}'")).unwrap();
+            put(db, &merged_into(2, "main"));
+            let of_second = "SELECT shipped_at FROM change WHERE sha = 'c2'";
+            assert_eq!(rows(db, of_second), [released], "what is told once more changes nothing");
         });
     }
 
