@@ -7,7 +7,7 @@ use super::shipping::UNSHIPPED;
 use crate::people::UNASSIGNED;
 use crate::people::file::{Team, Teams};
 use anyhow::{Context, Result};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use meter::outcome::{Lags, Policy, Strictness};
 use std::collections::BTreeMap;
 
@@ -119,7 +119,9 @@ pub(crate) fn policy_lags(db: &mut Db, team: &str) -> Result<Lags> {
         let (shipped_at, reverted_at): (Timestamp, Timestamp) = (row.parse(0)?, row.parse(1)?);
         Ok(reverted_at.duration_since(shipped_at))
     };
-    Ok(Lags::new(rows.iter().map(lag).collect::<Result<_>>()?))
+    let lags: Vec<SignedDuration> = rows.iter().map(lag).collect::<Result<_>>()?;
+    // one that was taken back before it shipped was out for no time
+    Ok(Lags::new(lags.into_iter().filter(|lag| !lag.is_negative()).collect()))
 }
 
 /// Every policy of each team, the one that holds last.
@@ -161,7 +163,6 @@ impl Policies {
 mod tests {
     use super::*;
     use crate::store::fixture::{now, on_both};
-    use jiff::SignedDuration;
 
     #[test]
     fn another_policy_is_told_with_its_reason_and_the_first_is_not() {
