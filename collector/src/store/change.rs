@@ -45,19 +45,23 @@ pub(crate) fn source_put(db: &mut Db, repo: &Repo, cursor: &Cursor, now: Timesta
     Ok(())
 }
 
-/// The kind of a source that cpvo.toml no longer names: what it told stays, and nobody waits for more.
-const FORMER: &str = "former";
+/// Stands before the kind of a source that cpvo.toml no longer names: what it told stays, and nobody waits for more.
+const FORMER: &str = "former ";
 
-/// Lets weeks wait for these repositories, be they ever read, and for no other.
+/// Lets weeks wait for these repositories, be they ever read, and for no other. One that comes back as another kind
+/// is read anew.
 pub(crate) fn sources_await(db: &mut Db, repos: &[(&str, &str)]) -> Result<()> {
     for repo in source_list(db)?.iter().filter(|repo| repos.iter().all(|(name, _)| *name != repo.as_str())) {
-        db.execute("UPDATE source SET kind = $2 WHERE repo = $1", &values![repo.as_str(), FORMER])?;
+        let left = "UPDATE source SET kind = $2 || kind WHERE repo = $1 AND kind NOT LIKE 'former%'";
+        db.execute(left, &values![repo.as_str(), FORMER])?;
     }
     for (repo, kind) in repos {
         db.execute(
             "INSERT INTO source AS s (repo, kind, branch, cursor, synced_at) VALUES ($1, $2, '', '', $3)
-             ON CONFLICT (repo) DO UPDATE SET kind = excluded.kind WHERE s.kind = $4",
-            &values![*repo, *kind, Timestamp::UNIX_EPOCH.to_string(), FORMER],
+             ON CONFLICT (repo) DO UPDATE SET kind = excluded.kind,
+                cursor = CASE WHEN s.kind = $4 THEN s.cursor ELSE '' END
+             WHERE s.kind LIKE 'former%'",
+            &values![*repo, *kind, Timestamp::UNIX_EPOCH.to_string(), format!("{FORMER}{kind}")],
         )?;
     }
     Ok(())
@@ -65,7 +69,7 @@ pub(crate) fn sources_await(db: &mut Db, repos: &[(&str, &str)]) -> Result<()> {
 
 /// The repositories that no source tells of any more.
 pub(crate) fn source_former(db: &mut Db) -> Result<Vec<Repo>> {
-    let rows = db.query("SELECT repo FROM source WHERE kind = $1", &values![FORMER])?;
+    let rows = db.query("SELECT repo FROM source WHERE kind LIKE 'former%'", &[])?;
     rows.iter().map(|row| row.parse(0)).collect()
 }
 

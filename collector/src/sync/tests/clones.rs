@@ -266,3 +266,21 @@ fn nothing_of_a_clone_is_run_and_no_name_is_taken_for_a_commit() {
     });
     assert!(!trap.exists());
 }
+
+#[test]
+fn a_repository_that_comes_back_as_a_clone_is_read_as_one() {
+    on_both(|db| {
+        let (_folder, repository, source) = repository();
+        history(&repository);
+        let head = repository.git(&["rev-parse", "HEAD"]);
+        let (tip, clone) = (Cursor { kind: "github", branch: "main", commit: &head }, source.repo.as_str());
+        source_put(db, &source.repo, &tip, now()).unwrap();
+        sources_await(db, &[]).unwrap();
+        sources_await(db, &[(clone, "clone")]).unwrap();
+        assert_ne!(sync(db, &source, now()).unwrap(), 0);
+        sources_await(db, &[]).unwrap();
+        sources_await(db, &[]).unwrap();
+        sources_await(db, &[(clone, "clone")]).unwrap();
+        assert_eq!(sync(db, &source, now()).unwrap(), 0, "what it was read to is known");
+    });
+}
