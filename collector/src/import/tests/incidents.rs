@@ -3,6 +3,7 @@
 use super::*;
 use crate::judge::judge_all;
 use crate::store::incident::broken_list;
+use crate::store::service::service_retain;
 use ::tests::host::github::reported;
 
 const INCIDENTS: &str =
@@ -46,6 +47,9 @@ fn issues_with_these_labels_tell_what_broke_and_what_it_came_from() {
 
         syncs(db, &others);
         assert_eq!(rows(db, INCIDENTS), [told(13, "-", "-|1")], "other labels tell others");
+        service_retain(db, &[]).unwrap();
+        syncs(db, &service);
+        assert_eq!(rows(db, INCIDENTS), [told(12, &day(11), "-|1")], "no source meanwhile");
         syncs(db, &nothing);
         assert_eq!(rows(db, INCIDENTS), [""; 0]);
         host.state().reported.clone_from(&before);

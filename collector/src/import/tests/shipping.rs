@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::judge::judge_all;
+use crate::store::service::service_retain;
 use ::tests::host::github::{deployment, release};
 
 fn teams_that_ship(ship: &str) -> String {
@@ -50,5 +51,9 @@ fn a_change_ships_with_what_its_host_released_or_deployed() {
         assert_eq!(rows(db, "SELECT name FROM shipment"), ["D_2"], "only what is asked for by now");
         syncs(db, &service);
         assert_eq!(rows(db, "SELECT * FROM shipment ORDER BY ship, name"), known, "also what is old");
+        syncs(db, &staging);
+        service_retain(db, &[]).unwrap();
+        syncs(db, &service);
+        assert_eq!(rows(db, "SELECT * FROM shipment ORDER BY ship, name"), known, "no source meanwhile");
     });
 }

@@ -86,7 +86,8 @@ impl GitHub<'_> {
     /// Reads what was made since the last time, and a week before that; all, where cpvo.toml asks for others by now.
     pub(super) fn shipments(&mut self, keep: Keep) -> Result<()> {
         let asked = self.service.shipping();
-        if self.cursor.shipments.take_if(|pass| pass.shipping != asked).is_some() {
+        if self.cursor.shipments.as_ref().is_none_or(|pass| pass.shipping != asked) {
+            self.cursor.shipments = None; // how far it was read may be forgotten, and what was told then not
             keep(Page::SentAnew, &self.cursor()?)?;
         }
         let since = self.cursor.shipments.as_ref().map_or(self.cursor.start, |pass| pass.read_at);

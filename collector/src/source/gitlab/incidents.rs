@@ -48,7 +48,8 @@ impl GitLab<'_> {
     /// Reads what was touched since the last time; all, where cpvo.toml names other labels by now.
     pub(super) fn issues(&mut self, project: &Project, keep: Keep) -> Result<()> {
         let labels = &self.service.incidents;
-        if self.cursor.issues.take_if(|pass| pass.labels != *labels).is_some() {
+        if self.cursor.issues.as_ref().is_none_or(|pass| pass.labels != *labels) {
+            self.cursor.issues = None; // how far it was read may be forgotten, and what was told then not
             keep(Page::IssuesAnew, &self.cursor()?)?;
         }
         if labels.is_empty() {

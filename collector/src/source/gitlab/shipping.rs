@@ -52,7 +52,8 @@ impl GitLab<'_> {
     /// Reads all releases, and the deployments since the last time; all, where cpvo.toml asks for others by now.
     pub(super) fn shipments(&mut self, project: &Project, keep: Keep) -> Result<()> {
         let (asked, read_at) = (self.service.shipping(), (self.web.pace.now)());
-        if self.cursor.shipments.take_if(|pass| pass.shipping != asked).is_some() {
+        if self.cursor.shipments.as_ref().is_none_or(|pass| pass.shipping != asked) {
+            self.cursor.shipments = None; // how far it was read may be forgotten, and what was told then not
             keep(Page::SentAnew, &self.cursor()?)?;
         }
         let since = self.cursor.shipments.as_ref().map_or(self.cursor.start, |pass| pass.read_at);
