@@ -48,18 +48,24 @@ pub(crate) struct Told {
     pub at: Timestamp,
 }
 
-/// The commits of what a service has told of a repository, by name.
+/// What a service has told of a repository, by name.
 pub(crate) fn shipment_list(
     db: &mut Db,
     repo: &Repo,
     service: &str,
     ship: Ship,
-) -> Result<BTreeMap<String, String>> {
+) -> Result<BTreeMap<String, Told>> {
     let rows = db.query(
-        "SELECT name, sha FROM shipment WHERE repo = $1 AND service = $2 AND ship = $3",
+        "SELECT name, sha, base_sha, shipped_at FROM shipment WHERE repo = $1 AND service = $2 AND ship = $3",
         &values![repo.as_str(), service, ship.as_str()],
     )?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    let told = |row: &Row| {
+        let name: String = row.get(0)?;
+        let told =
+            Told { ship, name: name.clone(), sha: row.get(1)?, base_sha: row.get(2)?, at: row.parse(3)? };
+        Ok((name, told))
+    };
+    rows.iter().map(told).collect()
 }
 
 pub(crate) fn shipment_put(db: &mut Db, repo: &Repo, service: &str, told: &Told) -> Result<()> {
@@ -107,11 +113,12 @@ pub(crate) fn change_ship(db: &mut Db, repo: &Repo) -> Result<()> {
         let sql = "UPDATE change SET shipped_at = merged_at WHERE repo = $1 AND shipped_at <> merged_at";
         return db.execute(sql, &key).map(drop);
     }
+    // a commit that a merge brought is in a release that need not contain the merge
     let shipments = db.query(
         "SELECT s.ship, s.shipped_at, c.landed FROM shipment AS s
          JOIN change_commit AS m ON m.repo = s.repo AND m.sha = COALESCE(s.base_sha, s.sha)
          JOIN change AS c ON c.repo = m.repo AND c.sha = m.change_sha
-         WHERE s.repo = $1",
+         WHERE s.repo = $1 AND (s.base_sha IS NOT NULL OR m.sha = c.sha)",
         &key,
     )?;
     let shipment = |row: &Row| {
@@ -138,18 +145,21 @@ pub(crate) struct Sent {
     pub at: Timestamp,
 }
 
-/// Those since `first`, in repositories where they are what ships; two of one instant and commit are one.
+/// Those since `first`, in repositories where they are what ships; what two services tell of is one,
+/// and so are two of one instant and commit.
 pub(crate) fn sent_list(db: &mut Db, first: Timestamp) -> Result<Vec<Sent>> {
     let rows = db.query(
-        "SELECT DISTINCT o.team, s.repo, s.shipped_at, s.sha FROM shipment AS s
-         JOIN (
-            SELECT r.repo, MIN(r.team) AS team FROM team_repository AS r JOIN team AS t ON t.team = r.team
-            WHERE t.ended_at IS NULL GROUP BY r.repo HAVING COUNT(*) = 1 AND MAX(r.paths) = ''
-         ) AS o ON o.repo = s.repo
-         JOIN shipping AS h ON h.repo = s.repo AND h.ship = s.ship AND h.valid_from = (
-            SELECT MAX(k.valid_from) FROM shipping AS k WHERE k.repo = s.repo AND k.valid_from <= s.shipped_at
-         )
-         WHERE s.shipped_at >= $1",
+        "SELECT DISTINCT team, repo, sent_at, sha FROM (
+            SELECT o.team, s.repo, MIN(s.shipped_at) AS sent_at, MIN(s.sha) AS sha FROM shipment AS s
+            JOIN (
+                SELECT r.repo, MIN(r.team) AS team FROM team_repository AS r JOIN team AS t ON t.team = r.team
+                WHERE t.ended_at IS NULL GROUP BY r.repo HAVING COUNT(*) = 1 AND MAX(r.paths) = ''
+            ) AS o ON o.repo = s.repo
+            JOIN shipping AS h ON h.repo = s.repo AND h.ship = s.ship AND h.valid_from = (
+                SELECT MAX(k.valid_from) FROM shipping AS k WHERE k.repo = s.repo AND k.valid_from <= s.shipped_at
+            )
+            GROUP BY o.team, s.repo, s.ship, s.name
+         ) AS n WHERE sent_at >= $1",
         &values![whole(first)],
     )?;
     rows.iter().map(|row| Ok(Sent { team: row.get(0)?, repo: row.get(1)?, at: row.parse(2)? })).collect()
@@ -234,10 +244,16 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
             );
             let told = [
                 release("v1.0", "b1", Some("a1"), "2026-10-05T10:00:00Z"),
-                release("v1.1", "m2", None, "2026-11-20T10:00:00Z"),
+                release("v1.1", "m2", Some("m2"), "2026-11-20T10:00:00Z"),
             ];
             for told in &told {
                 shipment_put(db, &pay(), "clone", told).unwrap();
+            }
+            for told in [
+                release("v1.0", "a1", None, "2026-10-05T11:00:00Z"),
+                release("v0.9", "m2", None, "2026-10-04T10:00:00Z"),
+            ] {
+                shipment_put(db, &pay(), "github", &told).unwrap();
             }
             let shipped =
                 ["1|2026-10-05T10:00:00Z|verified".to_owned(), "2|2026-11-20T10:00:00Z|pending".to_owned()];
@@ -253,7 +269,9 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
                 sent.sort();
                 sent
             };
-            assert_eq!(sent(db), ["pay 2026-10-05T10:00:00Z", "pay 2026-11-20T10:00:00Z"]);
+            let each_once =
+                ["pay 2026-10-04T10:00:00Z", "pay 2026-10-05T10:00:00Z", "pay 2026-11-20T10:00:00Z"];
+            assert_eq!(sent(db), each_once);
             shipment_remove(db, &pay(), "clone", Ship::Release, "v1.1").unwrap();
             assert_eq!(judged(db)[1], unshipped[1]);
             teams(db, &TEAMS.replace("release", "merge"), now());
@@ -277,7 +295,7 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
             let first = release("v0.9", "a1", None, "2026-10-01T12:00:00Z");
             shipment_put(db, &pay(), "clone", &first).unwrap();
             assert_eq!(told(db), ["2026-W40|1|1|0", "2026-W41|0|0|0"]);
-            let late = release("v1.0", "m2", None, "2026-10-05T10:00:00Z");
+            let late = release("v1.0", "m2", Some("m2"), "2026-10-05T10:00:00Z");
             shipment_put(db, &pay(), "clone", &late).unwrap();
             assert_eq!(told(db), ["2026-W40|1|1|0", "2026-W41|0|1|1"]);
             teams(db, &TEAMS.replace("release", "merge"), now());
@@ -304,6 +322,10 @@ INSERT INTO change_file VALUES ('github.com/acme/pay', 'a4', 'x');";
             let repair = release("v1.1", "a4", None, "2026-10-22T12:00:00Z");
             shipment_put(db, &pay(), "clone", &repair).unwrap();
             assert_eq!(restored(db).as_deref(), Some("2026-10-22T12:00:00Z"));
+            let after_it = release("v1.0", "a3", None, "2026-10-23T12:00:00Z");
+            shipment_put(db, &pay(), "clone", &after_it).unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            assert_eq!(policy_lags(db, "pay").unwrap().count(), 0, "taken back before it shipped");
             shipment_remove(db, &pay(), "clone", Ship::Release, "v1.0").unwrap();
             shipment_remove(db, &pay(), "clone", Ship::Release, "v1.1").unwrap();
             judge_all(db, now(), now(), |_, _| Ok(())).unwrap();

@@ -276,7 +276,8 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
     store(&mut page)?; // also where nothing landed
     let (tags, code_owners) = (history.tags()?, history.code_owners()?);
     let heard = history.fetched_at()?.map_or(now, |at| at.min(now));
-    let releases = releases(db, &source.repo, &history, &tags)?;
+    let has_moved = known.is_none_or(|(_, commit)| commit != history.tip);
+    let releases = releases(db, &source.repo, &history, &tags, has_moved)?;
     db.transaction(|db| {
         let named: Vec<(String, String)> = tags.into_iter().map(|tag| (tag.name, tag.sha)).collect();
         tag_replace(db, &source.repo, &named)?;
@@ -288,18 +289,23 @@ pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u
     Ok(progress.position())
 }
 
-/// What the tags of a clone say of its releases: the new ones, and the names of those that are gone.
+/// What the tags of a clone say of its releases: those to be told, and the names of those that are gone.
 struct Releases {
-    new: Vec<Told>,
+    told: Vec<Told>,
     gone: Vec<String>,
 }
 
-fn releases(db: &mut Db, repo: &Repo, history: &History, tags: &[Tag]) -> Result<Releases> {
+/// Where the branch has moved, more of it may lie in a tag that is not on it.
+fn releases(db: &mut Db, repo: &Repo, history: &History, tags: &[Tag], has_moved: bool) -> Result<Releases> {
     let mut known = shipment_list(db, repo, "clone", Ship::Release)?;
     let mut unread = Vec::new();
     for tag in tags.iter().filter(|tag| is_release(&tag.name)) {
         let was = known.remove(&tag.name);
-        if let Some(at) = tag.made_at.filter(|_| was.as_ref() != Some(&tag.sha)) {
+        let Some(at) = tag.made_at else { continue };
+        let is_read = |was: Told| {
+            (&was.sha, was.at) == (&tag.sha, at) && (!has_moved || was.base_sha.as_ref() == Some(&tag.sha))
+        };
+        if !was.is_some_and(is_read) {
             unread.push((tag, at));
         }
     }
@@ -309,13 +315,13 @@ fn releases(db: &mut Db, repo: &Repo, history: &History, tags: &[Tag]) -> Result
         Ok(Told { ship: Ship::Release, base_sha: history.base(&line, &sha)?, name, sha, at })
     };
     Ok(Releases {
-        new: unread.into_iter().map(read).collect::<Result<_>>()?,
+        told: unread.into_iter().map(read).collect::<Result<_>>()?,
         gone: known.into_keys().collect(),
     })
 }
 
 fn releases_put(db: &mut Db, repo: &Repo, releases: &Releases) -> Result<()> {
-    releases.new.iter().try_for_each(|told| shipment_put(db, repo, "clone", told))?;
+    releases.told.iter().try_for_each(|told| shipment_put(db, repo, "clone", told))?;
     releases.gone.iter().try_for_each(|name| shipment_remove(db, repo, "clone", Ship::Release, name))
 }
 

@@ -43,3 +43,32 @@ fn a_change_ships_with_the_first_release_that_contains_it() {
         tag("v1.1", 8, "HEAD^");
     });
 }
+
+#[test]
+fn a_tag_that_the_branch_comes_up_to_is_read_anew() {
+    on_both(|db| {
+        let (_folder, repository, source) = repository();
+        let tag = |number: u8| {
+            repository.git_at(&day(number), &["tag", "-f", "-a", "-m", "v1.0", "v1.0", "develop"]);
+        };
+        teams(db, TEAMS, now());
+        let shipped = |db: &mut Db| {
+            sync(db, &source, now()).unwrap();
+            judge_all(db, now(), now(), |_, _| Ok(())).unwrap();
+            let sql = "SELECT number, SUBSTR(shipped_at, 1, 10) FROM change WHERE number IS NOT NULL ORDER BY number";
+            rows(db, sql)
+        };
+        repository.git(&["switch", "--quiet", "-c", "develop"]);
+        for number in [2, 3] {
+            write(&repository, "a", &number.to_string());
+            repository.commit_at(&day(number), &format!("Change (#{number})"));
+        }
+        tag(4);
+        repository.git(&["switch", "--quiet", "main"]);
+        assert_eq!(shipped(db), [""; 0]);
+        repository.git(&["merge", "--quiet", "--ff-only", "develop"]);
+        assert_eq!(shipped(db), ["2|2026-10-04", "3|2026-10-04"]);
+        tag(6);
+        assert_eq!(shipped(db), ["2|2026-10-06", "3|2026-10-06"], "on the same commit, and later");
+    });
+}
