@@ -3,9 +3,11 @@
 use super::Imported;
 use crate::source::web::Pace;
 use crate::store::db::Db;
-use crate::store::fixture::{now, rows};
+use crate::store::fixture::{now, on_both, rows};
+use ::tests::host::{Host, Reply};
 use anyhow::Result;
 use std::cell::RefCell;
+use std::fmt::Debug;
 use std::time::Duration;
 
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -19,6 +21,25 @@ pub(crate) fn unhurried(sync: impl FnOnce(Pace<'_>) -> Result<Imported>) -> Resu
     };
     let imported = sync(Pace { now, answer_max: ANSWER_MAX, until: None, wait: &wait })?;
     Ok((imported, waits.into_inner()))
+}
+
+/// Syncs against faults of a host: nothing is stored, why is said, and the token is not.
+#[track_caller]
+pub(crate) fn refused<T: Debug>(
+    host: &Host,
+    faults: &[Option<Reply>],
+    sync: impl Fn(&mut Db) -> Result<T>,
+    expected: &str,
+) {
+    on_both(|db| {
+        host.fail(faults.iter().cloned());
+        let error = format!("{:#}", sync(db).unwrap_err());
+        assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        assert!(!error.contains("hunter2"), "{error}");
+        for table in ["pull_request", "change", "service"] {
+            assert!(rows(db, &format!("SELECT * FROM {table}")).is_empty(), "{table}");
+        }
+    });
 }
 
 pub(crate) fn sha(number: u64) -> String {

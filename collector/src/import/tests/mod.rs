@@ -7,7 +7,7 @@ mod patience;
 mod refusals;
 mod shipping;
 
-use super::fixture::{ANSWER_MAX, day, sha, stored, unhurried};
+use super::fixture::{self, ANSWER_MAX, day, sha, stored, unhurried};
 use super::*;
 use crate::judge::tests::judge_repo_at;
 use crate::source::Source;

@@ -4,15 +4,8 @@ use super::*;
 
 #[track_caller]
 fn refused(host: &StandIn, service: &Service, fault: &Reply, expected: &str) {
-    on_both(|db| {
-        host.host().fail([None, Some(fault.clone())]);
-        let error = format!("{:#}", sync_with(db, service, false).unwrap_err());
-        assert!(error.contains(expected), "{expected:?} is not in {error:?}");
-        assert!(!error.contains("hunter2"), "{error}");
-        for table in ["pull_request", "change", "service"] {
-            assert!(rows(db, &format!("SELECT * FROM {table}")).is_empty(), "{table}");
-        }
-    });
+    let faults = [None, Some(fault.clone())];
+    fixture::refused(host.host(), &faults, |db| sync_with(db, service, false), expected);
 }
 
 #[test]

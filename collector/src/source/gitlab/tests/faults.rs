@@ -69,15 +69,7 @@ fn a_host_that_asks_for_patience_gets_it() {
 
 #[track_caller]
 fn refused(host: &StandIn, service: &Service, faults: &[Option<host::Reply>], expected: &str) {
-    on_both(|db| {
-        host.host().fail(faults.iter().cloned());
-        let error = format!("{:#}", sync_with(db, service, false).unwrap_err());
-        assert!(error.contains(expected), "{expected:?} is not in {error:?}");
-        assert!(!error.contains("hunter2"), "{error}");
-        for table in ["pull_request", "change", "service"] {
-            assert!(rows(db, &format!("SELECT * FROM {table}")).is_empty(), "{table}");
-        }
-    });
+    fixture::refused(host.host(), faults, |db| sync_with(db, service, false), expected);
 }
 
 #[test]

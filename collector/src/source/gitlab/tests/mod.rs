@@ -5,7 +5,7 @@ mod faults;
 
 use super::*;
 use crate::change::story;
-use crate::import::fixture::{day, sha, stored, unhurried};
+use crate::import::fixture::{self, day, sha, stored, unhurried};
 use crate::import::{Imported, import};
 use crate::source::Source;
 use crate::source::clone::LocalClone;
