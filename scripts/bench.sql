@@ -83,5 +83,10 @@ INSERT INTO team_week_sum (
     billed_nanousd, list_equivalent_nanousd)
 SELECT team, week, COUNT(*), 0, SUM(requests), SUM(input), SUM(output), SUM(cache_read), 0, 0, 0, SUM(cost_nanousd), 0
 FROM usage GROUP BY team, week;
+INSERT INTO spend_sum (
+    team, week, repo, model, usage_rows, unpriced_rows, requests, input, output, cache_read, cache_write_5m, cache_write_1h,
+    web_search, billed_nanousd, list_equivalent_nanousd)
+SELECT team, week, repo, model, COUNT(*), 0, SUM(requests), SUM(input), SUM(output), SUM(cache_read), 0, 0, 0, SUM(cost_nanousd), 0
+FROM usage GROUP BY team, week, repo, model;
 UPDATE usage_sum SET cost_nanousd = (SELECT SUM(cost_nanousd) FROM usage), counts = (SELECT SUM(1 + 1110) FROM usage);
 COMMIT;

@@ -512,6 +512,10 @@ members = [{ email = "bob@acme.example" }]
             FROM usage GROUP BY team, week ORDER BY team, week";
         let kept = format!("SELECT team, week, {SUMS} FROM team_week_sum ORDER BY team, week");
         assert_eq!(rows(db, &kept), rows(db, counted));
+        let by_part = counted.replace("team, week", "team, week, repo, model");
+        let kept =
+            format!("SELECT team, week, repo, model, {SUMS} FROM spend_sum ORDER BY team, week, repo, model");
+        assert_eq!(rows(db, &kept), rows(db, &by_part));
         let total =
             "SELECT COALESCE(SUM(cost_nanousd), 0), COALESCE(SUM(requests + input + output + cache_read
             + cache_write_5m + cache_write_1h + web_search), 0) FROM usage";

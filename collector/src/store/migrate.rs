@@ -32,6 +32,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_disputed_by", include_str!("../../migrations/0021_disputed_by.sql")),
     ("0022_epics", include_str!("../../migrations/0022_epics.sql")),
     ("0023_inverse", include_str!("../../migrations/0023_inverse.sql")),
+    ("0024_parts", include_str!("../../migrations/0024_parts.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

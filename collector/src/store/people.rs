@@ -7,7 +7,7 @@ use super::label::team_labels_put;
 use super::news::news;
 use super::policy::policy_seed;
 use super::shipping::shipping_put;
-use super::sum::{CostBasis, Sum, SumChange};
+use super::sum::{CostBasis, Part, Sum, SumChange};
 use super::tally::tally_rename;
 use crate::people::file::{Team, Teams};
 use crate::people::timeline::{Stay, revise, team_at};
@@ -161,9 +161,8 @@ fn team_rename(db: &mut Db, former: &str, id: &str, now: Timestamp) -> Result<bo
         return Ok(false);
     }
     let mut sums = SumChange::default();
-    for (week, sum) in usage_sums(db, "team = $1", &names[..1])?.iter().map(|(slot, sum)| (&slot.week, sum)) {
-        sums.take(former, week, sum);
-        sums.add(id, week, sum);
+    for (slot, sum) in usage_sums(db, "team = $1", &names[..1])? {
+        sums.give(slot.part, id, &sum);
     }
     db.execute("UPDATE usage SET team = $2 WHERE team = $1", &names)?;
     db.execute("UPDATE team_member SET team = $2 WHERE team = $1", &names)?;
@@ -325,7 +324,7 @@ fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
     };
     let team_of = |slot: &Slot| slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));
     let mut slots = usage_sums(db, "developer = $1", &who)?;
-    slots.retain(|(slot, _)| team_of(slot) != slot.team);
+    slots.retain(|(slot, _)| team_of(slot) != slot.part.team);
     if !slots.is_empty() {
         for row in db.query("SELECT DISTINCT session_id FROM session WHERE developer = $1", &who)? {
             attribution_forget(db, &row.get::<String>(0)?)?;
@@ -333,8 +332,7 @@ fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
     }
     for (slot, sum) in slots {
         let team = team_of(&slot);
-        sums.take(&slot.team, &slot.week, &sum);
-        sums.add(team, &slot.week, &sum);
+        sums.give(slot.part, team, &sum);
         db.execute(
             "UPDATE usage SET team = $3 WHERE developer = $1 AND hour = $2",
             &values![name, &slot.hour, team],
@@ -343,10 +341,10 @@ fn usage_reassign(db: &mut Db, name: &str, sums: &mut SumChange) -> Result<()> {
     Ok(())
 }
 
+#[derive(PartialEq)]
 struct Slot {
-    team: String,
-    week: String,
     hour: String,
+    part: Part,
 }
 
 /// Gives the usage of one session to its new owner and the teams of the owner's history.
@@ -357,8 +355,7 @@ pub(crate) fn usage_give(db: &mut Db, session: &str, owner: &Developer) -> Resul
     let mut sums = SumChange::default();
     for (slot, sum) in usage_sums(db, "session_id = $1", &values![session])? {
         let team = slot.hour.parse().map_or(UNASSIGNED, |hour| person.team_at(hour));
-        sums.take(&slot.team, &slot.week, &sum);
-        sums.add(team, &slot.week, &sum);
+        sums.give(slot.part, team, &sum);
         db.execute(
             "UPDATE usage SET developer = $3, team = $4 WHERE session_id = $1 AND hour = $2",
             &values![session, &slot.hour, &name, team],
@@ -367,16 +364,17 @@ pub(crate) fn usage_give(db: &mut Db, session: &str, owner: &Developer) -> Resul
     sums.store(db)
 }
 
-/// The sums of the usage rows that `condition` picks, by team and hour.
+/// The sums of the usage rows that `condition` picks, by hour and part.
 fn usage_sums(db: &mut Db, condition: &str, values: &[super::db::Value]) -> Result<Vec<(Slot, Sum)>> {
     let sql = format!(
         "SELECT team, week, hour, cost_basis, requests, input, output, cache_read, cache_write_5m,
-            cache_write_1h, web_search, cost_nanousd
-         FROM usage WHERE {condition} ORDER BY team, week, hour"
+            cache_write_1h, web_search, cost_nanousd, repo, model
+         FROM usage WHERE {condition} ORDER BY team, week, hour, repo, model"
     );
     let mut sums: Vec<(Slot, Sum)> = Vec::new();
     for row in db.query(&sql, values)? {
-        let slot = Slot { team: row.get(0)?, week: row.get(1)?, hour: row.get(2)? };
+        let part = Part { team: row.get(0)?, week: row.get(1)?, repo: row.get(12)?, model: row.get(13)? };
+        let slot = Slot { hour: row.get(2)?, part };
         let tokens = Tokens {
             input: row.get(5)?,
             output: row.get(6)?,
@@ -388,7 +386,7 @@ fn usage_sums(db: &mut Db, condition: &str, values: &[super::db::Value]) -> Resu
         let cost = row.get::<Option<i64>>(11)?.map(NanoUsd);
         let sum = Sum::of(row.get(4)?, &tokens, cost, row.word(3, CostBasis::from_word)?);
         match sums.last_mut() {
-            Some((last, total)) if (&last.team, &last.hour) == (&slot.team, &slot.hour) => total.add(&sum, 1),
+            Some((last, total)) if *last == slot => total.add(&sum, 1),
             _ => sums.push((slot, sum)),
         }
     }

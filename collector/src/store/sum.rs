@@ -1,4 +1,5 @@
-//! The rollup behind `team_week`: sums by team and week, changed by what changes in `usage`.
+//! The rollups behind `team_week` and its parts: sums by team and week, and by repository and model with them,
+//! changed by what changes in `usage`.
 
 use super::db::{Db, Value, values};
 use anyhow::Result;
@@ -81,17 +82,32 @@ impl Sum {
     }
 }
 
+/// Where usage is summed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Part {
+    pub team: String,
+    pub week: String,
+    pub repo: String,
+    pub model: String,
+}
+
 /// Changes to the sums, gathered over many rows and stored at once.
 #[derive(Debug, Default)]
-pub(crate) struct SumChange(BTreeMap<(String, String), Sum>);
+pub(crate) struct SumChange(BTreeMap<Part, Sum>);
 
 impl SumChange {
-    pub(crate) fn add(&mut self, team: &str, week: &str, sum: &Sum) {
-        self.0.entry((team.to_owned(), week.to_owned())).or_default().add(sum, 1);
+    pub(crate) fn add(&mut self, part: Part, sum: &Sum) {
+        self.0.entry(part).or_default().add(sum, 1);
     }
 
-    pub(crate) fn take(&mut self, team: &str, week: &str, sum: &Sum) {
-        self.0.entry((team.to_owned(), week.to_owned())).or_default().add(sum, -1);
+    pub(crate) fn take(&mut self, part: Part, sum: &Sum) {
+        self.0.entry(part).or_default().add(sum, -1);
+    }
+
+    /// What was one team's becomes another's.
+    pub(crate) fn give(&mut self, part: Part, team: &str, sum: &Sum) {
+        self.add(Part { team: team.to_owned(), ..part.clone() }, sum);
+        self.take(part, sum);
     }
 
     fn total(&self) -> Sum {
@@ -117,8 +133,15 @@ impl SumChange {
         if self.0.is_empty() {
             return Ok(());
         }
-        for ((team, week), sum) in &self.0 {
-            add_to_team_week(db, team, week, sum)?;
+        let mut weeks: BTreeMap<(&str, &str), Sum> = BTreeMap::new();
+        for (Part { team, week, repo, model }, sum) in &self.0 {
+            let key = [("team", team.as_str()), ("week", week), ("repo", repo), ("model", model)];
+            add_to(db, "spend_sum", &key, sum)?;
+            weeks.entry((team, week)).or_default().add(sum, 1);
+        }
+        weeks.retain(|_, sum| *sum != Sum::default());
+        for ((team, week), sum) in weeks {
+            add_to(db, "team_week_sum", &[("team", team), ("week", week)], &sum)?;
         }
         let total = self.total();
         let sql = "UPDATE usage_sum SET cost_nanousd = cost_nanousd + $1, counts = counts + $2";
@@ -127,33 +150,42 @@ impl SumChange {
     }
 }
 
-fn add_to_team_week(db: &mut Db, team: &str, week: &str, sum: &Sum) -> Result<()> {
-    let mut row = vec![Value::from(team), Value::from(week)];
+const COUNTS: [&str; 11] = [
+    "usage_rows",
+    "unpriced_rows",
+    "requests",
+    "input",
+    "output",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "web_search",
+    "billed_nanousd",
+    "list_equivalent_nanousd",
+];
+
+/// Adds to the row of a rollup; one that sums no rows any more goes.
+fn add_to(db: &mut Db, table: &str, key: &[(&str, &str)], sum: &Sum) -> Result<()> {
+    let mut row: Vec<Value> = key.iter().map(|(_, value)| Value::from(*value)).collect();
     row.extend([sum.usage_rows, sum.unpriced_rows, sum.requests].map(Value::from));
     row.extend(sum.tokens.map(Value::from));
     row.extend([sum.billed, sum.list_equivalent].map(Value::from));
-    db.execute(
-        "INSERT INTO team_week_sum AS s (
-            team, week, usage_rows, unpriced_rows, requests, input, output, cache_read, cache_write_5m,
-            cache_write_1h, web_search, billed_nanousd, list_equivalent_nanousd
-         ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         ON CONFLICT (team, week) DO UPDATE SET
-            usage_rows = s.usage_rows + excluded.usage_rows,
-            unpriced_rows = s.unpriced_rows + excluded.unpriced_rows,
-            requests = s.requests + excluded.requests,
-            input = s.input + excluded.input,
-            output = s.output + excluded.output,
-            cache_read = s.cache_read + excluded.cache_read,
-            cache_write_5m = s.cache_write_5m + excluded.cache_write_5m,
-            cache_write_1h = s.cache_write_1h + excluded.cache_write_1h,
-            web_search = s.web_search + excluded.web_search,
-            billed_nanousd = s.billed_nanousd + excluded.billed_nanousd,
-            list_equivalent_nanousd = s.list_equivalent_nanousd + excluded.list_equivalent_nanousd",
-        &row,
-    )?;
+    let names: Vec<&str> = key.iter().map(|(name, _)| *name).collect();
+    let places: Vec<String> = (1..=row.len()).map(|place| format!("${place}")).collect();
+    let more = COUNTS.map(|name| format!("{name} = s.{name} + excluded.{name}"));
+    let sql = format!(
+        "INSERT INTO {table} AS s ({key}, {}) VALUES ({}) ON CONFLICT ({key}) DO UPDATE SET {}",
+        COUNTS.join(", "),
+        places.join(", "),
+        more.join(", "),
+        key = names.join(", "),
+    );
+    db.execute(&sql, &row)?;
     if sum.usage_rows < 0 {
-        let sql = "DELETE FROM team_week_sum WHERE team = $1 AND week = $2 AND usage_rows = 0";
-        db.execute(sql, &values![team, week])?;
+        let is_it: Vec<String> =
+            names.iter().zip(&places).map(|(name, place)| format!("{name} = {place}")).collect();
+        let sql = format!("DELETE FROM {table} WHERE {} AND usage_rows = 0", is_it.join(" AND "));
+        db.execute(&sql, &row[..key.len()])?;
     }
     Ok(())
 }

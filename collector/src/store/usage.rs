@@ -2,7 +2,7 @@
 
 use super::attribution::attribution_forget;
 use super::db::{Db, Row, Value, values};
-use super::sum::{CostBasis, Sum, SumChange};
+use super::sum::{CostBasis, Part, Sum, SumChange};
 use anyhow::Result;
 use meter::{Agent, Band, Geo, NanoUsd, Report, RowKey, Speed, Tokens};
 use std::collections::BTreeMap;
@@ -41,7 +41,12 @@ pub(crate) fn usage_compare(
     report: &Report,
     rows: impl IntoIterator<Item = (RowKey, Usage)>,
 ) -> Result<UsageChange> {
-    let week = report.week.to_string();
+    let part = |key: &RowKey, row: &Usage| Part {
+        team: row.team.clone(),
+        week: report.week.to_string(),
+        repo: report.repo.to_string(),
+        model: key.model.to_string(),
+    };
     let mut stored = usage_stored(db, report)?;
     let mut change = UsageChange { gone: Vec::new(), put: Vec::new(), sums: SumChange::default() };
     for (key, row) in rows {
@@ -50,13 +55,13 @@ pub(crate) fn usage_compare(
             continue;
         }
         if let Some(former) = former {
-            change.sums.take(&former.team, &week, &former.sum());
+            change.sums.take(part(&key, &former), &former.sum());
         }
-        change.sums.add(&row.team, &week, &row.sum());
+        change.sums.add(part(&key, &row), &row.sum());
         change.put.push((key, row));
     }
     for (key, former) in stored {
-        change.sums.take(&former.team, &week, &former.sum());
+        change.sums.take(part(&key, &former), &former.sum());
         change.gone.push(key);
     }
     Ok(change)
