@@ -44,14 +44,14 @@ fn the_pages_are_whole_for_everybody_and_say_what_the_commands_say() {
     });
 
     let (team, change) = (format!("/teams/payments?weeks={WEEKS}"), "/changes/github.com/acme/pay%2320");
-    let seen = walk(home.path(), &url, &["/", "/?weeks=52", &team, change]);
+    let seen = walk(home.path(), &url, &["/", "/?weeks=52", "/teams", &team, change]);
     assert_eq!(seen["faults"], serde_json::json!([]));
-    assert_eq!(seen["views"].as_array().map(Vec::len), Some(4 * 4), "four pages, two widths, two themes");
+    assert_eq!(seen["views"].as_array().map(Vec::len), Some(5 * 4), "five pages, two widths, two themes");
 
     let weekly =
         run(&mut cpvo(&["--config", toml, "weekly", "--weeks", WEEKS, "--format", "json"])).success();
     let weekly: Value = serde_json::from_str(&weekly).expect("JSON");
-    let rows: Vec<Vec<String>> = serde_json::from_value(seen["tables"]["/"][1].clone()).expect("a table");
+    let rows: Vec<Vec<String>> = serde_json::from_value(seen["tables"]["/"][0].clone()).expect("a table");
     let columns: Vec<&str> =
         rows[0].iter().map(|name| name.split_whitespace().next().unwrap_or_default()).collect();
     let of = weekly["weeks"].as_array().expect("weeks");

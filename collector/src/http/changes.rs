@@ -22,7 +22,7 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     asked: Result<Query<Choice>, QueryRejection>,
 ) -> Result<impl IntoResponse, Error> {
-    let Query(Choice { repo }) = asked.map_err(|fault| Error::Unreadable(fault.body_text()))?;
+    let Query(Choice { repo }) = asked.map_err(|fault| Error::query(&fault))?;
     let changes = app.store.read(move |db| changes_of(db, repo.as_ref())).await??;
     let json = json(&changes).map_err(Error::Internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], json))

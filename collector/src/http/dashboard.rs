@@ -2,32 +2,21 @@
 
 use super::App;
 use super::error::Error;
+use super::html::{GUARDS, drawn};
 use super::weeks::{self, Asked};
 use crate::change::{UnknownChange, find, story};
-use crate::page::{self, Told, page};
+use crate::page::{self, Told, assets, page};
 use crate::store::policy::policy_changes;
-use crate::weekly::{Basis, team_known, weekly};
-use anyhow::Context;
+use crate::weekly::{Basis, WEEKS_DEFAULT, team_known, weekly};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderName;
-use axum::http::header;
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use meter::Week;
 use std::sync::Arc;
 
-const STYLE: &str = include_str!("../../assets/style.css");
-const ICON: &str = include_str!("../../assets/icon.svg");
-
-const GUARDS: [(HeaderName, &str); 5] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
+/// A name says what it holds: another content has another name.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
 pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Error> {
     let choice = weeks::choice(asked)?;
@@ -41,12 +30,20 @@ pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Res
     drawn(move || page(&weekly, &policies, span, team.as_deref())).await
 }
 
+/// `GET /teams`: all of them, by what holds now.
+pub(super) async fn teams(State(app): State<Arc<App>>) -> Result<Response, Error> {
+    let now = (app.now)();
+    let weekly = app.store.read(move |db| weekly(db, None, WEEKS_DEFAULT, Basis::People, now)).await?;
+    drawn(move || page::all_teams(&weekly)).await
+}
+
 /// `GET /teams/{team}?weeks=12`.
 pub(super) async fn team(
     State(app): State<Arc<App>>,
-    Path(team): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     asked: Asked,
 ) -> Result<Response, Error> {
+    let Path(team) = path.map_err(|_| Error::NotFound)?;
     let weeks::Choice { team: other, weeks: span, basis } = weeks::choice(asked)?;
     if other.is_some() || basis != Basis::People {
         let words = "only weeks can be asked for here: the page is of one team and of what its people spent";
@@ -65,7 +62,11 @@ pub(super) async fn team(
 }
 
 /// `GET /changes/{id}`, by the name that `cpvo change` takes.
-pub(super) async fn change(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Error> {
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Error> {
+    let Path(id) = path.map_err(|_| Error::NotFound)?;
     let story = app.store.read(move |db| match find(db, &id) {
         Ok((repo, sha)) => Ok(Ok(story(db, repo, sha)?)),
         Err(error) => error.downcast::<UnknownChange>().map(Err),
@@ -74,20 +75,11 @@ pub(super) async fn change(State(app): State<Arc<App>>, Path(id): Path<String>) 
     drawn(move || page::change(&story)).await
 }
 
-/// Ten years of many teams take a while to draw, in which this thread would answer nobody.
-async fn drawn(draw: impl FnOnce() -> anyhow::Result<String> + Send + 'static) -> Result<Response, Error> {
-    let drawn = tokio::task::spawn_blocking(draw).await;
-    let html = drawn.context("drawing was cut short").and_then(|html| html).map_err(Error::Internal)?;
-    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-    Ok((GUARDS, kind, html).into_response())
-}
-
-pub(super) async fn style() -> impl IntoResponse {
-    (GUARDS, [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], STYLE)
-}
-
-pub(super) async fn icon() -> impl IntoResponse {
-    (GUARDS, [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-cache")], ICON)
+/// What pages load, by the name they give it.
+pub(super) async fn asset(uri: Uri) -> Result<Response, Error> {
+    let asset = assets::find(uri.path()).ok_or(Error::NotFound)?;
+    let kind = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, FOR_GOOD)];
+    Ok((GUARDS, kind, asset.text).into_response())
 }
 
 #[cfg(test)]

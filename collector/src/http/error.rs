@@ -4,9 +4,10 @@ use crate::change::UnknownChange;
 use crate::changes::UnknownRepo;
 use crate::store::StoreError;
 use crate::weekly::UnknownTeam;
-use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 
 /// Seconds after which a client may come back.
@@ -43,6 +44,13 @@ pub(super) enum Error {
 }
 
 impl Error {
+    /// What is asked for after the `?` of an address.
+    pub(super) fn query(fault: &QueryRejection) -> Self {
+        let text = fault.body_text();
+        let said = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        Self::Unreadable(said.to_owned())
+    }
+
     pub(super) fn status(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
@@ -69,13 +77,19 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What an answer of a fault says, for whoever says it in another form.
+#[derive(Clone)]
+pub(super) struct Words(pub String);
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = self.status();
         if let Self::Internal(error) = &self {
             tracing::error!(error = format!("{error:#}"), "a request failed");
         }
-        let body = Json(json!({"error": {"code": code, "message": self.to_string()}}));
+        let words = self.to_string();
+        let body =
+            (Extension(Words(words.clone())), Json(json!({"error": {"code": code, "message": words}})));
         match self {
             Self::Busy => (status, [(header::RETRY_AFTER, RETRY_AFTER)], body).into_response(),
             Self::TooMany(seconds) => {

@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod hook_binary;
 mod hosts;
+mod html;
 mod incidents;
 mod missing;
 mod rate;
@@ -23,9 +24,8 @@ use anyhow::Result;
 use axum::Router;
 use axum::http::header::SERVER;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use error::Error;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -76,14 +76,15 @@ pub(crate) struct App {
 fn routes(app: Arc<App>) -> Router {
     let read = Router::new()
         .route("/", get(dashboard::get))
+        .route("/teams", get(dashboard::teams))
         .route("/teams/{team}", get(dashboard::team))
         .route("/changes/{*id}", get(dashboard::change))
-        .route("/assets/style.css", get(dashboard::style))
-        .route("/assets/icon.svg", get(dashboard::icon))
+        .route("/assets/{name}", get(dashboard::asset))
         .route("/v1/weeks", get(weeks::get))
         .route("/v1/teams/{team}", get(teams::get))
         .route("/v1/changes", get(changes::get))
-        .route_layer(from_fn_with_state(Arc::clone(&app), hosts::guard));
+        .route_layer(from_fn_with_state(Arc::clone(&app), hosts::guard))
+        .route_layer(from_fn(html::readable));
     Router::new()
         .merge(read)
         .route("/v1/reports", post(reports::post))
@@ -93,7 +94,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .fallback(async || Error::NotFound)
+        .fallback(html::nowhere)
         .layer(SetResponseHeaderLayer::overriding(SERVER, VERSION))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WAIT))
         .with_state(app)

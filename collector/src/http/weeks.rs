@@ -8,7 +8,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::sync::Arc;
 
 /// What of the weeks is asked for.
@@ -16,7 +17,7 @@ use std::sync::Arc;
 #[serde(deny_unknown_fields)]
 pub(super) struct Choice {
     pub team: Option<String>,
-    #[serde(default = "weeks_default")]
+    #[serde(default = "weeks_default", deserialize_with = "weeks_within")]
     pub weeks: u16,
     #[serde(default)]
     pub basis: Basis,
@@ -35,11 +36,16 @@ pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<imp
 }
 
 pub(super) fn choice(asked: Asked) -> Result<Choice, Error> {
-    let Query(choice) = asked.map_err(|fault| Error::Unreadable(fault.body_text()))?;
-    match choice.weeks {
-        1..=WEEKS_MAX => Ok(choice),
-        _ => Err(Error::Unreadable(format!("weeks: must be 1 to {WEEKS_MAX}"))),
-    }
+    let Query(choice) = asked.map_err(|fault| Error::query(&fault))?;
+    Ok(choice)
+}
+
+fn weeks_within<'de, D: Deserializer<'de>>(value: D) -> Result<u16, D::Error> {
+    let text = String::deserialize(value)?;
+    let weeks = text.parse().ok().filter(|weeks| (1..=WEEKS_MAX).contains(weeks));
+    weeks.ok_or_else(|| {
+        D::Error::custom(format!("must be 1 to {WEEKS_MAX}, such as {WEEKS_DEFAULT}, not {text:?}"))
+    })
 }
 
 /// What is chosen, with more where that is asked for.

@@ -1,9 +1,12 @@
 //! The page: the verdict in words, the cuts as charts, and the tables they come from. The same rows as
 //! `cpvo weekly`, arranged; nothing is computed in the browser.
 
+pub(crate) mod assets;
 mod change;
 mod cuts;
+mod fault;
 mod team;
+mod teams;
 
 use crate::chart::Series;
 use crate::people::UNASSIGNED;
@@ -23,7 +26,9 @@ use meter::{Interval, NanoUsd, Week};
 use std::cmp::Reverse;
 
 pub(crate) use change::change;
+pub(crate) use fault::fault;
 pub(crate) use team::{Told, team};
+pub(crate) use teams::all_teams;
 
 /// Teams with a colour of their own; all others are drawn as one.
 const COLOURS: [&str; 6] = ["s1", "s2", "s3", "s4", "s5", "s6"];
@@ -43,7 +48,6 @@ struct Page<'a> {
     verdicts: Vec<Headline>,
     figures: Vec<Figure>,
     cuts: Vec<Cut>,
-    standings: Vec<Stand>,
     columns: Vec<Column>,
     rows: Vec<Row>,
     all: Row,
@@ -141,7 +145,6 @@ pub(crate) fn page(
         figures: figures(&teams, &weeks),
         cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names, policies)?,
         policies: policies.iter().map(policy_text).collect(),
-        standings: weekly.standings.iter().filter(|one| one.period.weeks > 0).map(Stand::of).collect(),
         columns: weeks.iter().rev().map(|week| column(*week, &weeks)).collect(),
         rows: teams.iter().map(row).collect(),
         all: all(&teams, weeks.len()),

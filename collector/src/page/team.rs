@@ -202,7 +202,7 @@ fn changes(Told { delivered, titles, signs, .. }: &Told) -> (Vec<Change>, usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::page;
+    use crate::page::all_teams;
     use crate::store::fixture::{now, on_both};
     use crate::store::week::week_extend;
     use crate::weekly::{Basis, weekly};
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!([week("2026-W44"), told(&json["teams"][0])], [expected, expected].map(str::to_owned));
             assert_eq!(week("2026-W46"), "null null null null null null", "it is not mature");
 
-            let html = page(&answer, &[], 12, None).unwrap();
+            let html = all_teams(&answer).unwrap();
             let cells = "<td>28/40, 70 % (55–82)</td><td>24/39, 62 % (46–75)</td>";
             assert!(html.contains(cells), "{html}");
             let html = team(&Told::read(db, answer, "pay", 12).unwrap(), "pay", 12).unwrap();

@@ -44,22 +44,62 @@ fn the_page_loads_nothing_from_elsewhere_and_answers_to_this_machine_only() {
     let collector = Collector::start();
     let page = get(&collector.url(), "/", &[]).to_lowercase();
     let policy = "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
-                  form-action 'none'; frame-ancestors 'none'";
+                  form-action 'self'; frame-ancestors 'none'";
     assert!(page.contains(policy), "{page}");
     for loaded in ["<script", "style=\"", "src=\"", "http://", "https://", "url("] {
         let body = page.split_once("\r\n\r\n").unwrap().1;
         assert!(!body.contains(loaded), "{loaded} in {body}");
     }
-    for path in ["/assets/style.css", "/assets/icon.svg", "/v1/weeks"] {
-        assert!(get(&collector.url(), path, &[]).starts_with("HTTP/1.1 200"), "{path}");
+    let assets: Vec<&str> = page.split("href=\"").filter(|rest| rest.starts_with("/assets/")).collect();
+    let assets: Vec<&str> = assets.iter().filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(assets.len(), 2, "{page}");
+    for path in &assets {
+        let answer = get(&collector.url(), path, &[]);
+        assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("url("), "{path}: {answer}");
+        assert!(answer.contains("cache-control: public, max-age=31536000, immutable"), "{answer}");
     }
-    assert!(!get(&collector.url(), "/assets/style.css", &[]).contains("url("));
-    for path in ["/", "/assets/style.css", "/v1/weeks"] {
+    for path in ["/", assets[0], "/v1/weeks"] {
         let answer = get(&collector.url(), path, &["--header", "host: evil.example"]);
         assert!(answer.starts_with("HTTP/1.1 403"), "{path}: {answer}");
     }
-    for query in ["/?weeks=0", "/?weeks=x", "/?weeks=521", "/v1/weeks?team=a&sort=b"] {
-        assert!(get(&collector.url(), query, &[]).starts_with("HTTP/1.1 422"), "{query}");
+}
+
+#[test]
+fn what_goes_wrong_is_a_page_for_people_and_json_for_programs() {
+    let collector = Collector::start();
+    let weeks = "must be 1 to 520, such as 12, not";
+    for (path, status, said) in [
+        ("/?weeks=abc", 422, "Weeks: must be 1 to 520, such as 12, not &#34;abc&#34;."),
+        ("/?weeks=0", 422, weeks),
+        ("/?weeks=521", 422, weeks),
+        ("/?sort=b", 422, "Sort: unknown field `sort`"),
+        ("/teams/nobody", 404, "There is no team &#34;nobody&#34;"),
+        ("/teams/%ff", 404, "No such page."),
+        ("/changes/%ff", 404, "No such page."),
+        ("/assets/style.css", 404, "No such page."),
+        ("/nowhere", 404, "No such page."),
+    ] {
+        let answer = get(&collector.url(), path, &[]);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(said),
+            "{path}: {answer}"
+        );
+        for part in ["content-type: text/html", "default-src 'none'", "<h1>", "href=\"/teams\""] {
+            assert!(answer.contains(part), "{part} of {path}: {answer}");
+        }
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{path}: {answer}");
+    }
+    for (path, status) in [
+        ("/v1/nowhere", 404),
+        ("/v1/weeks?weeks=abc", 422),
+        ("/v1/teams/nobody", 404),
+        ("/v1/weeks?team=a&sort=b", 422),
+    ] {
+        let answer = get(&collector.url(), path, &[]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("application/json") && body.starts_with("{\"error\""), "{path}: {answer}");
     }
 }
 

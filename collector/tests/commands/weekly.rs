@@ -326,7 +326,7 @@ fn a_team_and_each_of_its_changes_have_a_page() {
     }
     for path in ["/teams/busy?basis=work", "/teams/busy?team=calm"] {
         let answer = get(&url, path, &[]);
-        assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("only weeks"), "{path}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("Only weeks"), "{path}: {answer}");
     }
     let answer = get(&url, "/teams/busy", &["--header", "host: evil.example"]);
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
@@ -359,7 +359,7 @@ fn a_team_nobody_knows_is_named() {
     }
     for path in ["/v1/weeks?team=x", "/?team=x"] {
         let answer = get(&company.collector.url(), path, &[]);
-        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("there is no team"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("here is no team"), "{answer}");
     }
     for path in ["/v1/weeks?team=busy", "/v1/weeks?team=unassigned"] {
         assert!(get(&company.collector.url(), path, &[]).starts_with("HTTP/1.1 200"), "{path}");
