@@ -27,6 +27,24 @@ pub struct Rates {
     pub us_permille: i64,
 }
 
+impl Rates {
+    /// The exact price of `tokens` in `geo`.
+    pub fn cost(&self, tokens: &Tokens, geo: Geo) -> PicoUsd {
+        let permille = if geo == Geo::Us { self.us_permille } else { PERMILLE };
+        let kinds = [
+            (tokens.input, self.input),
+            (tokens.output, self.output),
+            (tokens.cache_read, self.cache_read),
+            (tokens.cache_write_5m, self.cache_write_5m),
+            (tokens.cache_write_1h, self.cache_write_1h),
+        ];
+        // exact: the book refuses rates this would have to round
+        let per_token = |rate: i64| i128::from(rate) * i128::from(permille) / i128::from(PERMILLE);
+        let spent: i128 = kinds.iter().map(|(count, rate)| i128::from(*count) * per_token(*rate)).sum();
+        PicoUsd(spent + i128::from(tokens.web_search) * i128::from(self.web_search))
+    }
+}
+
 /// Which requests of a model a price is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PriceKind {
@@ -68,25 +86,6 @@ pub struct Price {
     pub provider: Option<Provider>,
     pub from: Hour,
     pub rates: Rates,
-}
-
-impl Price {
-    /// The exact price of `tokens` in `geo`.
-    pub fn cost(&self, tokens: &Tokens, geo: Geo) -> PicoUsd {
-        let rates = &self.rates;
-        let permille = if geo == Geo::Us { rates.us_permille } else { PERMILLE };
-        let kinds = [
-            (tokens.input, rates.input),
-            (tokens.output, rates.output),
-            (tokens.cache_read, rates.cache_read),
-            (tokens.cache_write_5m, rates.cache_write_5m),
-            (tokens.cache_write_1h, rates.cache_write_1h),
-        ];
-        // exact: the book refuses rates this would have to round
-        let per_token = |rate: i64| i128::from(rate) * i128::from(permille) / i128::from(PERMILLE);
-        let spent: i128 = kinds.iter().map(|(count, rate)| i128::from(*count) * per_token(*rate)).sum();
-        PicoUsd(spent + i128::from(tokens.web_search) * i128::from(rates.web_search))
-    }
 }
 
 /// A cost and the price it was made with.
@@ -174,7 +173,7 @@ impl PriceBook {
     /// What a row costs, rounded once; `None` where its model has no price.
     pub fn cost(&self, provider: Provider, row: &Row) -> Option<Priced<'_>> {
         let price = self.price(provider, row)?;
-        let cost = price.cost(&row.tokens, row.key.geo).to_nano()?;
+        let cost = price.rates.cost(&row.tokens, row.key.geo).to_nano()?;
         Some(Priced { cost, price })
     }
 }
@@ -480,12 +479,12 @@ mod tests {
             let book = PriceBook::embedded();
             let price = index.get(&book.prices().collect::<Vec<_>>()).to_owned();
             let geo = if us { Geo::Us } else { Geo::Elsewhere };
-            let whole = price.cost(&parts.iter().copied().sum(), geo);
+            let whole = price.rates.cost(&parts.iter().copied().sum(), geo);
             let mut turned = parts.clone();
             turned.rotate_left(order.index(parts.len()));
             let (left, right) = turned.split_at(order.index(parts.len()));
-            let halves = price.cost(&left.iter().copied().sum(), geo) + price.cost(&right.iter().copied().sum(), geo);
-            prop_assert_eq!(whole, parts.iter().map(|part| price.cost(part, geo)).sum());
+            let halves = price.rates.cost(&left.iter().copied().sum(), geo) + price.rates.cost(&right.iter().copied().sum(), geo);
+            prop_assert_eq!(whole, parts.iter().map(|part| price.rates.cost(part, geo)).sum());
             prop_assert_eq!(whole, halves);
         }
 

@@ -111,7 +111,7 @@ fn by_model(account: &CostState, responses: &[Row], book: &PriceBook) -> BTreeMa
 /// What the client bills for a row, whoever answers it.
 fn pico_usd(row: &Row, book: &PriceBook) -> Option<i128> {
     let price = book.price(Provider::Anthropic, row)?;
-    Some(price.cost(&row.tokens, row.key.geo).0)
+    Some(price.rates.cost(&row.tokens, row.key.geo).0)
 }
 
 impl Compared {

@@ -82,7 +82,7 @@ fn price(model: &str, tokens: Tokens, (fast, us, band): (bool, bool, &str)) -> f
     };
     let book = PriceBook::embedded();
     let price = book.price(Provider::Anthropic, &row).expect("a model of the price book");
-    price.cost(&tokens, row.key.geo).0 as f64 / 1e12
+    price.rates.cost(&tokens, row.key.geo).0 as f64 / 1e12
 }
 
 /// A request that leaves no response; its prompt is small in `input`, as all of it was cached before.
