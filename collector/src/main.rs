@@ -10,6 +10,7 @@ mod cordon;
 mod delivery;
 mod demo;
 mod dispute;
+mod export;
 mod history;
 mod hooks_config;
 mod http;
@@ -84,6 +85,8 @@ enum Command {
     Prices(prices::Args),
     /// Ask the database a question
     Sql(sql::Args),
+    /// Spend and outcomes as a file for another program
+    Export(export::Args),
     /// An invented company, to look around in
     Demo(demo::Args),
 }
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
         Command::Dispute(args) => dispute::run(&args, &options, now),
         Command::Prices(args) => prices::run(args, &options, now),
         Command::Sql(args) => sql::run(args, &options, now),
+        Command::Export(args) => export::run(args, &options, now),
         Command::Demo(args) => demo::run(&args, &options, now),
     };
     match done {

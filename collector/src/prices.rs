@@ -69,7 +69,7 @@ fn listing(book: &PriceBook) -> Listing {
 }
 
 /// `units` of 10^-`places` as a decimal without idle zeros: at least two places, as money has.
-fn decimal(units: i64, places: u32) -> String {
+pub(crate) fn decimal(units: i64, places: u32) -> String {
     let one = 10_i64.pow(places);
     let part = format!("{:0places$}", units % one, places = places as usize);
     format!("{}.{:0<2}", units / one, part.trim_end_matches('0'))

@@ -9,6 +9,7 @@ mod database;
 mod delivery;
 mod detached;
 mod exactness;
+mod exports;
 mod hook_to_table;
 mod misfortune;
 mod people;

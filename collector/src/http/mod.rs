@@ -6,6 +6,7 @@ mod body;
 mod changes;
 mod dashboard;
 mod error;
+mod export;
 mod health;
 mod hook_binary;
 mod hosts;
@@ -83,6 +84,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/weeks", get(weeks::get))
         .route("/v1/teams/{team}", get(teams::get))
         .route("/v1/changes", get(changes::get))
+        .route("/v1/export/{file}", get(export::get))
         .route_layer(from_fn_with_state(Arc::clone(&app), hosts::guard))
         .route_layer(from_fn(html::readable));
     Router::new()

@@ -8,7 +8,7 @@ use crate::people::file::parse;
 use crate::weekly::{Basis, Weekly};
 use jiff::Timestamp;
 use meter::outcome::{ByStrictness, Tally};
-use meter::{NanoUsd, PriceBook, Tokens};
+use meter::{NanoUsd, PriceBook, Tokens, Week};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -84,6 +84,27 @@ pub(crate) fn on_sqlite(check: impl Fn(&mut Db)) {
 /// Takes in a teams.toml at `now`.
 pub(crate) fn teams(db: &mut Db, text: &str, now: Timestamp) {
     db.transaction(|db| teams_apply(db, &parse(text).unwrap(), now)).unwrap();
+}
+
+/// A session of one hour of one team's developer, with one row of each count from 1 request and 1 input to 6 searches.
+pub(crate) fn spend(db: &mut Db, team: &str, model: &str, hour: &str, cost: Option<i64>) {
+    let week = Week::of(hour.parse().unwrap()).to_string();
+    let (id, email) = (format!("{team} {model} {hour}"), format!("ana@{team}.example"));
+    let repo = format!("h.x/a/{team}");
+    let price = format!("SELECT MIN(price_id) FROM price WHERE model = '{model}'");
+    let cost = cost.map_or("NULL".to_owned(), |cost| cost.to_string());
+    db.batch(&format!(
+        "INSERT INTO developer (developer, kind) VALUES ('{email}', 'email') ON CONFLICT DO NOTHING;
+         INSERT INTO session (session_id, repo, week, developer, trust, install_id, token_id, via_repo, parser, epoch,
+            seq, digest, partial, requests, client, client_version, entrypoint, hook_version, environment, provider,
+            billing, end_reason, turns, subagents, tool_errors, api_errors, compactions, prompt_max, lines, malformed,
+            synthetic, interrupted, unknown_usage, unitemised, adopted, stored_at)
+         VALUES ('{id}', '{repo}', '{week}', '{email}', 'claimed', 'i', 't', '{repo}', 1, 1, 1, 'd', 0, 1, 'c', '1',
+            'cli', '1', 'local', 'anthropic', 'api', 'other', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{hour}');
+         INSERT INTO usage VALUES ('{id}', '{repo}', '{week}', '{hour}', '', '{model}', 'main', 'main', 'standard', '',
+            '100k', 'hook', '{email}', '{team}', 1, 1, 2, 3, 4, 5, 6, {cost}, ({price}), 'list')"
+    ))
+    .unwrap();
 }
 
 /// A team's week with `billed` nano-dollars.

@@ -9,6 +9,7 @@
 pub(crate) mod attribution;
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod charge;
 pub(crate) mod closing;
 pub(crate) mod cordon;
 pub(crate) mod db;
@@ -32,6 +33,7 @@ pub(crate) mod price;
 pub(crate) mod request;
 pub(crate) mod service;
 pub(crate) mod session;
+pub(crate) mod sheet;
 pub(crate) mod shipping;
 pub(crate) mod story;
 pub(crate) mod sum;

@@ -104,6 +104,29 @@ fn what_goes_wrong_is_a_page_for_people_and_json_for_programs() {
 }
 
 #[test]
+fn a_file_is_given_out_by_its_name() {
+    let collector = Collector::start();
+    let ask = |path: &str, more: &[&str]| get(&collector.url(), &format!("/v1/export/{path}"), more);
+    let weeks = ask("weeks.csv?from=2026-01-01&until=2026-02-01&team=unassigned", &[]);
+    assert!(weeks.starts_with("HTTP/1.1 200") && weeks.contains("\r\n\r\nteam,name,"), "{weeks}");
+    assert!(weeks.contains("content-disposition: attachment; filename=\"cpvo-weeks.csv\"\r\n"), "{weeks}");
+    assert!(ask("focus.csv", &[]).contains("\r\n\r\nBilledCost,BillingAccountId,"));
+    assert!(ask("spend.json", &[]).ends_with("\r\n\r\n[]\n"));
+    for (path, status) in [
+        ("people.csv", 404),
+        ("spend.xls", 404),
+        ("spend.csv?team=nobody", 404),
+        ("spend.csv?from=yesterday", 422),
+        ("spend.csv?developer=ana", 422),
+    ] {
+        assert!(ask(path, &[]).starts_with(&format!("HTTP/1.1 {status}")), "{path}");
+    }
+    assert!(ask("spend.csv", &["--header", "host: evil.example"]).starts_with("HTTP/1.1 403"));
+    let both = fails(&collector.folder(), &["export", "weeks", "--format", "focus"]);
+    assert!(both.contains("leave out what a row is"), "{both}");
+}
+
+#[test]
 fn programs_are_given_out_by_target_and_nothing_else_is() {
     let collector = Collector::start();
     let folder = collector.folder().join("hooks/aarch64-apple-darwin");

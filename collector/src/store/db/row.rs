@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::borrow::Cow;
 
 /// A parameter or a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value<'a> {
     Null,
     Int(i64),
@@ -137,6 +137,14 @@ impl<T: Field> Field for Option<T> {
     const NAME: &str = T::NAME;
     fn read(value: &Value) -> Option<Self> {
         if *value == Value::Null { Some(None) } else { T::read(value).map(Some) }
+    }
+}
+
+/// Whatever it is.
+impl Field for Value<'static> {
+    const NAME: &str = "field";
+    fn read(value: &Value) -> Option<Self> {
+        Some(value.clone().into_owned())
     }
 }
 
