@@ -13,14 +13,16 @@
 
 mod source;
 mod stencil;
+mod string;
 mod token;
 mod wanted;
 
 pub(crate) use source::{Source, Window};
 pub(crate) use stencil::Stencils;
 use stencil::{Hole, Met, Stencil, Trail};
+use string::string_end;
 pub(crate) use token::{SCALAR_BYTES_MAX, unescape};
-use token::{after, before, opening, string_end, word};
+use token::{after, before, opening, word};
 pub(crate) use wanted::{Object, Value, Visitor, Want};
 
 use memchr::memchr;

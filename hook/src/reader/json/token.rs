@@ -1,7 +1,6 @@
-//! The tokens of JSON: where a string ends, what it stands for, what a number looks like.
+//! The tokens of JSON: what a string stands for, what a number looks like.
 
 use super::Value;
-use memchr::memchr;
 use std::borrow::Cow;
 
 /// Bytes of one kept scalar; what is longer cannot be a value of ours.
@@ -10,37 +9,6 @@ pub(crate) const SCALAR_BYTES_MAX: usize = 4096;
 const ONES: u64 = 0x0101_0101_0101_0101;
 /// Enough of a text to tell the client's own from a person's.
 const OPENING_BYTES: usize = 32;
-
-/// Where the quote is that ends a string. `odd` says, before and after, whether a piece of the string ended in
-/// an odd number of backslashes, so that the next byte is not what it seems.
-pub(super) fn string_end(bytes: &[u8], odd: &mut bool) -> Option<usize> {
-    let mut from = 0;
-    while let Some(quote) = quote(after(bytes, from)) {
-        let end = from + quote;
-        if !is_escaped(bytes, end, *odd) {
-            return Some(end);
-        }
-        from = end + 1;
-    }
-    *odd = is_escaped(bytes, bytes.len(), *odd);
-    None
-}
-
-/// Where the next quote is: it is often nearer than a search takes to begin.
-fn quote(bytes: &[u8]) -> Option<usize> {
-    let near = |word: &[u8; 8]| {
-        let zero = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
-        // the lowest bit that is set stands in the first such byte
-        let found = zero.wrapping_sub(ONES) & !zero & (ONES << 7);
-        (found != 0).then_some(found.trailing_zeros() as usize / 8)
-    };
-    bytes.first_chunk().and_then(near).or_else(|| memchr(b'"', bytes))
-}
-
-fn is_escaped(bytes: &[u8], at: usize, odd: bool) -> bool {
-    let run = before(bytes, at).iter().rev().take_while(|byte| **byte == b'\\').count();
-    (run % 2 == 1) ^ (run == at && odd)
-}
 
 /// The bytes before `at`; all where there are fewer.
 pub(super) fn before(bytes: &[u8], at: usize) -> &[u8] {
