@@ -15,7 +15,7 @@ use meter::{Developer, InstallId, PriceBook, Report};
 use std::fs;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 const NOW: Timestamp = Timestamp::constant(1_795_320_000, 0);
 const ORIGIN: &str = "https://cpvo.example";
@@ -165,8 +165,8 @@ fn developer() -> Developer {
 struct Pay;
 
 impl Folders for Pay {
-    fn repo(&mut self, folder: &str) -> String {
-        if folder == "/" { String::new() } else { "git.example/acme/pay".to_owned() }
+    fn repo(&mut self, folder: &str) -> Arc<str> {
+        if folder == "/" { "" } else { "git.example/acme/pay" }.into()
     }
 }
 

@@ -8,13 +8,14 @@ use crate::terms::settings;
 use meter::Repo;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) struct Places<'a> {
     checkouts: Checkouts<'a>,
     remembered: HashMap<String, Folder>,
     /// What is new since the ledger was asked.
     learnt: Vec<(String, Folder)>,
-    repos: HashMap<String, String>,
+    repos: HashMap<String, Arc<str>>,
 }
 
 impl<'a> Places<'a> {
@@ -82,11 +83,11 @@ impl<'a> Places<'a> {
 }
 
 impl Folders for Places<'_> {
-    fn repo(&mut self, folder: &str) -> String {
+    fn repo(&mut self, folder: &str) -> Arc<str> {
         if let Some(repo) = self.repos.get(folder) {
             return repo.clone();
         }
-        let repo = self.find(folder).unwrap_or_default();
+        let repo: Arc<str> = self.find(folder).unwrap_or_default().into();
         self.repos.insert(folder.to_owned(), repo.clone());
         repo
     }

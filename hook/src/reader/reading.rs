@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use meter::{Branch, Developer, PullRequestAction, Quality, SessionId, Shape, Week};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Folders of one session in which commits are looked for.
 const FOLDERS_MAX: usize = 64;
@@ -16,7 +17,7 @@ const FOLDERS_MAX: usize = 64;
 pub(crate) struct Place {
     pub session: SessionId,
     /// Empty where the line's folder is in no repository.
-    pub repo: String,
+    pub repo: Arc<str>,
     pub week: Week,
 }
 
@@ -59,7 +60,7 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Start {
     pub at: Timestamp,
-    pub repo: String,
+    pub repo: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub(crate) struct NamedCommit {
 
 /// The repository of a folder, empty for none.
 pub(crate) trait Folders {
-    fn repo(&mut self, folder: &str) -> String;
+    fn repo(&mut self, folder: &str) -> Arc<str>;
 }
 
 #[derive(Debug, Clone)]
@@ -92,7 +93,8 @@ pub(crate) struct Reading {
     pub session: SessionId,
     pub subagent: bool,
     pub responses: HashMap<ResponseKey, Held>,
-    pub shares: BTreeMap<Place, Share>,
+    /// Each place once.
+    pub shares: Vec<(Place, Share)>,
     pub sessions: BTreeMap<SessionId, Seen>,
     /// Requests without a response so far.
     pub asked: BTreeMap<String, Place>,
@@ -112,8 +114,8 @@ pub(crate) struct Reading {
     /// Lines before the first with a time.
     early: Quality,
     since: Timestamp,
-    /// Where the last line of the session itself counted, and until when the next ones do, in the same folder.
-    here: Option<(Place, Range<Timestamp>)>,
+    /// The share that the last line of the session itself counted in, and when the next ones do, in the same folder.
+    here: Option<(usize, Range<Timestamp>)>,
 }
 
 impl Reading {
@@ -130,7 +132,7 @@ impl Reading {
             session,
             subagent,
             responses: HashMap::new(),
-            shares: BTreeMap::new(),
+            shares: Vec::new(),
             sessions: BTreeMap::new(),
             asked: BTreeMap::new(),
             answered: BTreeSet::new(),
@@ -170,9 +172,9 @@ impl Reading {
             self.copied(line, origin, folders);
             return;
         }
-        let Some((place, at)) = self.count(|_| {}, folders) else { return };
-        self.see(&line, place.session.clone(), at, folders);
-        self.own(line, place, at);
+        let Some((here, at)) = self.count(|_| {}, folders) else { return };
+        self.see(&line, self.session.clone(), at, folders);
+        self.own(line, here, at);
     }
 
     /// A line another session wrote first: only its response counts, and for that session.
@@ -182,7 +184,8 @@ impl Reading {
         seen.forked = true;
         if !self.responded {
             seen.own_at = None;
-            self.shares.retain(|place, _| place.session != self.session);
+            self.shares.retain(|(place, _)| place.session != self.session);
+            self.here = None;
         }
         let Some(at) = self.cursor.at else { return };
         let place = self.place(origin.clone(), at, folders);
@@ -192,14 +195,14 @@ impl Reading {
         }
     }
 
-    fn own(&mut self, line: Line, place: Place, at: Timestamp) {
-        let folder = self.cursor.cwd.clone().unwrap_or_default();
-        let share = self.shares.entry(place.clone()).or_default();
+    fn own(&mut self, line: Line, here: usize, at: Timestamp) {
+        let Some((place, share)) = self.shares.get_mut(here) else { return };
         match line.kind {
             Kind::Response(response) => {
                 self.responded = true;
                 let prompt = response.slices.iter().map(|(_, tokens)| tokens.prompt()).max();
                 share.shape.prompt_max = share.shape.prompt_max.max(prompt.unwrap_or(0));
+                let place = place.clone();
                 self.hold(*response, line.branch, place, at);
             }
             Kind::Unmetered { request_ref } => {
@@ -213,25 +216,26 @@ impl Reading {
             Kind::Turn => share.shape.turns += u64::from(!self.subagent),
             Kind::ToolResult(result) => {
                 share.shape.tool_errors += u64::from(result.errors);
-                self.hint(result.commit, result.pull_request.as_ref(), place, (at, folder));
+                let place = place.clone();
+                self.hint(result.commit, result.pull_request.as_ref(), place, at);
             }
             Kind::ApiError => share.shape.api_errors += 1,
             Kind::Compaction => share.shape.compactions += 1,
             // the client may write a request after its response
             Kind::Request { id } if self.answered.contains(&id) => {}
             Kind::Request { id } => {
-                self.asked.insert(id, place);
+                self.asked.insert(id, place.clone());
             }
             Kind::PullRequestLink { number, repository } => {
                 let belongs = |name: &String| place.repo.ends_with(&format!("/{}", name.to_lowercase()));
                 if repository.as_ref().is_none_or(belongs) {
-                    let action = PullRequestAction::Named;
+                    let (place, action) = (place.clone(), PullRequestAction::Named);
                     self.pull_requests.push(NamedPullRequest { place, number, action, at });
                 }
             }
             Kind::CostState(state) => {
                 // lines are not always in the order of their times
-                let latest = self.shares.values().filter_map(|share| share.ended).max();
+                let latest = self.shares.iter().filter_map(|(_, share)| share.ended).max();
                 self.cost_state = Some((latest.unwrap_or(at), *state));
             }
             Kind::Interrupted { .. } => share.interruptions += 1,
@@ -244,10 +248,10 @@ impl Reading {
         commit: Option<CommitHint>,
         pull_request: Option<&PullRequestHint>,
         place: Place,
-        (at, folder): (Timestamp, String),
+        at: Timestamp,
     ) {
         if let Some(CommitHint { sha, branch }) = commit {
-            let branch = branch.unwrap_or_default();
+            let (folder, branch) = (self.cursor.cwd.clone().unwrap_or_default(), branch.unwrap_or_default());
             self.commit_hints.insert(NamedCommit { session: place.session.clone(), folder, sha, branch });
         }
         if let Some(PullRequestHint { number, action, url: Some(url) }) = pull_request
@@ -284,33 +288,43 @@ impl Reading {
     }
 
     /// Counts a line of the file's own session where and when the last time and folder put it, and says so.
-    fn count(&mut self, add: impl Fn(&mut Quality), folders: &mut dyn Folders) -> Option<(Place, Timestamp)> {
+    fn count(&mut self, add: impl Fn(&mut Quality), folders: &mut dyn Folders) -> Option<(usize, Timestamp)> {
         let Some(at) = self.cursor.at else {
             self.early.lines += 1;
             add(&mut self.early);
             return None;
         };
-        let place = self.here(at, folders);
         let (first, early) = (self.from == 0 && self.shares.is_empty(), std::mem::take(&mut self.early));
-        let share = self.shares.entry(place.clone()).or_default();
+        let here = self.here(at, folders);
+        let (_, share) = self.shares.get_mut(here)?;
         share.shape.subagents += u64::from(first && self.subagent);
         share.quality.lines += 1 + early.lines;
         share.quality.malformed += early.malformed;
         share.started = share.started.into_iter().chain([at]).min();
         share.ended = share.ended.into_iter().chain([at]).max();
         add(&mut share.quality);
-        Some((place, at))
+        Some((here, at))
     }
 
-    fn here(&mut self, at: Timestamp, folders: &mut dyn Folders) -> Place {
-        if let Some((place, week)) = &self.here
+    fn here(&mut self, at: Timestamp, folders: &mut dyn Folders) -> usize {
+        if let Some((here, week)) = &self.here
             && week.contains(&at)
         {
-            return place.clone();
+            return *here;
         }
         let place = self.place(self.session.clone(), at, folders);
-        self.here = Some((place.clone(), place.week.start()..place.week.end()));
-        place
+        let week = place.week.start()..place.week.end();
+        let here = self.share(place);
+        self.here = Some((here, week));
+        here
+    }
+
+    /// Which share is that of `place`.
+    fn share(&mut self, place: Place) -> usize {
+        self.shares.iter().position(|(known, _)| *known == place).unwrap_or_else(|| {
+            self.shares.push((place, Share::default()));
+            self.shares.len() - 1
+        })
     }
 
     fn place(&self, session: SessionId, at: Timestamp, folders: &mut dyn Folders) -> Place {
@@ -348,7 +362,8 @@ impl Reading {
         let modified = Timestamp::from_nanosecond(self.cursor.modified.into()).unwrap_or_default();
         if modified >= self.since && Week::reaches(modified) {
             let place = self.place(self.session.clone(), modified, folders);
-            let (early, share) = (std::mem::take(&mut self.early), self.shares.entry(place).or_default());
+            let (early, share) = (std::mem::take(&mut self.early), self.share(place));
+            let Some((_, share)) = self.shares.get_mut(share) else { return };
             share.quality.lines += early.lines;
             share.quality.malformed += early.malformed;
         }

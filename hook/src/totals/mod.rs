@@ -20,6 +20,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What many responses come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -112,8 +113,8 @@ pub(crate) struct History {
     cut: bool,
     account: Option<(Timestamp, CostState)>,
     /// By repository as lines have it, week, and name of the file.
-    shares: BTreeMap<(String, Week), BTreeMap<String, Share>>,
-    asked: BTreeMap<(String, Week), BTreeSet<String>>,
+    shares: BTreeMap<(Arc<str>, Week), BTreeMap<String, Share>>,
+    asked: BTreeMap<(Arc<str>, Week), BTreeSet<String>>,
 }
 
 /// What counts.
@@ -245,7 +246,7 @@ impl History {
 
     /// The repository of a line that names none, too.
     fn repo(&self, raw: &str) -> Repo {
-        let start = self.seen.start.as_ref().map_or("", |start| start.repo.as_str());
+        let start = self.seen.start.as_ref().map_or("", |start| &*start.repo);
         let named = [raw, start].into_iter().find(|name| !name.is_empty());
         named.and_then(|name| name.parse().ok()).unwrap_or_else(Repo::none)
     }

@@ -64,8 +64,8 @@ fn with(mut line: Value, key: &str, value: Value) -> Value {
 struct Named;
 
 impl Folders for Named {
-    fn repo(&mut self, folder: &str) -> String {
-        format!("git.example/acme/{}", folder.rsplit('/').next().unwrap())
+    fn repo(&mut self, folder: &str) -> Arc<str> {
+        format!("git.example/acme/{}", folder.rsplit('/').next().unwrap()).into()
     }
 }
 

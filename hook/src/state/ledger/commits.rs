@@ -90,7 +90,7 @@ impl Ledger {
                     let values =
                         params![id, repo.as_str(), sha.as_str(), branch.as_str(), at.as_millisecond()];
                     if insert.execute(values)? > 0 {
-                        let (session, repo) = (trail.session.clone(), repo.to_string());
+                        let (session, repo) = (trail.session.clone(), repo.as_str().into());
                         changes.place(&Place { session, repo, week: Week::of(*at) });
                     }
                 }

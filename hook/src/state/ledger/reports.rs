@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use meter::{Developer, Repo, SessionId, Week};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What one report is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,7 +59,7 @@ impl Changes {
 
 /// The place in the first three columns.
 pub(super) fn place(row: &Row) -> Result<Place> {
-    let (session, repo, week): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (session, repo, week): (String, Arc<str>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
     Ok(Place { session: session.parse()?, repo, week: week.parse()? })
 }
 

@@ -140,7 +140,7 @@ pub(super) fn recorded(db: &Connection, key: &ResponseKey) -> Result<Option<Reco
             continue;
         }
         let at = instant(row.get(5)?);
-        let place = Place { session: text(0)?.parse()?, repo: text(2)?, week: Week::of(at) };
+        let place = Place { session: text(0)?.parse()?, repo: text(2)?.into(), week: Week::of(at) };
         let record = Record {
             at,
             finished: row.get(6)?,
