@@ -1,6 +1,5 @@
 //! Reading one transcript from where the ledger left off.
 
-use crate::reader::lines::Lines;
 use crate::reader::reading::{Folders, Reading};
 use crate::reader::walk::Transcript;
 use crate::state::ledger::{Cursor, Known, Ledger, Look};
@@ -8,6 +7,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use transcript::Lines;
 
 /// How much of a file's beginning tells it from another.
 const HEAD_BYTES: u64 = 1024;

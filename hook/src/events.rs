@@ -5,7 +5,6 @@ use crate::checkout::places::Places;
 use crate::checkout::repository;
 use crate::config::Config;
 use crate::detach;
-use crate::reader::lines::Lines;
 use crate::reader::reading::{Folders, Reading};
 use crate::reader::walk;
 use crate::state::install::Install;
@@ -21,6 +20,7 @@ use serde::Deserialize;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
+use transcript::Lines;
 
 /// The client's message is some hundred bytes.
 const STDIN_BYTES_MAX: u64 = 1 << 20;

@@ -2,9 +2,7 @@
 
 use crate::absorb;
 use crate::delivery::report::{self, Imprint};
-use crate::reader::lines::Lines;
 use crate::reader::reading::Folders;
-use crate::reader::transcript::Parsed;
 use crate::reader::walk;
 use crate::state::ledger::{Collector, Ledger, Patience};
 use crate::state::secret::Secret;
@@ -16,6 +14,8 @@ use std::fs;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use transcript::Lines;
+use transcript::Parsed;
 
 const NOW: Timestamp = Timestamp::constant(1_795_320_000, 0);
 const ORIGIN: &str = "https://cpvo.example";

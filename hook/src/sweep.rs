@@ -3,7 +3,6 @@
 use crate::absorb;
 use crate::checkout::places::Places;
 use crate::config::Config;
-use crate::reader::lines::Lines;
 use crate::reader::reading::{Folders, Reading};
 use crate::reader::walk::{self, Transcript};
 use crate::state::ledger::{Known, Ledger};
@@ -16,6 +15,7 @@ use meter::SessionId;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use transcript::Lines;
 
 /// Bytes read before they are stored: a crash costs reading them again, and a longer transaction would hold up a
 /// session's end. Each writes to most pages of the ledger, so that there should be few.

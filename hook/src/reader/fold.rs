@@ -4,10 +4,10 @@
 //! A response is written once per content block, copied by forks, resumes, `/btw` and moved files, and first
 //! written with a fraction of its output; it is counted once, by its largest record, for the one who asked.
 
-use crate::reader::transcript::Response;
 use jiff::Timestamp;
 use meter::{Agent, Band, Geo, Model, SessionId, Speed, Tokens, Workflow};
 use std::cmp::Reverse;
+use transcript::Response;
 
 /// What names a response on every machine and for all time: a hash of its ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

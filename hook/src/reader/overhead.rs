@@ -5,12 +5,12 @@
 //! response is estimated. So what it has beyond the responses becomes rows only where nothing of the kind
 //! happened and one kind of request explains the difference in dollars, too. Otherwise nothing is guessed.
 
-use crate::reader::transcript::CostState;
 use meter::{
     Agent, Band, Branch, Geo, Hour, Model, PriceBook, Provider, Row, RowKey, Speed, Tokens, Workflow,
     canonical_model,
 };
 use std::collections::BTreeMap;
+use transcript::CostState;
 
 /// Half a nano-dollar: sums the client keeps in floats come closer, and two prices are further apart.
 const TOLERANCE_PICO_USD: u128 = 500;
@@ -157,8 +157,8 @@ fn minus(all: Tokens, part: Tokens) -> Option<Tokens> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reader::transcript::ModelCost;
     use meter::PicoUsd;
+    use transcript::ModelCost;
 
     const OPUS: &str = "claude-opus-5-5";
     const HAIKU: &str = "claude-haiku-5-5";

@@ -1,13 +1,13 @@
 //! `Reading`: what the new lines of one transcript add up to. Pure: lines in, facts for the ledger out.
 
 use crate::reader::fold::{self, Record, ResponseKey};
-use crate::reader::transcript::{CommitHint, CostState, Kind, Line, Parsed, PullRequestHint, Response};
 use crate::state::ledger::Cursor;
 use jiff::Timestamp;
 use meter::{Branch, Developer, PullRequestAction, Quality, SessionId, Shape, Week};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+use transcript::{CommitHint, CostState, Kind, Line, Parsed, PullRequestHint, Response};
 
 /// Folders of one session in which commits are looked for.
 const FOLDERS_MAX: usize = 64;

@@ -6,7 +6,6 @@
 use crate::reader::fold::{self, Record, ResponseKey};
 use crate::reader::overhead;
 use crate::reader::reading::{Held, Place, Reading, Seen, Share};
-use crate::reader::transcript::CostState;
 use crate::reader::walk::Transcript;
 use crate::state::ledger::text;
 use crate::terms::Terms;
@@ -21,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
 use std::path::Path;
 use std::sync::Arc;
+use transcript::CostState;
 
 /// What many responses come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::absorb;
-use crate::reader::lines::Lines;
 use crate::reader::reading::Folders;
 use crate::reader::walk;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use transcript::Lines;
 
 const OPUS: &str = "claude-opus-5-5";
 

@@ -3,11 +3,11 @@
 use super::reports::{Changes, Key, key};
 use super::{Ledger, instant, tokens};
 use crate::reader::reading::Reading;
-use crate::reader::transcript::{CostState, ModelCost};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::{PicoUsd, SessionId};
 use rusqlite::{Connection, params};
+use transcript::{CostState, ModelCost};
 
 /// A session as a whole, as far as its overhead depends on it.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ mod found;
 mod instant;
 mod usage;
 
-use crate::reader::json::{self, Shape, Source, Stencils, Visitor};
+use crate::json::{self, Shape, Source, Stencils, Visitor};
 use fields::{Field, Flag, Slot};
 use found::{Count, Found, ModelAccount};
 use instant::Instants;
@@ -61,7 +61,7 @@ const BUILT_IN: &[&str] = &[
     clippy::large_enum_variant,
     reason = "it lives for a moment, and a box would be one more allocation per line"
 )]
-pub(crate) enum Parsed {
+pub enum Parsed {
     Line(Line),
     /// Not JSON, a count that no count can be, or a time no week reaches: counted, never guessed.
     Malformed,
@@ -69,23 +69,23 @@ pub(crate) enum Parsed {
 
 /// One line, as far as it can count.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Line {
-    pub(crate) at: Option<Timestamp>,
-    pub(crate) cwd: Option<Arc<str>>,
+pub struct Line {
+    pub at: Option<Timestamp>,
+    pub cwd: Option<Arc<str>>,
     /// `gitBranch`; empty for a detached head, no repository, and names a report could not carry.
-    pub(crate) branch: Branch,
+    pub branch: Branch,
     /// The session the line says it belongs to: the fork's where a fork copied and rewrote it.
-    pub(crate) session: Option<SessionId>,
+    pub session: Option<SessionId>,
     /// The session a copied line was copied from.
-    pub(crate) origin: Option<SessionId>,
-    pub(crate) version: Option<Word>,
-    pub(crate) entrypoint: Option<Word>,
-    pub(crate) sidechain: bool,
-    pub(crate) kind: Kind,
+    pub origin: Option<SessionId>,
+    pub version: Option<Word>,
+    pub entrypoint: Option<Word>,
+    pub sidechain: bool,
+    pub kind: Kind,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A part of a response of the model.
     Response(Box<Response>),
     /// A response without usage: what it cost is unknown. Names the request it answers.
@@ -119,22 +119,22 @@ pub(crate) enum Kind {
 
 /// One line of one response, with the usage of the whole response as it was known then.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Response {
+pub struct Response {
     /// `message.id`, else the line's own id, else the request's.
-    pub(crate) id: String,
-    pub(crate) request_id: Option<String>,
+    pub id: String,
+    pub request_id: Option<String>,
     /// The `Request` line it answers.
-    pub(crate) request_ref: Option<String>,
-    pub(crate) model: Model,
+    pub request_ref: Option<String>,
+    pub model: Model,
     /// The tokens by size of prompt; several only where the iterations of the response add up to it.
     /// The request and the web searches belong to the first.
-    pub(crate) slices: Vec<(Band, Tokens)>,
-    pub(crate) speed: Speed,
-    pub(crate) geo: Geo,
-    pub(crate) subagent: bool,
-    pub(crate) workflow: Workflow,
+    pub slices: Vec<(Band, Tokens)>,
+    pub speed: Speed,
+    pub geo: Geo,
+    pub subagent: bool,
+    pub workflow: Workflow,
     /// It has a reason to have stopped; one cut off has none, and its output is a lower bound.
-    pub(crate) finished: bool,
+    pub finished: bool,
 }
 
 #[cfg(test)]
@@ -146,41 +146,41 @@ impl Response {
 
 /// What came back from tools; hints only, git has the last word.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct ToolResult {
-    pub(crate) errors: u32,
-    pub(crate) commit: Option<CommitHint>,
-    pub(crate) pull_request: Option<PullRequestHint>,
+pub struct ToolResult {
+    pub errors: u32,
+    pub commit: Option<CommitHint>,
+    pub pull_request: Option<PullRequestHint>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CommitHint {
+pub struct CommitHint {
     /// As git printed it: short.
-    pub(crate) sha: String,
-    pub(crate) branch: Option<String>,
+    pub sha: String,
+    pub branch: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PullRequestHint {
-    pub(crate) number: u32,
-    pub(crate) action: PullRequestAction,
-    pub(crate) url: Option<String>,
+pub struct PullRequestHint {
+    pub number: u32,
+    pub action: PullRequestAction,
+    pub url: Option<String>,
 }
 
 /// The client's own running account of a session, subagents included.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct CostState {
+pub struct CostState {
     /// By the model that was asked for.
-    pub(crate) models: Vec<ModelCost>,
+    pub models: Vec<ModelCost>,
     /// Some model was billed at a price the client guessed.
-    pub(crate) unknown_model: bool,
+    pub unknown_model: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ModelCost {
-    pub(crate) model: Model,
-    pub(crate) tokens: Tokens,
+pub struct ModelCost {
+    pub model: Model,
+    pub tokens: Tokens,
     /// Pico-dollars, from the decimal as written, rounded to the nearest.
-    pub(crate) cost: meter::PicoUsd,
+    pub cost: meter::PicoUsd,
 }
 
 /// Reads lines one after another.

@@ -1,6 +1,6 @@
 //! Where in a line each thing stands: the names of the client's fields.
 
-use crate::reader::json::{Object, Want};
+use crate::json::{Object, Want};
 
 /// Texts that are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! Every kind of line, made by hand, beside what it must mean.
 
 use super::*;
-use crate::reader::lines::Lines;
+use crate::lines::Lines;
 use meter::PicoUsd;
 use proptest::prelude::*;
 use serde_json::{Value, json};

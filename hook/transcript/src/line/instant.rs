@@ -1,6 +1,6 @@
 //! The time of a line: most are written within the minute of the one before, so that only seconds are read.
 
-use crate::reader::json;
+use crate::json;
 use jiff::Timestamp;
 
 /// `2026-11-22T04:00:`

@@ -6,8 +6,8 @@
 //! No memory map: a file that shrinks while it is read must not kill us. What the client has not finished writing
 //! is left for the next time.
 
-use crate::reader::json::{Shape, Source, Window};
-use crate::reader::transcript::{Parsed, Parser};
+use crate::json::{Shape, Source, Window};
+use crate::line::{Parsed, Parser};
 use meter::SessionId;
 use std::io::{Cursor, Read, Result, Seek, SeekFrom};
 use std::ops::Range;
@@ -17,7 +17,7 @@ const HEAD_BYTES: u64 = 1 << 20;
 
 /// Reads one file after another.
 #[derive(Default)]
-pub(crate) struct Lines {
+pub struct Lines {
     window: Window,
     parser: Parser,
 }
@@ -27,7 +27,7 @@ impl Lines {
     ///
     /// The last line is whole when it ends, or when it is an object without its line break yet: nothing but
     /// the break can follow. Empty lines are no lines.
-    pub(crate) fn read(
+    pub fn read(
         &mut self,
         file: &mut (impl Read + Seek),
         span: Range<u64>,
@@ -52,7 +52,7 @@ impl Lines {
     }
 
     /// The session the first line names that names any, for files whose place does not.
-    pub(crate) fn session(&mut self, file: &mut impl Read) -> Result<Option<SessionId>> {
+    pub fn session(&mut self, file: &mut impl Read) -> Result<Option<SessionId>> {
         let mut head = Vec::new();
         file.take(HEAD_BYTES).read_to_end(&mut head)?;
         let mut named = None;

@@ -1,7 +1,7 @@
 //! What was found in one line, value by value, before it means anything.
 
 use super::fields::{Counter, Field, Flag, Slot};
-use crate::reader::json::{SCALAR_BYTES_MAX, Value, Visitor, unescape};
+use crate::json::{SCALAR_BYTES_MAX, Value, Visitor, unescape};
 use meter::COUNT_MAX;
 use std::borrow::Cow;
 
