@@ -1,6 +1,7 @@
 //! Where a string ends. Most of a transcript is long strings, so that 64 bytes are looked at together: a bit of a
 //! number for each, the first byte's the lowest.
 
+use super::token::before;
 use wide::u8x64;
 
 const BLOCK_BYTES: usize = 64;
@@ -13,42 +14,43 @@ pub(super) fn string_end(bytes: &[u8], odd: &mut bool) -> Option<usize> {
     let (blocks, rest) = bytes.as_chunks();
     let mut at = 0;
     for block in blocks {
-        let (ends, open) = ends(block, *odd);
-        if ends != 0 {
-            return Some(at + ends.trailing_zeros() as usize);
+        let block = u8x64::new(*block);
+        // most have none
+        if block.simd_eq(u8x64::splat(b'"')).any()
+            && let Some(end) = end(block, is_escaped(bytes, at, *odd))
+        {
+            return Some(at + end);
         }
-        *odd = open >> (BLOCK_BYTES - 1) == 1;
         at += BLOCK_BYTES;
     }
-    let last = rest.len().checked_sub(1)?;
-    let mut block = [0; BLOCK_BYTES];
-    block.get_mut(..=last)?.copy_from_slice(rest);
-    let (ends, open) = ends(&block, *odd);
-    *odd = open >> last == 1;
-    (ends != 0).then_some(at + ends.trailing_zeros() as usize)
+    let mut last = [0; BLOCK_BYTES];
+    last.get_mut(..rest.len())?.copy_from_slice(rest);
+    let end = end(u8x64::new(last), is_escaped(bytes, at, *odd));
+    *odd = is_escaped(bytes, bytes.len(), *odd);
+    end.map(|end| at + end)
 }
 
-/// The quotes that end a string, and the backslashes that say what the next byte is; `odd` where the first byte
-/// stands behind such a one.
-fn ends(block: &[u8; BLOCK_BYTES], odd: bool) -> (u64, u64) {
-    let block = u8x64::new(*block);
+/// The first quote of a block that no backslash escapes; `odd` where one escapes the block's first byte.
+fn end(block: u8x64, odd: bool) -> Option<usize> {
     let all = |byte| block.simd_eq(u8x64::splat(byte)).to_bitmask();
-    let backslashes = all(b'\\');
-    let escaped = escaped(backslashes, odd);
-    (all(b'"') & !escaped, backslashes & !escaped)
+    let ends = all(b'"') & !escaped(all(b'\\'), odd);
+    (ends != 0).then_some(ends.trailing_zeros() as usize)
 }
 
-/// The bytes that stand behind an odd number of backslashes.
+/// The bytes behind an odd number of backslashes.
 fn escaped(backslashes: u64, odd: bool) -> u64 {
     let first = u64::from(odd);
-    if backslashes == 0 {
-        return first;
-    }
     let open = backslashes & !first;
-    // a run that begins at an odd bit is left out by the first step and borrowed through by the second, so that
-    // of either sort every second bit is left
-    let pairs = (open << 1 | ODD).wrapping_sub(open) ^ ODD;
+    // the subtraction borrows through a run and no further, which leaves every second bit of it, wherever it begins:
+    // the way of simdjson
+    let pairs = ((open << 1) | ODD).wrapping_sub(open) ^ ODD;
     pairs ^ (backslashes | first)
+}
+
+/// Whether the byte at `at` stands behind an odd number of backslashes.
+fn is_escaped(bytes: &[u8], at: usize, odd: bool) -> bool {
+    let run = before(bytes, at).iter().rev().take_while(|byte| **byte == b'\\').count();
+    (run % 2 == 1) ^ (run == at && odd)
 }
 
 #[cfg(test)]
