@@ -35,10 +35,11 @@ pub(crate) fn key(response: &Response, session: &SessionId) -> ResponseKey {
         None => session.as_str(),
     };
     // FNV-1a, 128 bits: stored keys must mean the same in every later version
-    let bytes = id.bytes().chain([0xff]).chain(within.bytes());
-    let hash = bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-    });
+    let mix = |hash: u128, byte: &u8| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    };
+    let hash = id.as_bytes().iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, mix);
+    let hash = within.as_bytes().iter().fold(mix(hash, &0xff), mix);
     ResponseKey(hash.to_be_bytes())
 }
 
