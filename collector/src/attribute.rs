@@ -1,13 +1,15 @@
 //! Tells where spend went of which anything is new. The rules are `meter::attribution`; this hands them what is stored,
 //! a page of sessions at a time or all there are, and takes the database for itself only to store what it found.
 
-use crate::store::attribution::{ClassSums, Span, spans_put};
+use crate::store::attribution::{ClassSums, Span, spans_begin, spans_index, spans_put};
 use crate::store::db::Db;
+use crate::store::map::{Grounds, Map};
 use crate::store::news::Run;
-use crate::store::page::{Grounds, Map, Page, Place, Sessions, Worked, page_next, page_read, session_told};
+use crate::store::page::{Page, Place, Sessions, Worked, page_next, page_read, session_told};
 use anyhow::{Result, anyhow};
 use meter::attribution::{Action, Commit, Session, Slot};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 /// Sessions with news that are read at a time.
@@ -31,39 +33,63 @@ impl Ahead {
 
 /// Attributes every session with news.
 pub(crate) fn attribute(db: &mut Db, run: Run, ahead: Ahead) -> Result<()> {
-    if ahead.0.is_none() && page_next(db, "", 1)?.is_none() {
+    if let Some(reading) = ahead.0 {
+        return attribute_all(db, run, reading);
+    }
+    if page_next(db, "", 1)?.is_none() {
         return Ok(());
     }
     let map = db.snapshot(|db| Map::read(db, run.at))?;
-    if let Some(reading) = ahead.0 {
-        let sessions = reading.join().map_err(|_| anyhow!("the thread that reads sessions ended"))??;
-        return attribute_page(db, run, (&map, &Page::All), &sessions);
-    }
     let mut after = String::new();
     while let Some(last) = page_next(db, &after, PAGE)? {
         let page = Page::News { after, last: last.clone() };
         let sessions = db.snapshot(|db| page_read(db, &page))?;
-        attribute_page(db, run, (&map, &page), &sessions)?;
+        let grounds = db.snapshot(|db| map.ground_of_page(db, &page, &sessions))?;
+        attribute_part(db, run, &told(&grounds, &sessions))?;
         after = last;
     }
     Ok(())
 }
 
-fn attribute_page(db: &mut Db, run: Run, (map, page): (&Map, &Page), sessions: &Sessions) -> Result<()> {
-    let grounds = db.snapshot(|db| map.ground(db, page, sessions))?;
-    for part in sessions.chunks(STORED_MAX) {
-        let told: Vec<_> =
-            part.iter().map(|(id, session)| (&**id, session, spans(&grounds, session))).collect();
-        db.transaction(|db| {
-            run.check(db)?;
-            store(db, &told)
-        })?;
-    }
-    Ok(())
+/// Attributes all there are. The next part is told by a thread of its own while one is stored.
+fn attribute_all(db: &mut Db, run: Run, reading: JoinHandle<Result<Sessions>>) -> Result<()> {
+    let grounds = db.snapshot(|db| Map::read(db, run.at)?.ground_of_all(db))?;
+    let sessions = reading.join().map_err(|_| anyhow!("the thread that reads sessions ended"))??;
+    db.transaction(|db| {
+        run.check(db)?;
+        spans_begin(db)
+    })?;
+    thread::scope(|scope| {
+        let (parts, next) = sync_channel(1);
+        let (grounds, sessions) = (&grounds, &sessions);
+        scope.spawn(move || {
+            let mut all = sessions.chunks(STORED_MAX);
+            all.try_for_each(|part| parts.send(told(grounds, part))) // until storing one failed
+        });
+        next.into_iter().try_for_each(|part| attribute_part(db, run, &part))
+    })?;
+    db.transaction(|db| {
+        run.check(db)?;
+        spans_index(db)
+    })
+}
+
+/// A session, and where its spend went.
+type Told<'a> = (&'a str, &'a Worked, Vec<Span>);
+
+fn told<'a>(grounds: &Grounds, sessions: &'a [(Arc<str>, Worked)]) -> Vec<Told<'a>> {
+    sessions.iter().map(|(id, session)| (&**id, session, spans(grounds, session))).collect()
+}
+
+fn attribute_part(db: &mut Db, run: Run, told: &[Told]) -> Result<()> {
+    db.transaction(|db| {
+        run.check(db)?;
+        store(db, told)
+    })
 }
 
 /// Stores what is different of those that had no news since.
-fn store(db: &mut Db, told: &[(&str, &Worked, Vec<Span>)]) -> Result<()> {
+fn store(db: &mut Db, told: &[Told]) -> Result<()> {
     let mut sums = ClassSums::default();
     for (id, session, spans) in told {
         if !session_told(db, id, session.news)? || session.spans == *spans {
@@ -305,6 +331,36 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
     }
 
     #[test]
+    fn spans_have_their_indexes_again_whatever_became_of_the_judging() {
+        on_both(|db| {
+            let indexes = |db: &mut Db| {
+                let all = match db {
+                    Db::Sqlite(_) => {
+                        "SELECT sql FROM sqlite_schema WHERE tbl_name = 'attribution_span' AND type = 'index'
+                        ORDER BY name"
+                    }
+                    Db::Postgres(_) => {
+                        "SELECT indexdef FROM pg_indexes WHERE tablename = 'attribution_span' ORDER BY indexname"
+                    }
+                };
+                rows(db, all)
+            };
+            let migrated = indexes(db);
+            db.batch(HISTORY).unwrap();
+            deliver(db, &report(1, &["three"], &json!({}))).unwrap();
+            attribute_anew(db, now());
+            assert_eq!(indexes(db), migrated);
+            db.batch("DELETE FROM attribution_span").unwrap();
+            spans_begin(db).unwrap();
+            assert_eq!(indexes(db).len() + 3, migrated.len());
+            attribute_anew(db, now());
+            assert_eq!(indexes(db), migrated, "after one that did not end");
+            spans_begin(db).unwrap();
+            assert_eq!(indexes(db), migrated, "where there are spans");
+        });
+    }
+
+    #[test]
     fn what_lands_later_moves_the_spend_that_built_it() {
         on_both(|db| {
             db.batch(HISTORY).unwrap();
@@ -335,11 +391,9 @@ VALUES ('github.com/acme/pay', 6, '', '', 'main', 'github.com/acme/pay', 'six', 
             let map = Map::read(db, now()).unwrap();
             for seq in 2..4 {
                 let sessions = page_read(db, &Page::All).unwrap();
-                let grounds = map.ground(db, &Page::All, &sessions).unwrap();
+                let grounds = map.ground_of_all(db).unwrap();
                 deliver(db, &report(1, &["two", "two"][..usize::from(4 - seq)], &rank(seq))).unwrap();
-                let told: Vec<_> =
-                    sessions.iter().map(|(id, one)| (&**id, one, spans(&grounds, one))).collect();
-                db.transaction(|db| store(db, &told)).unwrap();
+                db.transaction(|db| store(db, &told(&grounds, &sessions))).unwrap();
                 let unjudged = "SELECT SUBSTR(session_id, 36) FROM session_news";
                 assert_eq!(rows(db, unjudged), ["1"], "snapshot {seq}");
                 assert_eq!(rows(db, "SELECT SUBSTR(session_id, 36) FROM attribution_span"), ["2"]);

@@ -48,6 +48,27 @@ impl Span {
     }
 }
 
+/// The indexes of the spans besides their key, as the migrations made them.
+const INDEXES: [(&str, &str); 3] = [
+    ("attribution_span_of_change", "(change_repo, change)"),
+    ("attribution_span_of_branch", "(repo, branch)"),
+    ("attribution_span_of_wait", "(first_hour) WHERE rule = 'no_request_yet'"),
+];
+
+/// Where there are no spans yet, all there are to be are stored faster without indexes. [`spans_index`] brings them back.
+pub(crate) fn spans_begin(db: &mut Db) -> Result<()> {
+    if !db.query("SELECT rule FROM attribution_span LIMIT 1", &[])?.is_empty() {
+        return Ok(());
+    }
+    INDEXES.iter().try_for_each(|(name, _)| db.batch(&format!("DROP INDEX IF EXISTS {name}")))
+}
+
+/// Makes the indexes that a judging from nothing went without, be it this one or one that did not end.
+pub(crate) fn spans_index(db: &mut Db) -> Result<()> {
+    let create = |(name, of): &(_, _)| format!("CREATE INDEX IF NOT EXISTS {name} ON attribution_span {of}");
+    INDEXES.iter().map(create).try_for_each(|sql: String| db.batch(&sql))
+}
+
 /// Replaces the spans of a session, the former ones known.
 pub(crate) fn spans_put(db: &mut Db, session: &str, former: &[Span], spans: &[Span]) -> Result<()> {
     if !former.is_empty() {

@@ -22,6 +22,7 @@ pub(crate) mod fixture;
 pub(crate) mod ground;
 pub(crate) mod incident;
 pub(crate) mod label;
+pub(crate) mod map;
 pub(crate) mod mark;
 pub(crate) mod migrate;
 pub(crate) mod news;

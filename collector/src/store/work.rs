@@ -2,9 +2,9 @@
 
 use super::db::{Db, Fields, Value, values};
 use super::ground::{Draft, Target, drafts};
+use super::map::Commit;
 use super::news::{Run, session_news};
 use super::outcome::Commits;
-use super::page::Commit;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::Repo;
@@ -204,11 +204,11 @@ pub(crate) fn work_list(db: &mut Db) -> Result<Vec<Known>> {
     db.list(&format!("SELECT {COLUMNS} FROM work AS w"), &[], Known::read)
 }
 
-/// The work that commits of any session are part of.
+/// The work that commits of any session are part of, once for each of them.
 pub(crate) fn work_of_all_commits(db: &mut Db) -> Result<Vec<Commit>> {
     db.list(
         "SELECT s.sha, m.repo, m.change_sha FROM session_commit AS s CROSS JOIN change_commit AS m WHERE m.sha = s.sha
-         UNION
+         UNION ALL
          SELECT s.sha, w.repo, w.place FROM session_commit AS s CROSS JOIN pull_request_commit AS m CROSS JOIN work AS w
          WHERE m.sha = s.sha AND w.repo = m.repo AND w.number = m.number",
         &[],
