@@ -26,9 +26,15 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use meter::outcome::{ByStrictness, Change, Judged, Objection, Policy, State, Strictness, Tally, judge};
 use meter::{Repo, Week};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::{Write, stderr, stdout};
+use std::mem::take;
+
+/// Changes that are stored in one transaction, more or less: histories lie among each other, and each of them would
+/// write most of what the others wrote anew.
+const STORED_MAX: usize = 16_384;
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
@@ -80,26 +86,7 @@ pub(crate) fn judge_all(
     mut each: impl FnMut(&Repo, &str) -> Result<()>,
 ) -> Result<()> {
     let at = whole(at);
-    let run = db.transaction(|db| run_begin(db, at))?;
-    let ahead = Ahead::read(db, run)?;
-    let mut progress = progress_list(db)?;
-    let mut known = source_read(db)?;
-    for (repo, read_at) in &mut known {
-        *read_at = at.min(whole(*read_at)); // what came later is not known: it may take anything back
-        let told = match progress.remove(repo) {
-            Some(done) if done.is_judged(*read_at, at) => done.told,
-            _ => judge_repo(db, repo, *read_at, run)?,
-        };
-        each(repo, &told)?;
-    }
-    for repo in progress.iter().filter(|(_, done)| !done.is_judged(at, at)).map(|(repo, _)| repo) {
-        judge_repo(db, repo, at, run)?; // a host told of requests, and nothing landed yet
-    }
-    db.transaction(|db| {
-        run.check(db)?;
-        judging_record(db, &known, at, now)
-    })?;
-    attribute(db, run, ahead)?;
+    let run = db.unsynced(|db| judge_known(db, at, now, &mut each))?;
     db.transaction(|db| {
         run.check(db)?;
         run.end(db)?;
@@ -108,6 +95,36 @@ pub(crate) fn judge_all(
         }
         closing_record(db, now)
     })
+}
+
+/// What is told before the end: a judging that did not end is begun again.
+fn judge_known(
+    db: &mut Db,
+    at: Timestamp,
+    now: Timestamp,
+    mut each: impl FnMut(&Repo, &str) -> Result<()>,
+) -> Result<Run> {
+    let run = db.transaction(|db| run_begin(db, at))?;
+    let ahead = Ahead::read(db, run)?;
+    let mut known = source_read(db)?;
+    for read_at in known.values_mut() {
+        *read_at = at.min(whole(*read_at)); // what came later is not known: it may take anything back
+    }
+    let progress = progress_list(db)?;
+    let all: BTreeSet<&Repo> = known.keys().chain(progress.keys()).collect();
+    // where a host told of requests, and nothing landed yet, all is read
+    let dated = all.into_iter().map(|repo| (repo, known.get(repo).copied().unwrap_or(at)));
+    let is_judged = |(repo, read_at)| progress.get(repo).is_some_and(|done| done.is_judged(read_at, at));
+    let due: Vec<_> = dated.filter(|one| !is_judged(*one)).collect();
+    let mut told: BTreeMap<_, _> = progress.iter().map(|(repo, done)| (repo, done.told.clone())).collect();
+    told.extend(due.iter().map(|(repo, _)| *repo).zip(judge_repos(db, &due, run)?));
+    known.keys().try_for_each(|repo| each(repo, &told[repo]))?;
+    db.transaction(|db| {
+        run.check(db)?;
+        judging_record(db, &known, at, now)
+    })?;
+    attribute(db, run, ahead)?;
+    Ok(run)
 }
 
 /// In whole seconds, so that instants sort as the text they are stored as.
@@ -139,23 +156,42 @@ impl fmt::Display for Told {
     }
 }
 
-/// Judges all changes of a repository that landed by `read_at`; returns what became of them, in words.
-pub(crate) fn judge_repo(db: &mut Db, repo: &Repo, read_at: Timestamp, run: Run) -> Result<String> {
-    let news = db.transaction(|db| {
-        run.check(db)?;
-        change_ship(db, repo)?;
-        news_of(db, repo)
-    })?;
-    let seen = db.snapshot(|db| Seen::read(db, repo, read_at, run))?;
+/// Judges the changes of each repository that landed by its instant; returns what became of them, in words.
+pub(crate) fn judge_repos(db: &mut Db, repos: &[(&Repo, Timestamp)], run: Run) -> Result<Vec<String>> {
+    let (mut told, mut seen) = (Vec::new(), Vec::new());
+    let mut count = 0;
+    for (repo, read_at) in repos {
+        let news = db.transaction(|db| {
+            run.check(db)?;
+            change_ship(db, repo)?;
+            news_of(db, repo)
+        })?;
+        let one = db.snapshot(|db| Seen::read(db, repo, *read_at, run))?;
+        count += one.stored.len();
+        seen.push((*repo, *read_at, news, one));
+        if count >= STORED_MAX {
+            told.extend(store(db, take(&mut seen), run)?);
+            count = 0;
+        }
+    }
+    told.extend(store(db, seen, run)?);
+    Ok(told)
+}
+
+/// Stores repositories, each read after so much news.
+fn store(db: &mut Db, seen: Vec<(&Repo, Timestamp, i64, Seen)>, run: Run) -> Result<Vec<String>> {
     db.transaction(|db| {
         run.check(db)?;
-        let seen = if news == news_of(db, repo)? {
-            seen
-        } else {
-            change_ship(db, repo)?;
-            Seen::read(db, repo, read_at, run)?
+        let store = |(repo, read_at, news, seen): (&Repo, Timestamp, i64, Seen)| {
+            let seen = if news == news_of(db, repo)? {
+                seen
+            } else {
+                change_ship(db, repo)?;
+                Seen::read(db, repo, read_at, run)?
+            };
+            seen.store(db, repo, read_at, run)
         };
-        seen.store(db, repo, read_at, run)
+        seen.into_iter().map(store).collect()
     })
 }
 
@@ -300,7 +336,7 @@ pub(crate) mod tests {
     /// Judges one repository, whatever is new of it.
     pub(crate) fn judge_repo_at(db: &mut Db, repo: &Repo, at: Timestamp) {
         let run = db.transaction(|db| run_begin(db, at)).unwrap();
-        judge_repo(db, repo, at, run).unwrap();
+        judge_repos(db, &[(repo, at)], run).unwrap();
     }
 
     /// Judges all there is.

@@ -187,7 +187,7 @@ pub(crate) fn tally_rename(db: &mut Db, former: &str, id: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::judge_repo;
+    use crate::judge::judge_repos;
     use crate::source::{Commit, Landed};
     use crate::store::change::{Cursor, Order, change_add, change_forget, source_list, source_put};
     use crate::store::fixture::{cluster, now, on_both, rows, teams};
@@ -235,7 +235,7 @@ mod tests {
         let run = db.transaction(|db| run_begin(db, at)).unwrap();
         let known = source_list(db).unwrap().into_iter().map(|repo| (repo, at)).collect();
         for repo in BTreeMap::keys(&known) {
-            judge_repo(db, repo, at, run).unwrap();
+            judge_repos(db, &[(repo, at)], run).unwrap();
         }
         db.transaction(|db| judging_record(db, &known, at, now())).unwrap();
     }

@@ -149,6 +149,19 @@ impl Db {
         }
     }
 
+    /// Does what can be done again from what is stored: its commits do not wait for the disk, and the next one that
+    /// does keeps them all.
+    pub(crate) fn unsynced<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let [without, with] = match self {
+            Self::Sqlite(_) => ["PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"],
+            Self::Postgres(_) => ["SET synchronous_commit = off", "SET synchronous_commit = on"],
+        };
+        self.batch(without)?;
+        let done = work(self);
+        self.batch(with)?;
+        done
+    }
+
     /// Runs `work` on one consistent picture of the database.
     pub(crate) fn snapshot<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.batch(match self {
