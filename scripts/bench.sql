@@ -78,6 +78,13 @@ FROM worked, h, m
 WHERE date(started + k * 3600, 'unixepoch', '-3 days', 'weekday 4') = date(started, 'unixepoch', '-3 days', 'weekday 4')
 ORDER BY n;
 
+INSERT INTO session_asked
+SELECT session_id, repo, week, place + 1, 'feature/' || place FROM worked
+WHERE place % 5 IN (2, 3) AND EXISTS (
+    SELECT 1 FROM usage AS u WHERE u.session_id = worked.session_id AND u.repo = worked.repo AND u.week = worked.week
+        AND u.hour = strftime('%Y-%m-%dT%H:00:00Z', started + 14000, 'unixepoch')
+);
+
 INSERT INTO team_week_sum (
     team, week, usage_rows, unpriced_rows, requests, input, output, cache_read, cache_write_5m, cache_write_1h, web_search,
     billed_nanousd, list_equivalent_nanousd)

@@ -136,12 +136,9 @@ impl Reading<'_> {
     /// Where nobody names the branch of a change, that of the session that asked for it, if it was on one alone.
     fn created(&mut self, db: &mut Db) -> Result<()> {
         let rows = db.query(
-            "SELECT p.number, MIN(u.branch) FROM session_pull_request AS p
-             JOIN usage AS u ON u.session_id = p.session_id AND u.repo = p.repo AND u.week = p.week
-                AND u.hour = SUBSTR(p.acted_at, 1, 13) || ':00:00Z'
-             WHERE p.repo = $1 AND p.action = 'created' AND u.branch NOT IN ('', '*')
-                AND u.branch NOT IN (SELECT s.branch FROM source AS s WHERE s.repo = $1)
-             GROUP BY p.number HAVING COUNT(DISTINCT u.branch) = 1",
+            "SELECT number, MIN(branch) FROM session_asked
+             WHERE repo = $1 AND branch NOT IN (SELECT s.branch FROM source AS s WHERE s.repo = $1)
+             GROUP BY number HAVING MIN(branch) = MAX(branch)",
             &values![self.repo.as_str()],
         )?;
         for row in &rows {

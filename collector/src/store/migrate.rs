@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0022_epics", include_str!("../../migrations/0022_epics.sql")),
     ("0023_inverse", include_str!("../../migrations/0023_inverse.sql")),
     ("0024_parts", include_str!("../../migrations/0024_parts.sql")),
+    ("0025_asked", include_str!("../../migrations/0025_asked.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

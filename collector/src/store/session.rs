@@ -7,7 +7,10 @@ use super::people::usage_give;
 use crate::people;
 use anyhow::Result;
 use jiff::Timestamp;
-use meter::{PullRequestAction, Rank, Repo, Report, Sender, SessionId, Stored, Trust, Week};
+use meter::{
+    Hour, PullRequest, PullRequestAction, Rank, Repo, Report, Sender, SessionId, Stored, Trust, Week,
+};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 /// What is stored of one session id, over all repositories and weeks.
@@ -114,16 +117,26 @@ pub(crate) fn session_put(db: &mut Db, head: &Head) -> Result<()> {
     list_put(db, report, "session_commit", commits)?;
     let pull_requests = report.pull_requests.iter();
     let pull_requests = pull_requests.map(|one| values![one.number, one.action.as_str(), one.at.to_string()]);
-    // the branch it was on when it asked for a request is the request's
-    let asked = "SELECT number FROM session_pull_request
-        WHERE session_id = $1 AND repo = $2 AND week = $3 AND action = 'created'";
-    let key = values![report.session_id.as_str(), report.repo.as_str(), report.week.to_string()];
-    let had_asked = !db.query(asked, &key)?.is_empty();
     list_put(db, report, "session_pull_request", pull_requests)?;
-    if had_asked || report.pull_requests.iter().any(|one| one.action == PullRequestAction::Created) {
+    // the branch it was on when it asked for a request is the request's
+    let known = "SELECT number FROM session_asked WHERE session_id = $1 AND repo = $2 AND week = $3";
+    let had_asked = !db.query(known, &key(report))?.is_empty();
+    let asked = asked(report);
+    if had_asked || !asked.is_empty() {
         repo_news(db, &report.repo)?;
     }
-    Ok(())
+    list_put(db, report, "session_asked", asked.iter().map(|(number, branch)| values![*number, *branch]))
+}
+
+/// The requests that the session asked for, with the branches it was on in that hour.
+fn asked(report: &Report) -> BTreeSet<(u32, &str)> {
+    let created = report.pull_requests.iter().filter(|one| one.action == PullRequestAction::Created);
+    let on = |one: &PullRequest| {
+        let (number, hour) = (one.number, Hour::of(one.at));
+        let then = report.usage.iter().filter(move |row| row.key.hour == hour);
+        then.map(move |row| (number, row.key.branch.as_str()))
+    };
+    created.flat_map(on).filter(|(_, branch)| !["", "*"].contains(branch)).collect()
 }
 
 const COLUMNS: &str = "session_id repo week developer trust install_id token_id via_repo parser epoch seq digest
@@ -185,16 +198,22 @@ fn row<'a>(head: &Head<'a>) -> Vec<Value<'a>> {
     row
 }
 
-/// Replaces what the report's key had in `table` by `items`, each its last three columns.
-fn list_put<'a>(
+/// The key of a report.
+fn key(report: &Report) -> [Value<'_>; 3] {
+    values![report.session_id.as_str(), report.repo.as_str(), report.week.to_string()]
+}
+
+/// Replaces what the report's key had in `table` by `items`, each its last columns.
+fn list_put<'a, const COLUMNS: usize>(
     db: &mut Db,
     report: &'a Report,
     table: &str,
-    items: impl Iterator<Item = [Value<'a>; 3]>,
+    items: impl Iterator<Item = [Value<'a>; COLUMNS]>,
 ) -> Result<()> {
-    let key = values![report.session_id.as_str(), report.repo.as_str(), report.week.to_string()];
+    let key = key(report);
     db.execute(&format!("DELETE FROM {table} WHERE session_id = $1 AND repo = $2 AND week = $3"), &key)?;
-    let insert = format!("INSERT INTO {table} VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING");
+    let places: Vec<String> = (1..=key.len() + COLUMNS).map(|place| format!("${place}")).collect();
+    let insert = format!("INSERT INTO {table} VALUES ({}) ON CONFLICT DO NOTHING", places.join(", "));
     for item in items {
         db.execute(&insert, &[key.as_slice(), &item].concat())?;
     }
