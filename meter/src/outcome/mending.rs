@@ -67,9 +67,9 @@ impl Mending {
                 self.cites.extend(commit.map(|target| Citation { target, certain: true }));
             }
             for at in 0..words.len() {
+                let Some(target) = cited(&words[at..], repo) else { continue };
                 let certain = line == 0 || is_mending || !words[at].to_lowercase().contains("follow");
-                let target = cited(&words[at..], repo);
-                self.cites.extend(target.map(|target| Citation { target, certain }));
+                self.cites.push(Citation { target, certain });
             }
         }
     }
@@ -107,6 +107,9 @@ fn is_fix(title: &str) -> bool {
 /// The change that these words begin to name: `fix regression from #12`, `fix crash introduced by #12`,
 /// `follow-up to #12`.
 fn cited(words: &[&str], repo: &Repo) -> Option<Target> {
+    if !words.first()?.trim_start_matches('(').starts_with(['f', 'F']) {
+        return None; // as nearly all words
+    }
     let word = |at: usize| words.get(at).map_or(String::new(), |word| word.to_lowercase());
     let at = match word(0).trim_start_matches('(') {
         "follow-up" | "followup" if word(1) == "to" => 2,

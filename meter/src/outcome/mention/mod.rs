@@ -182,6 +182,9 @@ enum Form {
 }
 
 fn verb(word: &str) -> Option<Verb> {
+    if !word.starts_with(['r', 'R', 's', 'S', 'u', 'U']) {
+        return None; // as nearly all words
+    }
     let word = word.trim_end_matches(':').to_lowercase();
     let (again, stem) = match word.strip_prefix("un-").or_else(|| word.strip_prefix("un")) {
         Some(stem) => (true, stem),

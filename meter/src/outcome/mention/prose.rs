@@ -334,6 +334,9 @@ fn verb_at(words: &[Word], at: usize) -> Option<(Verb, usize)> {
     if let Some(verb) = verb(word(at)) {
         return Some((verb, 1));
     }
+    if !word(at).starts_with(['b', 'B', 'r', 'R', 'u', 'U']) {
+        return None;
+    }
     let length = match (word(at).to_lowercase().as_str(), word(at + 1).to_lowercase().as_str()) {
         ("back" | "backs" | "backed" | "backing", "out")
         | ("roll" | "rolls" | "rolled" | "rolling", "back") => 2,
