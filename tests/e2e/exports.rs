@@ -1,9 +1,11 @@
-//! What is exported, read by programs that are not ours.
+//! What is exported, and what looks at a database, in programs that are not ours.
 
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use tests::program::{binary, checkout, command, run, run_with};
+use tests::postgres::Cluster;
+use tests::program::{Running, binary, checkout, command, run, run_with};
+use tests::wait::until;
 
 const CONTENTS: [&str; 3] = ["spend", "weeks", "changes"];
 
@@ -39,18 +41,18 @@ fn python(program: &str) -> std::path::PathBuf {
 }
 
 /// `cpvo` of an invented company in `home`.
-fn company(home: &Path) -> impl Fn(&[&str]) -> String {
+fn company<'a>(home: &'a Path, weeks: &str, more: &[&str]) -> impl Fn(&[&str]) -> String + use<'a> {
     let cpvo = move |arguments: &[&str]| {
         run(command(binary("cpvo"), home).current_dir(home).args(arguments)).success()
     };
-    cpvo(&["demo", "--no-serve", "--listen", "127.0.0.1:0", "--weeks", "3"]);
+    cpvo(&[&["demo", "--no-serve", "--listen", "127.0.0.1:0", "--weeks", weeks], more].concat());
     move |arguments| cpvo(&[&["--config", "cpvo-demo/cpvo.toml"], arguments].concat())
 }
 
 #[test]
 fn another_reader_finds_the_same_in_each_format() {
     let home = tempfile::Builder::new().prefix("cpvo-export-").tempdir().expect("a temporary folder");
-    let cpvo = company(home.path());
+    let cpvo = company(home.path(), "3", &[]);
     for content in CONTENTS {
         for format in ["csv", "json", "parquet"] {
             let line = format!(
@@ -78,4 +80,60 @@ fn another_reader_finds_the_same_in_each_format() {
     let dollars = format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000);
     assert_eq!(told["spent"], json!(dollars));
     assert_eq!(told["focus"], json!([dollars, "True", tokens]), "all of it listed, nothing billed");
+}
+
+/// The rows of a canned query, asked as a browser does.
+fn rows(url: &str, home: &Path) -> Value {
+    let answer = run(command("curl", home).args(["--silent", "--fail", url])).success();
+    serde_json::from_str(&answer).expect("JSON")
+}
+
+#[test]
+fn datasette_answers_each_of_its_questions() {
+    let home = tempfile::Builder::new().prefix("cpvo-datasette-").tempdir().expect("a temporary folder");
+    let folder = home.path();
+    drop(company(folder, "3", &[]));
+    fs::create_dir(folder.join("look")).expect("a folder");
+    let copy = ["cpvo-demo/cpvo.db", "VACUUM INTO 'look/cpvo.db'"];
+    run(command("sqlite3", folder).current_dir(folder).args(copy)).success();
+    let log = folder.join("datasette.log");
+    let mut datasette = command(python("datasette"), folder);
+    datasette.current_dir(folder).args(["serve", "--immutable", "look/cpvo.db", "--port", "0", "--metadata"]);
+    let _server = Running::start_logged(datasette.arg(checkout().join("scripts/datasette.yml")), &log);
+    let url = until("datasette to listen", || {
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        let (_, rest) = log.split_once("running on ")?;
+        Some(rest.split_whitespace().next()?.to_owned())
+    });
+    let about = rows(&format!("{url}/cpvo.json"), folder);
+    let queries: Vec<&str> =
+        about["queries"].as_array().expect("queries").iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(queries.len(), 7, "{queries:?}");
+    for name in queries {
+        let answer = rows(&format!("{url}/cpvo/{name}.json?_shape=array"), folder);
+        assert!(answer.as_array().is_some_and(|rows| !rows.is_empty()), "{name}: {answer}");
+    }
+}
+
+#[test]
+fn each_panel_of_the_grafana_dashboard_has_rows() {
+    let cluster = Cluster::start();
+    let home = tempfile::Builder::new().prefix("cpvo-grafana-").tempdir().expect("a temporary folder");
+    let cpvo = company(home.path(), "6", &["--db", &cluster.database("grafana")]);
+    let text = fs::read_to_string(checkout().join("scripts/grafana.json")).expect("the dashboard");
+    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let asked = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
+    let mut queries: Vec<&str> = asked.map(|target| target["rawSql"].as_str().expect("SQL")).collect();
+    queries.push(dashboard["templating"]["list"][0]["query"].as_str().expect("SQL"));
+    assert_eq!(queries.len(), 7 + 1);
+    for query in queries {
+        // what Grafana puts in place of its own words
+        let query = query.replace("$__timeFilter(", "('2000-01-01T00:00:00Z' < ");
+        let query = query.replace("${team:sqlstring}", "SELECT team FROM team_week");
+        assert!(!query.contains('$'), "{query}");
+        let answer = cpvo(&["sql", &query, "--format", "json"]);
+        let rows: Value = serde_json::from_str(&answer).expect("JSON");
+        assert!(rows.as_array().is_some_and(|rows| !rows.is_empty()), "{query}");
+    }
 }

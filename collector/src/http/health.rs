@@ -3,6 +3,8 @@
 use super::App;
 use super::error::Error;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use meter::Status;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -25,6 +27,11 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Each answer and how often it was given.
+    pub(crate) fn answered(&self) -> [(&'static str, u64); STATUSES.len()] {
+        std::array::from_fn(|index| (STATUSES[index].1, self.reports[index].load(Ordering::Relaxed)))
+    }
+
     pub(super) fn count(&self, status: Status) {
         if let Some(index) = STATUSES.iter().position(|(known, _)| *known == status) {
             self.reports[index].fetch_add(1, Ordering::Relaxed);
@@ -43,12 +50,13 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, E
     Ok("ready\n")
 }
 
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> String {
+/// In the text format of Prometheus.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     let mut text = String::from(
         "# HELP cpvo_reports_total Reports by what was answered.\n# TYPE cpvo_reports_total counter\n",
     );
-    for ((_, word), count) in STATUSES.iter().zip(&app.counters.reports) {
-        let _ = writeln!(text, "cpvo_reports_total{{status=\"{word}\"}} {}", count.load(Ordering::Relaxed));
+    for (word, count) in app.counters.answered() {
+        let _ = writeln!(text, "cpvo_reports_total{{status=\"{word}\"}} {count}");
     }
     let refused = app.counters.teams_refused.load(Ordering::Relaxed);
     let _ = write!(
@@ -56,5 +64,5 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> String {
         "# HELP cpvo_teams_refused_total Edits of teams.toml that could not be read.\n\
          # TYPE cpvo_teams_refused_total counter\ncpvo_teams_refused_total {refused}\n"
     );
-    text
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

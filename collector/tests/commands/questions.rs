@@ -3,7 +3,8 @@
 use super::{Collector, command, fails, get, succeeds};
 use serde_json::Value;
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use tests::program::{checkout, run_with};
 
 #[test]
 fn an_empty_collector_says_what_comes_next() {
@@ -124,6 +125,20 @@ fn a_file_is_given_out_by_its_name() {
     assert!(ask("spend.csv", &["--header", "host: evil.example"]).starts_with("HTTP/1.1 403"));
     let both = fails(&collector.folder(), &["export", "weeks", "--format", "focus"]);
     assert!(both.contains("leave out what a row is"), "{both}");
+}
+
+#[test]
+fn prometheus_reads_the_metrics() {
+    let promtool = checkout().join(".cache/prometheus/usr/bin/promtool");
+    assert!(promtool.exists(), "{} is missing: run scripts/needs first", promtool.display());
+    let collector = Collector::start();
+    let answer = get(&collector.url(), "/metrics", &[]);
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    let mut check = Command::new(promtool);
+    run_with(check.args(["check", "metrics"]), text.as_bytes()).success();
+    let labels = text.lines().filter_map(|line| line.split_once('{')?.1.split_once('='));
+    assert!(labels.clone().count() > 0 && labels.clone().all(|(label, _)| label == "status"), "{text}");
 }
 
 #[test]
