@@ -221,18 +221,18 @@ impl<V: Visitor<F>, F: Copy> Walk<'_, '_, V, F> {
                 continue;
             }
             last = stencil;
-            while let Some(literal) = stencil.literal(depth) {
-                let Some(behind) = self.source.rest().strip_prefix(literal) else { break };
-                match (stencil.hole(depth), behind.first().copied()) {
+            while let Some(piece) = stencil.piece(depth) {
+                let Some(behind) = self.source.rest().strip_prefix(piece.literal.as_slice()) else { break };
+                match (&piece.hole, behind.first().copied()) {
                     (None, None) => {
-                        stencil.tell(depth, self.visitor);
-                        self.source.advance(literal.len());
+                        piece.tell(self.visitor);
+                        self.source.advance(piece.literal.len());
                         return Some(index);
                     }
                     // what is wanted of a container belongs to the shape of its line
                     (Some(Hole(want)), Some(first)) if !want.is_some_and(|want| want.opens(first)) => {
-                        stencil.tell(depth, self.visitor);
-                        self.source.advance(literal.len() + 1);
+                        piece.tell(self.visitor);
+                        self.source.advance(piece.literal.len() + 1);
                         self.value(*want, first)?;
                         depth += 1;
                     }

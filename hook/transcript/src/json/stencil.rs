@@ -88,16 +88,17 @@ pub(super) struct Stencil<F: 'static> {
     /// What is left of it.
     text: Vec<u8>,
     steps: Vec<Step<F>>,
-    /// What was told of the values that are left.
-    told: Vec<(F, Said)>,
     /// One before each hole, and one after the last.
-    pieces: Vec<Piece>,
-    holes: Vec<Hole<F>>,
+    pieces: Vec<Piece<F>>,
 }
 
-struct Piece {
-    literal: Range<usize>,
-    told: Range<usize>,
+/// The bytes between two holes.
+pub(super) struct Piece<F: 'static> {
+    pub(super) literal: Vec<u8>,
+    /// What they say.
+    told: Vec<(F, Said)>,
+    /// What follows, or nothing more.
+    pub(super) hole: Option<Hole<F>>,
 }
 
 /// Where any value may stand, and what is wanted of it.
@@ -105,25 +106,25 @@ pub(super) struct Hole<F: 'static>(pub(super) Option<Want<F>>);
 
 impl<F: Copy> Stencil<F> {
     fn new(line: &[u8], mut steps: Vec<Step<F>>) -> Self {
-        let (mut text, mut said, mut pieces, mut holes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut at, mut literal, mut first) = (0, 0, 0);
+        let (mut text, mut pieces, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut at, mut first) = (0, 0);
         for step in &mut steps {
             text.extend_from_slice(part(line, &(at..step.span.start)));
             at = step.span.end;
             let (start, written) = (text.len(), part(line, &step.span));
             if let (Met::Value(want), true) = (step.met, step.hole) {
-                pieces.push(Piece { literal: literal..start, told: first..said.len() });
-                holes.push(Hole(want));
-                (literal, first) = (start, said.len());
+                let (literal, told) = (part(&text, &(first..start)).to_owned(), std::mem::take(&mut told));
+                pieces.push(Piece { literal, told, hole: Some(Hole(want)) });
+                first = start;
             } else {
                 text.extend_from_slice(written);
-                said.extend(told(step.met, written, &(start..text.len())));
+                told.extend(said(step.met, written, &(start - first..text.len() - first)));
             }
             step.span = start..text.len();
         }
         text.extend_from_slice(part(line, &(at..line.len())));
-        pieces.push(Piece { literal: literal..text.len(), told: first..said.len() });
-        Self { text, steps, told: said, pieces, holes }
+        pieces.push(Piece { literal: part(&text, &(first..text.len())).to_owned(), told, hole: None });
+        Self { text, steps, pieces }
     }
 
     /// Whether a line differs in nothing but values.
@@ -145,25 +146,22 @@ impl<F: Copy> Stencil<F> {
         }
     }
 
-    /// The bytes before a hole, or after the last.
-    pub(super) fn literal(&self, piece: usize) -> Option<&[u8]> {
-        self.pieces.get(piece).map(|piece| part(&self.text, &piece.literal))
-    }
-
-    pub(super) fn hole(&self, index: usize) -> Option<&Hole<F>> {
-        self.holes.get(index)
+    pub(super) fn piece(&self, index: usize) -> Option<&Piece<F>> {
+        self.pieces.get(index)
     }
 
     /// Whether the first pieces are those of another, and a hole follows each.
     pub(super) fn begins_as(&self, other: &Self, pieces: usize) -> bool {
-        self.holes.len() >= pieces && (0..pieces).all(|piece| self.literal(piece) == other.literal(piece))
+        let mut both = self.pieces.iter().zip(&other.pieces).take(pieces);
+        self.pieces.len() > pieces && both.all(|(one, another)| one.literal == another.literal)
     }
+}
 
-    /// Tells what the bytes before a hole say.
-    pub(super) fn tell(&self, piece: usize, visitor: &mut impl Visitor<F>) {
-        let told = self.pieces.get(piece).and_then(|piece| self.told.get(piece.told.clone()));
-        for (field, said) in told.unwrap_or_default() {
-            visitor.value(*field, said.value(&self.text));
+impl<F: Copy> Piece<F> {
+    /// Tells what its bytes say.
+    pub(super) fn tell(&self, visitor: &mut impl Visitor<F>) {
+        for (field, said) in &self.told {
+            visitor.value(*field, said.value(&self.literal));
         }
     }
 }
@@ -173,7 +171,7 @@ fn part<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
 }
 
 /// What is told of a value that stands alone, by the field.
-fn told<F: Copy>(met: Met<F>, written: &[u8], span: &Range<usize>) -> Option<(F, Said)> {
+fn said<F: Copy>(met: Met<F>, written: &[u8], span: &Range<usize>) -> Option<(F, Said)> {
     let want = match met {
         Met::Open(field) => return Some((field, Said::Plain(Value::Open))),
         Met::Item(field) => return Some((field, Said::Plain(Value::Item))),
