@@ -5,7 +5,7 @@ use super::token::before;
 use wide::u8x64;
 
 const BLOCK_BYTES: usize = 64;
-/// Every second bit, and not the lowest.
+/// Every second bit; the others would do as well.
 const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 
 /// Where the quote is that ends a string. `odd` says, before and after, whether a piece of the string ended in
