@@ -44,9 +44,25 @@ fn the_pages_are_whole_for_everybody_and_say_what_the_commands_say() {
     });
 
     let (team, change) = (format!("/teams/payments?weeks={WEEKS}"), "/changes/github.com/acme/pay%2320");
-    let seen = walk(home.path(), &url, &["/", "/?weeks=52", "/teams", &team, change]);
+    let repository = "/repositories/github.com/acme/pay";
+    let tables = [
+        "/repositories",
+        repository,
+        "/models",
+        "/caching",
+        "/adoption",
+        "/quality",
+        "/policies",
+        "/collected",
+    ];
+    let seen =
+        walk(home.path(), &url, &[&["/", "/?weeks=52", "/teams", &team, change], &tables[..]].concat());
     assert_eq!(seen["faults"], serde_json::json!([]));
-    assert_eq!(seen["views"].as_array().map(Vec::len), Some(5 * 4), "five pages, two widths, two themes");
+    assert_eq!(
+        seen["views"].as_array().map(Vec::len),
+        Some((5 + tables.len()) * 4),
+        "thirteen pages, two widths, two themes"
+    );
 
     let weekly =
         run(&mut cpvo(&["--config", toml, "weekly", "--weeks", WEEKS, "--format", "json"])).success();

@@ -2,6 +2,7 @@
 
 use crate::change::UnknownChange;
 use crate::changes::UnknownRepo;
+use crate::page::NoRepository;
 use crate::store::StoreError;
 use crate::weekly::UnknownTeam;
 use axum::extract::rejection::QueryRejection;
@@ -26,6 +27,8 @@ pub(super) enum Error {
     UnknownTeam(#[from] UnknownTeam),
     #[error(transparent)]
     UnknownRepo(#[from] UnknownRepo),
+    #[error(transparent)]
+    NoRepository(#[from] NoRepository),
     #[error(transparent)]
     UnknownChange(#[from] UnknownChange),
     #[error("the body took too long")]
@@ -55,9 +58,11 @@ impl Error {
         match self {
             Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
-            Self::NotFound | Self::UnknownTeam(_) | Self::UnknownRepo(_) | Self::UnknownChange(_) => {
-                (StatusCode::NOT_FOUND, "not_found")
-            }
+            Self::NotFound
+            | Self::UnknownTeam(_)
+            | Self::UnknownRepo(_)
+            | Self::NoRepository(_)
+            | Self::UnknownChange(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),

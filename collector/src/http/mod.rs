@@ -15,6 +15,7 @@ mod incidents;
 mod missing;
 mod rate;
 pub(crate) mod reports;
+mod tables;
 mod teams;
 mod weeks;
 
@@ -80,6 +81,14 @@ fn routes(app: Arc<App>) -> Router {
         .route("/teams", get(dashboard::teams))
         .route("/teams/{team}", get(dashboard::team))
         .route("/changes/{*id}", get(dashboard::change))
+        .route("/repositories", get(tables::all_repositories))
+        .route("/repositories/{*repo}", get(tables::one_repository))
+        .route("/models", get(tables::by_model))
+        .route("/caching", get(tables::by_cache))
+        .route("/adoption", get(tables::by_people))
+        .route("/quality", get(tables::of_data))
+        .route("/policies", get(tables::of_policies))
+        .route("/collected", get(tables::of_reports))
         .route("/assets/{name}", get(dashboard::asset))
         .route("/v1/weeks", get(weeks::get))
         .route("/v1/teams/{team}", get(teams::get))

@@ -1,10 +1,18 @@
 //! The page: the verdict in words, the cuts as charts, and the tables they come from. The same rows as
 //! `cpvo weekly`, arranged; nothing is computed in the browser.
 
+mod adoption;
 pub(crate) mod assets;
+mod caching;
 mod change;
+mod collected;
 mod cuts;
 mod fault;
+mod models;
+mod policies;
+mod quality;
+mod report;
+mod repository;
 mod team;
 mod teams;
 
@@ -25,8 +33,16 @@ use meter::outcome::{Period, Verdict};
 use meter::{Interval, NanoUsd, Week};
 use std::cmp::Reverse;
 
+pub(crate) use adoption::adoption;
+pub(crate) use caching::caching;
 pub(crate) use change::change;
+pub(crate) use collected::collected;
 pub(crate) use fault::fault;
+pub(crate) use models::models;
+pub(crate) use policies::policies;
+pub(crate) use quality::quality;
+pub(crate) use report::{Asked, Report};
+pub(crate) use repository::{NoRepository, repositories, repository};
 pub(crate) use team::{Told, team};
 pub(crate) use teams::all_teams;
 

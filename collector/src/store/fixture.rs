@@ -88,7 +88,8 @@ pub(crate) fn teams(db: &mut Db, text: &str, now: Timestamp) {
 
 /// A session of one hour of one team's developer, with one row of each count from 1 request and 1 input to 6 searches.
 pub(crate) fn spend(db: &mut Db, team: &str, model: &str, hour: &str, cost: Option<i64>) {
-    let week = Week::of(hour.parse().unwrap()).to_string();
+    let week = Week::of(hour.parse().unwrap());
+    let (starts_at, ends_at) = (week.start(), week.end());
     let (id, email) = (format!("{team} {model} {hour}"), format!("ana@{team}.example"));
     let repo = format!("h.x/a/{team}");
     let price = format!("SELECT MIN(price_id) FROM price WHERE model = '{model}'");
@@ -102,7 +103,32 @@ pub(crate) fn spend(db: &mut Db, team: &str, model: &str, hour: &str, cost: Opti
          VALUES ('{id}', '{repo}', '{week}', '{email}', 'claimed', 'i', 't', '{repo}', 1, 1, 1, 'd', 0, 1, 'c', '1',
             'cli', '1', 'local', 'anthropic', 'api', 'other', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{hour}');
          INSERT INTO usage VALUES ('{id}', '{repo}', '{week}', '{hour}', '', '{model}', 'main', 'main', 'standard', '',
-            '100k', 'hook', '{email}', '{team}', 1, 1, 2, 3, 4, 5, 6, {cost}, ({price}), 'list')"
+            '100k', 'hook', '{email}', '{team}', 1, 1, 2, 3, 4, 5, 6, {cost}, ({price}), 'list');
+         INSERT INTO spend_sum SELECT team, week, repo, model, 1, CASE WHEN cost_nanousd IS NULL THEN 1 ELSE 0 END, requests,
+            input, output, cache_read, cache_write_5m, cache_write_1h, web_search, COALESCE(cost_nanousd, 0), 0
+            FROM usage WHERE session_id = '{id}'
+            ON CONFLICT (team, week, repo, model) DO UPDATE SET usage_rows = spend_sum.usage_rows + 1,
+                billed_nanousd = spend_sum.billed_nanousd + excluded.billed_nanousd;
+         DELETE FROM team_week_sum;
+         INSERT INTO team_week_sum SELECT team, week, SUM(usage_rows), SUM(unpriced_rows), SUM(requests), SUM(input),
+            SUM(output), SUM(cache_read), SUM(cache_write_5m), SUM(cache_write_1h), SUM(web_search), SUM(billed_nanousd),
+            SUM(list_equivalent_nanousd), 0 FROM spend_sum GROUP BY team, week;
+         INSERT INTO week VALUES ('{week}', '{starts_at}', '{ends_at}') ON CONFLICT DO NOTHING"
+    ))
+    .unwrap();
+}
+
+/// A verified change that one session of [`spend`] built.
+pub(crate) fn change(db: &mut Db, (repo, sha): (&str, &str), merged_at: &str, session: &str) {
+    let hour = session.rsplit(' ').next().unwrap();
+    let week = Week::of(hour.parse().unwrap());
+    db.batch(&format!(
+        "INSERT INTO source (repo, kind, branch, cursor, synced_at) VALUES ('{repo}', 'clone', 'main', 'x', '')
+            ON CONFLICT DO NOTHING;
+         INSERT INTO change (repo, sha, landed, title, author, merged_at, shipped_at, state)
+         VALUES ('{repo}', '{sha}', 1, '<b>', 'ana@pay.example', '{merged_at}', '{merged_at}', 'verified');
+         INSERT INTO attribution_span
+         VALUES ('{session}', '{repo}', '{week}', '', '{hour}', '{hour}', 'commit', 'commit', '{repo}', '{sha}', NULL)"
     ))
     .unwrap();
 }

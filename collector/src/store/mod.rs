@@ -6,6 +6,7 @@
 //! No lock file keeps a second collector away: every transaction reads what it judges after it has become
 //! the one writer, so a new collector may start before the old one has drained.
 
+pub(crate) mod adoption;
 pub(crate) mod attribution;
 pub(crate) mod audit;
 pub(crate) mod change;
@@ -30,7 +31,10 @@ pub(crate) mod outcome;
 pub(crate) mod page;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod policy_log;
 pub(crate) mod price;
+pub(crate) mod quality;
+pub(crate) mod repository;
 pub(crate) mod request;
 pub(crate) mod service;
 pub(crate) mod session;
@@ -44,6 +48,7 @@ pub(crate) mod ticket;
 pub(crate) mod token;
 pub(crate) mod tracker;
 pub(crate) mod usage;
+pub(crate) mod used;
 pub(crate) mod week;
 pub(crate) mod work;
 
