@@ -204,3 +204,25 @@ pub(crate) fn is_lost(error: &anyhow::Error) -> bool {
 fn about(sql: &str) -> impl FnOnce() -> String {
     move || format!("the database refused: {}", sql.split_whitespace().take(8).collect::<Vec<_>>().join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::{on_both, rows};
+    use anyhow::bail;
+
+    #[test]
+    fn only_what_can_be_done_again_does_not_wait_for_the_disk() {
+        on_both(|db| {
+            let (ask, [without, with]) = match db {
+                Db::Sqlite(_) => ("PRAGMA synchronous", ["1", "2"]),
+                Db::Postgres(_) => ("SHOW synchronous_commit", ["off", "on"]),
+            };
+            assert_eq!(rows(db, ask), [with]);
+            assert_eq!(db.unsynced(|db| Ok(rows(db, ask))).unwrap(), [without]);
+            assert_eq!(rows(db, ask), [with]);
+            db.unsynced(|_| -> Result<()> { bail!("changed its mind") }).unwrap_err();
+            assert_eq!(rows(db, ask), [with], "after a failure");
+        });
+    }
+}
