@@ -3,8 +3,10 @@
 //! A clone that lacks a part of its history would give wrong counts; it is refused, with what to do about it.
 
 use super::git::{Fields, Git};
+use super::process::Refusal;
+use super::web::Pace;
 use super::{Commit, Landed, MEMBERS_MAX, settle_branch};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use meter::Repo;
 use std::collections::{HashMap, HashSet};
@@ -50,8 +52,8 @@ pub(crate) struct Tag {
 }
 
 /// The part of a clone's history that is to be read.
-pub(crate) struct History {
-    pub(super) git: Git,
+pub(crate) struct History<'a> {
+    pub(super) git: Git<'a>,
     /// The tracked branch, without what it lies in.
     pub branch: String,
     /// Its newest commit.
@@ -63,8 +65,12 @@ pub(crate) struct History {
 }
 
 /// Opens the clone to read what came after `cursor`, the branch and commit of the last time.
-pub(crate) fn open(source: &LocalClone, cursor: Option<(&str, &str)>) -> Result<History> {
-    let git = Git { path: source.path.clone() };
+pub(crate) fn open<'a>(
+    source: &LocalClone,
+    cursor: Option<(&str, &str)>,
+    pace: Pace<'a>,
+) -> Result<History<'a>> {
+    let git = Git { path: source.path.clone(), pace };
     guard(&git)?;
     let remotes = remotes(&git)?;
     let branch = named(&git, source.branch.as_deref(), &remotes)?;
@@ -73,13 +79,25 @@ pub(crate) fn open(source: &LocalClone, cursor: Option<(&str, &str)>) -> Result<
     })?;
     let known = cursor.filter(|(of, _)| *of == branch).map(|(_, commit)| commit.to_owned());
     // a branch that was rewritten is read anew
-    let after = known.filter(|commit| git.ask(&["merge-base", "--is-ancestor", commit, &tip]).is_ok());
+    let is_there = |commit: &String| match git.run(&["merge-base", "--is-ancestor", commit, &tip], &[]) {
+        Err(error) if error.is::<Refusal>() => Ok(false),
+        known => known.map(|()| true),
+    };
+    let after = match known {
+        Some(commit) if is_there(&commit)? => Some(commit),
+        _ => None,
+    };
     Ok(History { git, branch, tip, remote, after })
 }
 
 pub(super) fn guard(git: &Git) -> Result<()> {
-    ensure!(git.path.is_dir(), "there is no such folder: name the clone by `path` in cpvo.toml");
-    let version = git.ask(&["version"])?;
+    // git is the first to look there, for it can be ended
+    let version = match git.ask(&["version"]) {
+        Err(error) if error.is::<Refusal>() && !git.path.is_dir() => {
+            bail!("there is no such folder: name the clone by `path` in cpvo.toml")
+        }
+        version => version?,
+    };
     let mut numbers = version.split([' ', '.']).filter_map(|part| part.parse().ok());
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     ensure!(found >= GIT_MIN, "git {}.{} or newer is needed, this is {version}", GIT_MIN.0, GIT_MIN.1);
@@ -89,7 +107,7 @@ pub(super) fn guard(git: &Git) -> Result<()> {
         git.ask(&["rev-parse", "--is-shallow-repository"])? == "false",
         "it is shallow, older changes are missing: run `git fetch --unshallow` there"
     );
-    let filters = git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"]);
+    let filters = git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"])?;
     for filter in filters.iter().flat_map(|filters| filters.lines()) {
         let filter = filter.split_once(' ').map_or("", |(_, filter)| filter);
         ensure!(
@@ -114,7 +132,10 @@ pub(super) fn named(git: &Git, asked: Option<&str>, remotes: &[String]) -> Resul
     }
     let symbolic = |name: &str| git.ask_if(&["symbolic-ref", "--quiet", name]);
     let folder = remotes.first().map(|remote| format!("refs/remotes/{remote}/")).unwrap_or_default();
-    let reference = symbolic(&format!("{folder}HEAD")).or_else(|| symbolic("HEAD"));
+    let reference = match symbolic(&format!("{folder}HEAD"))? {
+        None => symbolic("HEAD")?,
+        known => known,
+    };
     let reference = reference.context("its HEAD is detached: name the tracked branch by `branch`")?;
     let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix(&folder));
     Ok(name.unwrap_or(&reference).to_owned())
@@ -132,17 +153,17 @@ pub(super) struct Tracked {
 /// A branch of this name, where there is one with a commit. What a remote has goes before a branch of the same name
 /// here: that is what others got.
 pub(super) fn found(git: &Git, name: &str, remotes: &[String]) -> Result<Option<Tracked>> {
-    let newest = |folder: &str| {
+    let newest = |folder: &str| -> Result<_> {
         let reference = format!("{folder}/{name}");
         let tip = git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{reference}^{{commit}}")])?;
-        Some((reference, tip))
+        Ok(tip.map(|tip| (reference, tip)))
     };
     for remote in remotes {
-        if let Some((reference, tip)) = newest(&format!("refs/remotes/{remote}")) {
+        if let Some((reference, tip)) = newest(&format!("refs/remotes/{remote}"))? {
             return Ok(Some(Tracked { reference, tip, remote: Some(remote.clone()) }));
         }
     }
-    let Some((reference, tip)) = newest("refs/heads") else { return Ok(None) };
+    let Some((reference, tip)) = newest("refs/heads")? else { return Ok(None) };
     let is_bare = git.ask(&["rev-parse", "--is-bare-repository"])? == "true"; // its branches are the remote's
     Ok(Some(Tracked { reference, tip, remote: remotes.first().filter(|_| is_bare).cloned() }))
 }
@@ -162,7 +183,7 @@ fn modified_at(file: PathBuf) -> Option<Timestamp> {
     Timestamp::from_second(at.as_second()).ok()
 }
 
-impl History {
+impl History<'_> {
     fn range(&self) -> String {
         self.after.as_ref().map_or_else(|| self.tip.clone(), |after| format!("{after}..{}", self.tip))
     }
@@ -176,7 +197,7 @@ impl History {
     /// When the clone last heard of its branch, as far as its files tell; `None` where it is nobody's clone.
     pub(crate) fn fetched_at(&self) -> Result<Option<Timestamp>> {
         let Some(remote) = &self.remote else { return Ok(None) };
-        let address = self.git.ask_if(&["remote", "get-url", remote]).unwrap_or_default();
+        let address = self.git.ask_if(&["remote", "get-url", remote])?.unwrap_or_default();
         let folders =
             self.git.ask(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])?;
         let folders: Vec<&Path> = folders.lines().map(Path::new).collect();
@@ -184,7 +205,8 @@ impl History {
         // a fetch that fails empties the file, one of another branch or from elsewhere does not name this one
         let names = |line: &str| line.split_once(&of_branch).is_some_and(|(_, from)| is_same(from, &address));
         let heard = |file: &PathBuf| {
-            fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).lines().any(names))
+            file.is_file()
+                && fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).lines().any(names))
         };
         let fetches = folders.iter().map(|folder| folder.join("FETCH_HEAD")).filter(heard);
         // never fetched: what the clone was made with, and is not all written anew later
@@ -219,7 +241,7 @@ impl History {
 
     /// The newest commit of that line that lies in another; `None` where none does.
     pub(crate) fn base(&self, line: &HashSet<String>, sha: &str) -> Result<Option<String>> {
-        let bases = self.git.ask_if(&["merge-base", "--all", &self.tip, sha]).unwrap_or_default();
+        let bases = self.git.ask_if(&["merge-base", "--all", &self.tip, sha])?.unwrap_or_default();
         match bases.lines().collect::<Vec<_>>()[..] {
             [] => Ok(None),
             [one] if line.contains(one) => Ok(Some(one.to_owned())),
@@ -228,7 +250,7 @@ impl History {
                 let without = format!("^{sha}");
                 let missing = self.git.ask(&["rev-list", "--first-parent", &self.tip, &without])?;
                 let Some(oldest) = missing.lines().last() else { return Ok(Some(self.tip.clone())) };
-                Ok(self.git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{oldest}^1")]))
+                self.git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{oldest}^1")])
             }
         }
     }
@@ -238,9 +260,8 @@ impl History {
     pub(crate) fn code_owners(&self) -> Result<String> {
         for path in CODE_OWNERS_PATHS {
             let object = format!("{}:{path}", self.tip);
-            let size =
-                self.git.ask_if(&["cat-file", "-s", &object]).and_then(|size| size.parse::<u64>().ok());
-            if let Some(size) = size {
+            let size = self.git.ask_if(&["cat-file", "-s", &object])?;
+            if let Some(size) = size.and_then(|size| size.parse::<u64>().ok()) {
                 return if size > CODE_OWNERS_BYTES_MAX {
                     Ok(String::new())
                 } else {

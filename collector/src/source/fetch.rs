@@ -7,14 +7,8 @@ use super::clone::{LocalClone, found, guard, named, remotes};
 use super::git::Git;
 use super::web::Pace;
 use anyhow::{Context, Result, ensure};
-use jiff::SignedDuration;
 use std::path::Path;
-use std::time::Duration;
 
-/// A fetch takes no longer, also where nobody waits for the next source.
-const TIME_MAX: SignedDuration = SignedDuration::from_mins(10);
-/// From one look whether it has ended to the next.
-const LOOK: Duration = Duration::from_millis(50);
 /// What a remote may be reached by, whatever the clone's configuration says.
 const PROTOCOLS: &str = "file:https:ssh";
 const SSH_OPTIONS: &str = "-o BatchMode=yes -o ConnectTimeout=30";
@@ -27,7 +21,7 @@ const DETOURS: &str = r"^(http\.(.*\.)?(proxy.*|curloptresolve|extraheader|cooki
 
 /// Brings the tracked branch and the tags up to what the remote has.
 pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
-    let git = Git { path: source.path.clone() };
+    let git = Git { path: source.path.clone(), pace };
     guard(&git)?;
     names_none(&git, PROGRAMS, "")?;
     names_none(&git, DETOURS, ".")?;
@@ -43,7 +37,6 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
     let first = remotes.into_iter().next().map(|remote| (format!("refs/remotes/{remote}/{name}"), remote));
     let (reference, remote) = known.or(first).context("it has no remote to be fetched from")?;
     let branch = format!("+refs/heads/{name}:{reference}");
-    let until = pace.until.map_or_else(|| (pace.now)().checked_add(TIME_MAX), Ok)?;
     let args = [
         "fetch",
         "--quiet",
@@ -56,19 +49,18 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
         &remote,
         &branch,
     ];
-    let told = git.ask_if(&["-c", SSH_TOLD, "told"]);
-    let ssh = told.or_else(|| git.ask_if(&["config", "core.sshCommand"])).unwrap_or_else(|| "ssh".to_owned());
-    let ssh = format!("{ssh} {SSH_OPTIONS}");
+    let ssh = match git.ask_if(&["-c", SSH_TOLD, "told"])? {
+        None => git.ask_if(&["config", "core.sshCommand"])?,
+        told => told,
+    };
+    let ssh = format!("{} {SSH_OPTIONS}", ssh.as_deref().unwrap_or("ssh"));
     let variables = [("GIT_ALLOW_PROTOCOL", PROTOCOLS), ("GIT_ASKPASS", ""), ("GIT_SSH_COMMAND", &ssh)];
-    git.run(&args, &variables, || {
-        ensure!((pace.now)() < until, "it took too long");
-        (pace.wait)(LOOK)
-    })
+    git.run(&args, &variables)
 }
 
 /// Refuses a clone whose own configuration has such a setting with such a value.
 fn names_none(git: &Git, names: &str, value: &str) -> Result<()> {
-    let settings = git.ask_if(&["config", "--show-scope", "--name-only", "--get-regexp", names, value]);
+    let settings = git.ask_if(&["config", "--show-scope", "--name-only", "--get-regexp", names, value])?;
     for line in settings.iter().flat_map(|settings| settings.lines()) {
         let (scope, name) = line.split_once('\t').unwrap_or_default();
         ensure!(

@@ -10,6 +10,7 @@ mod history;
 pub(crate) mod jira;
 pub(crate) mod linear;
 mod patch;
+mod process;
 pub(crate) mod service;
 mod token;
 mod tracker;

@@ -12,13 +12,13 @@ const COMMITS_MAX: usize = 500;
 /// The lines of a patch with what surrounds them, wherever in their files they stand.
 pub(crate) type Digest = [u8; 32];
 
-impl History {
+impl History<'_> {
     /// The patches of commits on the tracked branch, as they are or turned round; of those that changed lines of text
     /// only. Nothing where the clone lacks blobs.
     pub(crate) fn patches(&self, commits: &[&str], turned: bool) -> Result<HashMap<String, Digest>> {
         let mut patches = HashMap::new();
         if commits.is_empty()
-            || self.git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"]).is_some()
+            || self.git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"])?.is_some()
         {
             return Ok(patches);
         }

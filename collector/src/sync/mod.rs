@@ -162,8 +162,10 @@ fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pa
         Source::Clone(clone) => {
             let name = || format!("the clone of {} in {}", clone.repo, clone.path.display());
             let fetched = if clone.fetch { fetch(clone, pace) } else { Ok(()) };
-            let landed = sync(db, clone, (pace.now)()).with_context(name)?;
-            fetched.context("could not fetch it").with_context(name)?; // what it had is read all the same
+            // what it had is read all the same, and as long as git has more to tell
+            let landed = sync_clone(db, clone, Pace { until: None, ..pace }, (pace.now)());
+            let landed = landed.with_context(name)?;
+            fetched.context("could not fetch it").with_context(name)?;
             stale = Stale::of(db, clone, (pace.now)())?;
             Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
         }
@@ -240,10 +242,10 @@ impl fmt::Display for Synced {
 }
 
 /// Reads a clone; returns how many commits landed on its branch.
-pub(crate) fn sync(db: &mut Db, source: &LocalClone, now: Timestamp) -> Result<u64> {
+fn sync_clone(db: &mut Db, source: &LocalClone, waits: Pace, now: Timestamp) -> Result<u64> {
     let cursor = source_cursor(db, &source.repo)?;
     let known = cursor.as_ref().map(|(branch, commit, _)| (branch.as_str(), commit.as_str()));
-    let history = clone::open(source, known)?;
+    let history = clone::open(source, known, waits)?;
     let commits = history.count()?;
     let progress = progress(source, commits);
     let mut anew = history.after.is_none();
@@ -335,4 +337,4 @@ fn progress(source: &LocalClone, commits: u64) -> ProgressBar {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

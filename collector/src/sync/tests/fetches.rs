@@ -1,7 +1,13 @@
 //! Clones that are fetched before they are read: what comes of it, what is run, and what happens where it fails.
 
 use super::*;
+use jiff::SignedDuration;
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use rustix::io::Errno;
+use std::cell::RefCell;
+use std::io::Read;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// A clone of `of` beside it that fetches by itself.
 fn cloned(repository: &Repository, of: &LocalClone, name: &str, how: &[&str]) -> LocalClone {
@@ -16,11 +22,7 @@ fn in_clone(repository: &Repository, clone: &LocalClone, args: &[&str]) -> Strin
 }
 
 fn reads(db: &mut Db, clone: &LocalClone) -> Result<String> {
-    let wait = |_| {
-        thread::yield_now();
-        Ok(())
-    };
-    let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait };
+    let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &PAUSED };
     Ok(sync_source(db, &Source::Clone(clone.clone()), &[], pace)?.to_string())
 }
 
@@ -131,22 +133,75 @@ fn what_a_clone_had_is_read_where_it_cannot_be_fetched() {
     });
 }
 
+/// Whether a fetch has come that gets no answer; an hour later it is for `then`.
+static CAME: AtomicBool = AtomicBool::new(false);
+
+fn then() -> Timestamp {
+    now() + SignedDuration::from_hours(CAME.load(Ordering::Relaxed).into())
+}
+
 #[test]
 fn a_fetch_that_does_not_end_is_ended() {
     let (_folder, repository, source) = repository();
     let clone = cloned(&repository, &source, "patient", &[]);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
     let address = format!("https://{}/pay.git", silent.local_addr().unwrap());
     in_clone(&repository, &clone, &["remote", "set-url", "origin", &address]);
     in_clone(&repository, &clone, &["config", "http.proxy", ""]);
     on_both(|db| {
-        let mut ends = |until, wait: &dyn Fn(std::time::Duration) -> Result<()>, expected: &str| {
-            let pace = Pace { now, answer_max: REQUEST_MAX, until, wait };
+        let late = "git fetch did not answer by 2026-11-25T12:10:00Z and was ended";
+        for (is_stopped, expected) in [(false, late), (true, "cpvo stops")] {
+            CAME.store(false, Ordering::Relaxed);
+            let connection = RefCell::new(None);
+            let wait = |time| {
+                if let Ok((stream, _)) = silent.accept() {
+                    connection.replace(Some(stream));
+                    CAME.store(true, Ordering::Relaxed);
+                    ensure!(!is_stopped, "cpvo stops");
+                }
+                PAUSED(time)
+            };
+            let pace = Pace { now: then, answer_max: REQUEST_MAX, until: None, wait: &wait };
             let error = sync_source(db, &Source::Clone(clone.clone()), &[], pace).unwrap_err();
             assert!(format!("{error:#}").ends_with(&format!("could not fetch it: {expected}")), "{error:#}");
             assert_eq!(rows(db, TITLES), ["first"]);
-        };
-        ends(Some(now()), &|_| Ok(()), "it took too long");
-        ends(None, &|_| bail!("cpvo stops"), "cpvo stops");
+            let mut connection = connection.into_inner().unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            connection.read_to_end(&mut Vec::new()).expect("whoever git had started to end with it");
+        }
+    });
+}
+
+/// A clock that goes on by a minute whenever it is looked at.
+fn in_haste() -> Timestamp {
+    static MINUTES: AtomicI64 = AtomicI64::new(0);
+    now() + SignedDuration::from_mins(MINUTES.fetch_add(1, Ordering::Relaxed))
+}
+
+#[test]
+fn a_git_that_never_answers_is_ended_and_the_next_source_is_read() {
+    let (folder, repository, source) = repository();
+    let silent = cloned(&repository, &source, "silent", &[]);
+    let pipe = folder.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    in_clone(&repository, &silent, &["config", "include.path", &pipe.display().to_string()]);
+    let said = format!("the clone of github.com/acme/pay in {}: git ", silent.path.display());
+    let sources = [LocalClone { fetch: false, ..silent.clone() }, silent, source].map(Source::Clone);
+    on_both(|db| {
+        let mut round = Round::new(&sources);
+        let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &PAUSED };
+        for silent in &sources[..2] {
+            let error = format!("{:#}", round.read(db, silent, Pace { now: in_haste, ..pace }).unwrap_err());
+            assert!(error.starts_with(&said), "{error}");
+            assert!(
+                error.contains(" did not answer by 2026-11-2") && error.ends_with(" and was ended"),
+                "{error}"
+            );
+            let writing = open(&pipe, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+            assert_eq!(writing.err(), Some(Errno::NXIO), "it still reads");
+        }
+        round.read(db, &sources[2], pace).unwrap();
+        assert_eq!(rows(db, TITLES), ["first"]);
     });
 }

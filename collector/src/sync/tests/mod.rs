@@ -11,10 +11,12 @@ use crate::judge::tests::judge_repo_at;
 use crate::store::change::{source_read, source_reread};
 use crate::store::fixture::{now, on_both, rows, teams};
 use ::tests::git::Repository;
+use ::tests::wait::moment;
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const TEAMS: &str = r#"
@@ -26,6 +28,16 @@ repositories = ["github.com/acme/pay"]
 id = "search"
 members = [{ email = "ana@acme.example" }]
 "#;
+
+/// Reads a clone; git may take all the time it wants.
+pub(crate) fn sync(db: &mut Db, source: &LocalClone, at: Timestamp) -> Result<u64> {
+    sync_clone(db, source, Pace { now, answer_max: REQUEST_MAX, until: None, wait: &PAUSED }, at)
+}
+
+const PAUSED: fn(Duration) -> Result<()> = |time| {
+    moment(time);
+    Ok(())
+};
 
 /// A repository whose first commit is of 1 October 2026, and the source that reads it.
 fn repository() -> (TempDir, Repository, LocalClone) {

@@ -11,7 +11,7 @@ use crate::source::Source;
 use crate::source::clone::LocalClone;
 use crate::store::db::Db;
 use crate::store::fixture::{cluster, now, on_both, rows};
-use crate::sync::sync;
+use crate::sync::tests::sync;
 use ::tests::git::Repository;
 use ::tests::host;
 use ::tests::host::gitlab::{FORK, GONE, GitLab as StandIn, commit, issue, note, request};
