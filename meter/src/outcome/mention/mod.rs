@@ -235,5 +235,14 @@ fn leads(word: &str) -> Option<Verb> {
     verb(word.split(['(', '!']).next()?)
 }
 
+/// What ends a quotation that begins so, whichever way the writer's keyboard turned it.
+fn closing(open: char) -> Option<&'static [char]> {
+    match open {
+        '"' | '“' | '”' | '„' => Some(&['"', '“', '”']),
+        '\'' | '‘' | '’' => Some(&['\'', '‘', '’']),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

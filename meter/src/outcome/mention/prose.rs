@@ -1,7 +1,7 @@
 //! Running text that names what it takes back or brings again.
 
 use super::reference::{Found, hex, named, reference};
-use super::{Form, Mention, Place, Rule, Target, Verb, verb};
+use super::{Form, Mention, Place, Rule, Target, Verb, closing, verb};
 use crate::outcome::landing::behind;
 use crate::text::Repo;
 use std::ops::Range;
@@ -119,8 +119,8 @@ const OPENERS: [&str; 20] = [
     "let's",
 ];
 /// What turns a verb into something else than a statement of what this change does.
-const TURNS: [&str; 25] = [
-    "not", "never", "cannot", "without", "before", "after", "since", "until", "if", "when", "unless",
+const TURNS: [&str; 26] = [
+    "no", "not", "never", "cannot", "without", "before", "after", "since", "until", "if", "when", "unless",
     "avoid", "instead", "than", "should", "would", "could", "might", "may", "consider", "stop", "stops",
     "nothing", "longer", "bug",
 ];
@@ -134,10 +134,51 @@ pub(in crate::outcome) fn turns(word: &str) -> bool {
     TURNS.contains(&word.as_str()) || word.ends_with("n't")
 }
 
+/// What may stand between a word that turns and what it turns: `not really a revert`.
+const FILLERS: [&str; 8] = ["a", "an", "the", "really", "actually", "exactly", "full", "true"];
+
 /// Whether one of the two words before turns what stands at `at`.
 fn is_turned(words: &[Word], at: usize) -> bool {
-    (at.saturating_sub(2)..at).any(|before| turns(words[before].0))
+    let before = words[..at].iter().rev().filter(|(word, _)| !FILLERS.contains(word));
+    before.take(2).any(|(word, _)| turns(word))
 }
+
+/// What makes of the words before it something that is told of, or that has not come yet: `Reverts #12 was rejected`,
+/// `Revert #12 if it fails`, `rollback of #12 left tables`.
+const RETURNS: [&str; 32] = [
+    "is",
+    "isn't",
+    "are",
+    "was",
+    "wasn't",
+    "were",
+    "has",
+    "had",
+    "does",
+    "doesn't",
+    "did",
+    "didn't",
+    "will",
+    "won't",
+    "would",
+    "wouldn't",
+    "could",
+    "couldn't",
+    "should",
+    "shouldn't",
+    "can",
+    "can't",
+    "may",
+    "might",
+    "must",
+    "if",
+    "unless",
+    "once",
+    "left",
+    "broke",
+    "breaks",
+    "fails",
+];
 
 /// The targets after the verb that stands at `span`, where it states what this change does.
 fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Mention> {
@@ -157,10 +198,14 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     if turned || !(opens || states || listed) {
         return mentions;
     }
-    if let Some(number) = title_number(words, next) {
+    if let Some((title, number)) = title_number(words, next) {
         let place = if opens && first == 0 { Place::Opening } else { Place::Passing };
-        let (again, target) = (verb.again, Target::Number(number));
-        return vec![Mention { rule: Rule::Number, target, again, partial: false, place }];
+        let mention = |rule, target| Mention { rule, target, again: verb.again, partial: false, place };
+        let title = Target::Title { text: title, cut: false };
+        return vec![mention(Rule::Number, Target::Number(number)), mention(Rule::Title, title)];
+    }
+    if let Some((rule, target)) = named_before(words, at, repo) {
+        return vec![Mention { rule, target, again: verb.again, partial: false, place: Place::Passing }];
     }
     if !(opens || states || verb.form != Form::Done && !words.iter().any(of_list)) {
         return mentions;
@@ -177,6 +222,7 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
         }
         next += 1;
     }
+    named_as.request |= opens && is_number(words, next);
     if named_as.token(word(next), repo).is_none() {
         let again = verb.again;
         let of = portion(words, span.end, repo)
@@ -193,6 +239,9 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     loop {
         let token = word(next);
         let Some(found) = named_as.token(token, repo) else { return mentions };
+        if RETURNS.contains(&word(next + 1)) && token.ends_with(|c: char| c.is_alphanumeric()) {
+            return Vec::new();
+        }
         let again = verb.again;
         mentions.extend(found.map(|(rule, target)| Mention { rule, target, again, partial, place }));
         next += 1;
@@ -216,20 +265,43 @@ const FOLLOW_UPS: [&str; 10] =
 /// Words that a title may have.
 const TITLE_WORDS_MAX: usize = 40;
 
-/// The number behind a title in quotes that begins at `from` and ends what it is said in: behind an item of a list of
-/// changes comes its own number, or its author.
-fn title_number(words: &[Word], from: usize) -> Option<u64> {
+/// The title in quotes that begins at `from` and ends what it is said in, and the number behind it: behind an item of a
+/// list of changes comes its own number, or its author.
+fn title_number(words: &[Word], from: usize) -> Option<(String, u64)> {
     let (first, _) = words.get(from)?;
-    let inner = first.strip_prefix('"')?;
+    let close = closing(first.chars().next()?)?;
     let sign = ['*', '_', '.', ','];
     let ends = |at: &usize| {
-        words[*at].0.trim_end_matches(sign).ends_with('"') && !words.get(at + 1).is_some_and(of_list)
+        words[*at].0.trim_end_matches(sign).ends_with(close) && !words.get(at + 1).is_some_and(of_list)
     };
     let end = (from..words.len()).take(TITLE_WORDS_MAX).find(ends)?;
-    let last = words[end].0.trim_end_matches(sign);
+    let said: Vec<&str> = words[from..=end].iter().map(|(word, _)| *word).collect();
+    let said = said.join(" ");
+    let quoted = said.trim_end_matches(sign);
+    let (_, inner) = quoted.split_at_checked(first.chars().next()?.len_utf8())?;
     // one layer is taken off: within two of them stands what was taken back before
-    let is_nested = verb(inner).is_some() && last.ends_with("\"\"");
-    behind(last.trim_end_matches('"')).filter(|_| !is_nested).map(|(_, number)| number)
+    let is_nested =
+        verb(inner.split(' ').next()?).is_some() && inner.chars().rev().nth(1)?.to_string().ends_with(close);
+    let (title, number) = behind(inner.trim_end_matches(close)).filter(|_| !is_nested)?;
+    Some((title.to_owned(), number))
+}
+
+/// What `(reverting it)` says of the name before it.
+fn named_before(words: &[Word], at: usize, repo: &Repo) -> Option<(Rule, Target)> {
+    let it = words.get(at + 1)?.0.trim_end_matches(['.', ',', ';']);
+    let (name, _) = words.get(at.checked_sub(1)?).filter(|_| words[at].0.starts_with('(') && it == "it)")?;
+    reference(name, false, repo)?
+}
+
+/// Whether a number without a sign stands for a request: of few digits, or with a word that it counts, it may be anything.
+fn is_number(words: &[Word], at: usize) -> bool {
+    let Some((word, _)) = words.get(at) else { return false };
+    let digits = word.trim_end_matches(['.', ',', ';']);
+    let ends = digits.len() < word.len()
+        || words
+            .get(at + 1)
+            .is_none_or(|(next, _)| ["and", "&", "changes", "which", "because", "due"].contains(next));
+    ends && (4..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a word tells whose or of what number an item of a list of changes is.

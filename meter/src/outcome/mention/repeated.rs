@@ -1,9 +1,7 @@
 //! A subject that repeats the title of what it takes back or brings again.
 
-use super::{Mention, Place, Rule, Target, Verb, leads, unlabelled};
+use super::{Mention, Place, Rule, Target, Verb, closing, leads, unlabelled};
 use crate::outcome::landing::{behind, number, uncut};
-
-const QUOTES: [(char, char); 3] = [('"', '"'), ('“', '”'), ('\'', '\'')];
 
 /// What a subject repeats of its target; exactly one layer is taken off.
 pub(super) struct Repeated<'a> {
@@ -25,9 +23,10 @@ pub(super) fn repeated(subject: &str) -> Option<Repeated<'_>> {
 fn quoted(subject: &str) -> Option<Repeated<'_>> {
     let (word, rest) = unlabelled(subject).split_once(' ')?;
     let verb = leads(word)?;
-    let (open, close) = QUOTES.into_iter().find(|(open, _)| rest.starts_with(*open))?;
-    let inner = &rest[open.len_utf8()..];
-    let closed = inner.rfind(close).map(|end| (&inner[..end], &inner[end + close.len_utf8()..]));
+    let mut inner = rest.chars();
+    let close = closing(inner.next()?)?;
+    let inner = inner.as_str();
+    let closed = inner.rsplit_once(close);
     // what is quoted is the title only where nothing but numbers follow
     if closed.is_some_and(|(_, rest)| !rest.split_whitespace().all(|word| behind(word).is_some())) {
         return None;
@@ -50,7 +49,8 @@ fn unquoted(subject: &str) -> Option<Repeated<'_>> {
 
 /// `title (take 2)`
 fn second_take(subject: &str) -> Option<Repeated<'_>> {
-    const MARKS: [&str; 5] = ["(take 2)", "[take 2]", "take 2", "(take two)", "(second attempt)"];
+    const MARKS: [&str; 7] =
+        ["(take 2)", "[take 2]", "take 2", "(take two)", "(second attempt)", "(reland)", "(re-land)"];
     let own = without_own(subject);
     let lower = own.to_ascii_lowercase();
     let mark = MARKS.into_iter().find(|mark| lower.ends_with(mark))?;

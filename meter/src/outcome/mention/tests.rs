@@ -77,6 +77,67 @@ fn requests_are_referred_to() {
 }
 
 #[test]
+fn a_name_that_is_told_of_was_not_taken_back() {
+    for (told, said) in [
+        ("x\n\nReverts #12 was considered and rejected", "x\n\nReverts #12, which was wrong"),
+        ("x\n\nReverting #12 would be too risky", "x\n\nReverts #12. It would be too risky"),
+        ("x\n\nThis is no revert of #12", "x\n\nNo, this is a revert of #12"),
+        ("x\n\nThis isn't really a revert of #12", "x\n\nThis is really a revert of #12"),
+        ("x\n\nNot exactly a full revert of #12", "x\n\nThis is exactly a revert of #12"),
+        ("Revert #12 if it fails at night", "Revert #12 as it fails at night"),
+        ("Revert #12 unless it is quick (#14)", "Revert #12 until it is quick (#14)"),
+        ("Revert #12 once 1.0 is out (#14)", "Revert #12 before 1.0 is out (#14)"),
+        ("Fix: rollback of #12 left tables", "Fix: rollback of #12"),
+        ("x\n\nRevert of #12 broke the build", "x\n\nRevert of #12 for the build"),
+        ("x\n\nRevert of PR 12 is in #13", "x\n\nRevert of PR 12"),
+    ] {
+        let names =
+            |message| words(message, &repo()).mentions.iter().any(|one| one.target == Target::Number(12));
+        assert!(!names(told), "{told}");
+        assert!(names(said), "{said}");
+    }
+}
+
+#[test]
+fn a_number_alone_is_a_request_where_it_ends_what_is_said() {
+    for number in [
+        "Revert 1234",
+        "revert PR 1234",
+        "Revert PR 1234 (#1236)",
+        "[10.x] Reverts 1234 (#1236)",
+        "revert 1234 changes (#1236)",
+        "revert 1234 and mend the rest (#1236)",
+        "x\n\nReverts 1234.",
+    ] {
+        check(number, &["reference #1234"]);
+    }
+    for nothing in [
+        "x\n\nReverts 404",
+        "x\n\nReverts 5000 lines of it",
+        "x\n\nReverts 12345678",
+        "x\n\nIt times out after reverting 1234",
+        "x\n\nIt goes back to 1234 and reverts",
+        "x\n\nThe default goes down, reverting 5000",
+    ] {
+        check(nothing, &[]);
+    }
+}
+
+#[test]
+fn what_is_done_to_it_may_stand_behind_a_name() {
+    check("x\n\nThis follows up on #12 (reverting it) which was wrong", &["reference #12"]);
+    check("x\n\nIt broke by #12 (reverts it).", &["reference #12"]);
+    for nothing in [
+        "x\n\nIt broke by #12 (not reverting it)",
+        "x\n\nIt broke by #12 (reverting it did not help)",
+        "x\n\nIt broke by other/project#12 (reverting it)",
+        "x\n\nIt broke. (Reverting it)",
+    ] {
+        check(nothing, &[]);
+    }
+}
+
+#[test]
 fn what_is_named_may_be_something_of_the_target() {
     check("x\n\nReverts the analyzer portion of #12", &["reference #12 partly"]);
     check("x\n\nThis reverts the debug logging change introduced in #12.", &["reference #12"]);
@@ -104,6 +165,9 @@ fn a_title_with_its_number_is_named_wherever_it_is_said() {
     check("x\n\nRevert \"Add y (#12)\"\nRevert \"Add z (#14)\"", &["number #12", "number #14"]);
     check("x\n\nRevert \"Revert \"Add y (#12)\" (#14)\"", &["number #14"]);
     check("x\n\n* Revert \"Add y (#12)\" @ana (#14)", &[]);
+    check("x\n\n* Revert “Add y (#12)”\n* Revert ‘Add z (#14)’", &["number #12", "number #14"]);
+    check("x\n\nRevert “Revert “Add y (#12)” (#14)”", &["number #14"]);
+    check("x\n\n- Revert “Revert “Add y (#12)””", &[]);
     check("Revert \"never add y #12\" (#14)", &["title \"never add y #12\""]);
 }
 
@@ -202,6 +266,14 @@ fn titles_are_repeated_with_and_without_their_number() {
     check("Reland \"Add x (#12)\" (#14)", &["number #12 again"]);
     check("Revert \"Add x\" (#14)", &["title \"Add x\""]);
     check("Revert 'Add x'", &["title \"Add x\""]);
+    for quoted in ["“Add x”", "‘Add x’", "”Add x”", "“Add x\"", "„Add x“", "’Add x’ (#14)"]
+    {
+        check(&format!("Revert {quoted}"), &["title \"Add x\""]);
+    }
+    check("Revert “Add x (#12)” (#14)", &["number #12"]);
+    check("Revert ‘Ana’s long thing that is cu…’ (#14)", &["title \"Ana’s long thing that is cu\"…"]);
+    check("Revert “x” to what it was (#14)", &["number #14"]);
+    check("Add x (reland) (#14)", &["title \"Add x\" again"]);
     check("Revert \"Revert \"Add x (#5)\"\"", &["title \"Revert \\\"Add x (#5)\\\"\""]);
     check("Reapply \"Add x\"", &["title \"Add x\" again"]);
     check("Add x (take 2) (#14)", &["title \"Add x\" again"]);
