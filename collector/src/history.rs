@@ -7,7 +7,9 @@ use crate::store::outcome::{Commits, Stored, change_files};
 use crate::tickets::Reopened;
 use anyhow::Result;
 use meter::Repo;
-use meter::outcome::{Change, Mending, Mention, Nature, Place, Told, branch_words, tag_words, words};
+use meter::outcome::{
+    Change, Landing, Mending, Mention, Nature, Place, Told, Words, branch_words, tag_words, words,
+};
 use std::collections::BTreeMap;
 
 /// Authors of whose changes nobody is the author. Coding agents are not among them: somebody asked for theirs.
@@ -94,11 +96,15 @@ fn change(
     named.extend(marks.inverses.get(&one.sha).map(|sha| Mention::inverse(sha)));
     said.is_repair |= !named.is_empty();
     said.mentions.extend(named);
-    let members: Vec<_> =
-        commits.iter().filter(|(sha, _)| *sha != one.sha).map(|(_, message)| words(message, repo)).collect();
+    let members = || commits.iter().filter(|(sha, _)| *sha != one.sha).map(|(_, message)| message);
+    let brought = members().map(|message| Landing::of(message)).collect();
+    let members: Vec<_> = members().map(|message| words(message, repo)).collect();
     said.is_repair |= !members.is_empty() && members.iter().all(|member| member.is_repair);
     let passing = |mention| Mention { place: Place::Passing, ..mention };
     said.mentions.extend(members.into_iter().flat_map(|member| member.mentions).map(passing));
+    if is_bot(&one.author) {
+        said = Words::default(); // it quotes what others did elsewhere
+    }
     Change {
         sha: one.sha.clone(),
         number: one.number,
@@ -106,6 +112,7 @@ fn change(
         subject,
         merged_at: one.merged_at,
         shipped_at: one.shipped_at,
+        brought,
         commits: commits.into_iter().map(|(sha, _)| sha).collect(),
         files: files.into_iter().collect(),
         mentions: said.mentions,

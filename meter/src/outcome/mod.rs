@@ -36,4 +36,4 @@ pub use verdict::{BEFORE, Comparison, Mature, Period, QUARTER, Verdict, compare,
 
 /// Counts the states of the rules. Who makes one of them say otherwise of the same history, here, in attribution or in what
 /// hands history over, adds one: what was judged by the former is judged anew.
-pub const RULES: u32 = 3;
+pub const RULES: u32 = 4;

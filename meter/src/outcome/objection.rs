@@ -47,6 +47,9 @@ impl Finder<'_> {
             .map(|revert| against(revert.target, Cause::Revert, revert.rule.as_str(), false))
             .collect();
         let change = &self.changes[by];
+        if change.is_excluded {
+            return found;
+        }
         if nature == Nature::Revert {
             let window = |at| self.reach.window_ends(at);
             let near = self.near(by, window, |target| target.shipped_at, Overlap::is_same_area);

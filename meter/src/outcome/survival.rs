@@ -1,7 +1,7 @@
 //! Which changes were taken back, which came again, and which of them are outcomes.
 
 use super::area::Touched;
-use super::landing::number;
+use super::landing::{Landing, number};
 use super::mending::{Citation, Mending};
 use super::mention::{Mention, Place, Rule, Target, unlabelled};
 use super::objection::{Cause, Finder, Objection};
@@ -25,6 +25,8 @@ pub struct Change {
     pub shipped_at: Timestamp,
     /// Its other commits.
     pub commits: Vec<String>,
+    /// What they would have been by themselves.
+    pub brought: Vec<Landing>,
     pub files: BTreeSet<String>,
     pub mentions: Vec<Mention>,
     /// When tickets that it had closed were opened again.
@@ -128,10 +130,8 @@ pub fn judge(changes: &[Change], reach: Policy) -> Judged {
         let first = judged.reverts.len();
         let nature = judged.take_back(changes, by, &known);
         judged.natures.push(nature);
-        if !change.is_excluded {
-            let cited = known.cited(change);
-            judged.objections.extend(finder.objections(by, nature, &judged.reverts[first..], &cited));
-        }
+        let cited = known.cited(change);
+        judged.objections.extend(finder.objections(by, nature, &judged.reverts[first..], &cited));
         known.add(by, change);
         finder.touched.add(&change.files, change.merged_at.max(change.shipped_at));
     }
@@ -147,7 +147,7 @@ impl Judged {
     /// Finds what a change takes back or brings again; returns what that makes of it.
     fn take_back(&mut self, changes: &[Change], by: usize, known: &Known) -> Nature {
         let change = &changes[by];
-        let targets = if change.is_excluded { Vec::new() } else { known.targets(changes, by) };
+        let targets = known.targets(changes, by);
         let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
         let theirs = |file| targets.iter().any(|(target, _)| changes[*target].files.contains(file));
         let is_within = change.files.iter().all(theirs);
@@ -273,6 +273,9 @@ struct Known {
     /// Without their labels, and whatever their case; `None` where that stands for several changes.
     plain_titles: HashMap<String, Option<usize>>,
     commits: BTreeSet<(String, usize)>,
+    /// What merges brought: the requests and the long titles of their commits. `None` where a title came several times.
+    brought_numbers: HashMap<u64, usize>,
+    brought_titles: HashMap<String, Option<usize>>,
 }
 
 impl Known {
@@ -288,6 +291,15 @@ impl Known {
         }
         let commits = change.commits.iter().chain([&change.sha]);
         self.commits.extend(commits.map(|sha| (sha.clone(), index)));
+        for Landing { number, title, .. } in &change.brought {
+            if let Some(number) = number {
+                self.brought_numbers.entry(*number).or_insert(index);
+            }
+            if title.len() >= PART_TITLE_MIN {
+                let known = self.brought_titles.entry(title.clone()).or_insert(Some(index));
+                *known = known.filter(|known| *known == index);
+            }
+        }
     }
 
     /// The changes that one takes back or brings again, each by the strongest rule; a title and a patch count only
@@ -301,7 +313,8 @@ impl Known {
             if mention.rule >= Rule::Title && targets.iter().any(|(_, found)| found.rule < mention.rule) {
                 break;
             }
-            let Some(target) = self.find(&mention.target, change) else { continue };
+            let found = self.find(&mention.target, change);
+            let Some(target) = found.or_else(|| self.brought(&mention.target, change)) else { continue };
             match targets.iter_mut().find(|(known, _)| *known == target) {
                 Some((_, known)) if mention.again && !known.again => *known = mention,
                 Some(_) => {}
@@ -329,6 +342,19 @@ impl Known {
             Target::Commit(id) => self.commit(id),
             Target::Title { text, cut: false } => self.title(text),
             Target::Title { text, cut: true } => self.cut_title(text),
+        }
+    }
+
+    /// The merge that brought what is named, unless it is this one.
+    fn brought(&self, target: &Target, change: &Change) -> Option<usize> {
+        match target {
+            Target::Number(number) if change.number != Some(*number) => {
+                self.brought_numbers.get(number).copied()
+            }
+            Target::Title { text, cut: false } if change.brought.iter().all(|own| own.title != *text) => {
+                self.brought_titles.get(text).copied().flatten()
+            }
+            _ => None,
         }
     }
 
@@ -405,6 +431,7 @@ mod tests {
                 merged_at: at(*hours),
                 shipped_at: at(*hours),
                 commits: vec![format!("{:040x}", 0xb00_0000 + index)],
+                brought: Vec::new(),
                 files: BTreeSet::from(["a.rs".to_owned()]),
                 mentions: words.mentions,
                 reopened_at: Vec::new(),
@@ -743,12 +770,40 @@ mod tests {
     }
 
     #[test]
-    fn a_bot_quotes_what_others_reverted() {
-        let mut changes = history(&[(0, "Add x (#1)"), (1, "Bump y (#2)\n\nReverts #1")]);
+    fn what_a_merge_brought_is_taken_back_by_its_number_or_its_title() {
+        let title = "Teach the parser to read what it wrote";
+        let merged = |message: &str, brought: &[&str], by: &str| {
+            let mut changes = history(&[(0, message), (1, "Add y (#2)"), (2, by)]);
+            changes[0].brought = brought.iter().map(|message| Landing::of(message)).collect();
+            changes
+        };
+        let both = [&*format!("{title} (#7)"), "wip"];
+        for by in [
+            &*format!("Revert \"{title} (#7)\" (#9)"),
+            &format!("Revert \"{title}\" (#9)"),
+            "Undo\n\nReverts #7",
+        ] {
+            check_states(&merged("Merge branch 'next'", &both, by), "dvx", "ddx");
+        }
+        for by in
+            ["Revert \"wip\" (#9)", "Fix regression from #7 (#9)", "Revert \"Teach the parser to read…\""]
+        {
+            assert!(judge(&merged("Merge branch 'next'", &both, by)).reverts.is_empty(), "{by}");
+        }
+        let revert = format!("Revert \"{title}\"");
+        let mut twice = merged("Merge branch 'next'", &both, &revert);
+        twice[1].brought = vec![Landing::of(title)];
+        assert!(judge(&twice).reverts.is_empty(), "which of them?");
+        let mut own = merged("Merge branch 'next'", &both, &revert);
+        own[2].brought = vec![Landing::of(title)];
+        assert!(judge(&own).reverts.is_empty(), "it had that, too");
+    }
+
+    #[test]
+    fn a_branch_brought_up_to_date_takes_back_and_mends_nothing() {
+        let mut changes = history(&[(0, "Add x (#1)"), (1, "Bring y (#2)\n\nReverts #1")]);
         changes[1].is_excluded = true;
-        let judged = judge(&changes);
-        assert!(judged.reverts.is_empty());
-        assert_eq!(judged.state(&changes, 1, Policy::default(), at(10_000)), State::Excluded);
+        check_states(&changes, "dx", "dx");
         let mut bumped = history(&[(0, "Add x (#1)"), (1, "Hotfix: bump x (#2)")]);
         bumped[1].is_excluded = true;
         check_states(&bumped, "vx", "vx");
