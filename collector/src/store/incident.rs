@@ -30,23 +30,30 @@ pub(crate) struct Witness<'a> {
     pub repo: &'a Repo,
 }
 
-/// Stores an incident as it is told now, and that it is another where it is. In one transaction.
+/// Stores an incident as it is told now, and that it is another where it is; one that is told again without the commit it
+/// comes from keeps the one it had. In one transaction.
 pub(crate) fn incident_tell(
     db: &mut Db,
     Witness { actor, service, repo }: &Witness,
     told: &Incident,
     now: Timestamp,
 ) -> Result<Kept> {
-    let sha = told.sha.as_ref().map(|sha| sha.as_str().to_owned());
-    let row = values![whole(told.opened), told.resolved.map(whole), sha, None::<i64>];
-    let kept = incident_put(db, &values![repo.as_str(), *service, told.id.as_str()], &row)?;
+    let key = values![repo.as_str(), *service, told.id.as_str()];
+    let sha: Option<String> = if let Some(sha) = &told.sha {
+        Some(sha.as_str().to_owned())
+    } else {
+        let known = "SELECT sha FROM incident WHERE repo = $1 AND service = $2 AND incident = $3";
+        db.query(known, &key)?.first().map(|row| row.get(0)).transpose()?.flatten()
+    };
+    let from = sha.as_ref().map(|sha| format!(", from {sha}")).unwrap_or_default();
+    let kept =
+        incident_put(db, &key, &values![whole(told.opened), told.resolved.map(whole), sha, None::<i64>])?;
     let action = match kept {
         Kept::Added => "incident_told",
         Kept::Changed => "incident_changed",
         Kept::Same => return Ok(kept),
     };
     let until = told.resolved.map_or("it lasts".to_owned(), |at| format!("resolved {}", whole(at)));
-    let from = told.sha.as_ref().map(|sha| format!(", from {sha}")).unwrap_or_default();
     let detail = format!("{repo}: opened {}, {until}{from}", whole(told.opened));
     audit_add(db, now, &Event { actor, action, subject: told.id.as_str(), detail })?;
     Ok(kept)
@@ -190,6 +197,7 @@ INSERT INTO change_commit VALUES ('github.com/acme/pay', '1111111bbbbbbbbbbbbbbb
             assert_eq!(put(db, &told("INC-1", None, None)), Kept::Same);
             let resolved = told("INC-1", Some("2026-11-24T12:00:00Z"), Some(COMMIT));
             assert_eq!([put(db, &resolved), put(db, &resolved)], [Kept::Changed, Kept::Same]);
+            assert_eq!(put(db, &told("INC-1", Some("2026-11-24T12:00:00Z"), None)), Kept::Same);
             let row =
                 format!("github.com/acme/pay|api|INC-1|2026-11-24T10:00:00Z|2026-11-24T12:00:00Z|{COMMIT}|");
             assert_eq!(rows(db, "SELECT * FROM incident"), [row]);
