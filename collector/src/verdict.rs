@@ -85,19 +85,25 @@ pub(crate) fn grounds(one: &Standing) -> Vec<String> {
         ];
     };
     let Comparison { last, before, cpvo, share, .. } = comparison;
-    let factor = |Ppm(factor): Ppm| Ppm(factor - 1_000_000).percent();
-    let moved = |interval: &Option<Interval<Ppm>>, points: fn(Ppm) -> i64, unit: &str| match interval {
-        Some(Interval { low, high }) => format!("{:+} to {:+} {unit} at 95 %", points(*low), points(*high)),
+    let factor = |Ppm(factor): Ppm| signed(Ppm(factor - 1_000_000));
+    let moved = |interval: &Option<Interval<Ppm>>, points: fn(Ppm) -> String, unit: &str| match interval {
+        Some(Interval { low, high }) => format!("{} to {} {unit} at 95 %", points(*low), points(*high)),
         None => "too little to compare".to_owned(),
     };
     let mut grounds = vec![
         format!("last {QUARTER} mature weeks: {}; {}", cost(last), survived(last)),
         format!("the {BEFORE} before them: {}; {}", cost(before), survived(before)),
         format!("cost per verified outcome: {}", moved(cpvo, factor, "%")),
-        format!("verified share: {}", moved(share, Ppm::percent, "points")),
+        format!("verified share: {}", moved(share, signed, "points")),
     ];
     grounds.extend(doubts(comparison));
     grounds
+}
+
+/// In percent, with the sign that it has before it is rounded: a fall to -0 is no rise.
+fn signed(share: Ppm) -> String {
+    let sign = if share < Ppm(0) { '-' } else { '+' };
+    format!("{sign}{}", share.percent().abs())
 }
 
 /// Why no cost can be compared, though there are weeks enough.
@@ -188,6 +194,12 @@ mod tests {
             change(number, week);
         }
         assert_eq!(doubts(&compare(&weeks).unwrap()).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_falls_by_less_than_a_percent_does_not_rise() {
+        let shown = [-31_000, -15_000, -4_999, 0, 4_999, 31_000].map(|share| signed(Ppm(share)));
+        assert_eq!(shown, ["-3", "-2", "-0", "+0", "+0", "+3"]);
     }
 
     #[test]
