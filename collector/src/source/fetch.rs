@@ -5,8 +5,9 @@
 
 use super::clone::{LocalClone, found, guard, named, remotes};
 use super::git::Git;
+use super::process::Refusal;
 use super::web::Pace;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::path::Path;
 
 /// What a remote may be reached by, whatever the clone's configuration says.
@@ -55,7 +56,12 @@ pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
     };
     let ssh = format!("{} {SSH_OPTIONS}", ssh.as_deref().unwrap_or("ssh"));
     let variables = [("GIT_ALLOW_PROTOCOL", PROTOCOLS), ("GIT_ASKPASS", ""), ("GIT_SSH_COMMAND", &ssh)];
-    git.run(&args, &variables)
+    git.run(&args, &variables).map_err(|error| match error.downcast_ref::<Refusal>() {
+        Some(refusal) if refusal.reason.contains("couldn't find remote ref") => anyhow!(
+            "its remote {remote} has no branch {name:?}, which was renamed or deleted: name the tracked one by `branch`"
+        ),
+        _ => error,
+    })
 }
 
 /// Refuses a clone whose own configuration has such a setting with such a value.

@@ -30,7 +30,7 @@ const REASON_BYTES_MAX: u64 = 4096;
 #[error("git {what} failed: {reason}")]
 pub(super) struct Refusal {
     what: String,
-    reason: String,
+    pub(super) reason: String,
 }
 
 pub(super) struct Process<'a> {

@@ -127,6 +127,9 @@ fn what_a_clone_had_is_read_where_it_cannot_be_fetched() {
         fails(db, &clone, "its FETCH_HEAD is a link");
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine");
         fs::remove_dir_all(clone.path).unwrap();
+        let clone = cloned(&repository, &source, "renamed", &[]);
+        repository.git(&["branch", "--move", "main", "trunk"]);
+        fails(db, &clone, "its remote origin has no branch \"main\", which was renamed or deleted: name the");
         let clone = cloned(&repository, &source, "left", &[]);
         fs::rename(&source.path, folder.path().join("gone")).unwrap();
         fails(db, &clone, "does not appear to be a git repository");
