@@ -93,9 +93,9 @@ fn change(
     let button = one.head_branch.as_deref().and_then(branch_words);
     let mut named: Vec<Mention> = button.into_iter().collect();
     named.extend(marks.tags_of(&commits).iter().filter_map(|tag| tag_words(tag)));
-    named.extend(marks.inverses.get(&one.sha).map(|sha| Mention::inverse(sha)));
     said.is_repair |= !named.is_empty();
     said.mentions.extend(named);
+    said.mentions.extend(marks.inverses.get(&one.sha).map(|sha| Mention::inverse(sha)));
     let members = || commits.iter().filter(|(sha, _)| *sha != one.sha).map(|(_, message)| message);
     let brought = members().map(|message| Landing::of(message)).collect();
     let members: Vec<_> = members().map(|message| words(message, repo)).collect();

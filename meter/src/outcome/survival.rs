@@ -128,7 +128,7 @@ pub fn judge(changes: &[Change], reach: Policy) -> Judged {
     let mut judged = Judged::default();
     for (by, change) in changes.iter().enumerate() {
         let first = judged.reverts.len();
-        let nature = judged.take_back(changes, by, &known);
+        let nature = judged.take_back(changes, by, &known, reach);
         judged.natures.push(nature);
         let cited = known.cited(change);
         judged.objections.extend(finder.objections(by, nature, &judged.reverts[first..], &cited));
@@ -144,15 +144,22 @@ pub fn judge(changes: &[Change], reach: Policy) -> Judged {
 }
 
 impl Judged {
-    /// Finds what a change takes back or brings again; returns what that makes of it.
-    fn take_back(&mut self, changes: &[Change], by: usize, known: &Known) -> Nature {
+    /// Finds what a change takes back or brings again; returns what that makes of it. What it turns round without a word
+    /// counts where `reach` does not end before it: later it is a change like others.
+    fn take_back(&mut self, changes: &[Change], by: usize, known: &Known, reach: Policy) -> Nature {
         let change = &changes[by];
-        let targets = known.targets(changes, by);
-        let mut nature = if change.is_repair { Nature::Revert } else { Nature::Change };
+        let turns = |mention: &Mention| {
+            let target = known.find(&mention.target, change).filter(|_| mention.rule == Rule::Inverse);
+            target.is_some_and(|target| changes[target].in_window(change.merged_at, reach))
+        };
+        let mut targets = known.targets(changes, by);
+        targets.retain(|(_, mention)| mention.rule != Rule::Inverse || turns(mention));
+        let is_repair = change.is_repair || change.mentions.iter().any(turns);
+        let mut nature = if is_repair { Nature::Revert } else { Nature::Change };
         let theirs = |file| targets.iter().any(|(target, _)| changes[*target].files.contains(file));
         let is_within = change.files.iter().all(theirs);
         for (target, mention) in targets {
-            if !change.is_repair && apart(change, &changes[target]) {
+            if !is_repair && apart(change, &changes[target]) {
                 continue;
             }
             if mention.place == Place::Passing && !mention.again && self.is_taken_back(target) {
@@ -160,16 +167,16 @@ impl Judged {
             }
             let again = mention.again || self.natures[target] == Nature::Revert;
             let kind = if again { Kind::Reland } else { Kind::Revert };
-            let is_repair = change.is_repair || is_whole(mention, is_within);
-            if again && is_repair {
+            let is_whole = is_repair || is_whole(mention, is_within);
+            if again && is_whole {
                 nature = Nature::Reland;
-            } else if is_repair && nature == Nature::Change {
+            } else if is_whole && nature == Nature::Change {
                 nature = Nature::Revert;
             }
             let partial = mention.partial || !changes[target].files.is_subset(&change.files);
             self.reverts.push(Revert { target, by, rule: mention.rule, kind, partial });
         }
-        if change.is_repair && change.mentions.iter().any(|mention| mention.again) {
+        if is_repair && change.mentions.iter().any(|mention| mention.again) {
             nature = Nature::Reland;
         }
         nature
@@ -520,7 +527,6 @@ mod tests {
         let named = |mut changes: Vec<Change>, by: usize, of: usize| {
             let sha = changes[of].sha.clone();
             changes[by].mentions.push(Mention::inverse(&sha));
-            changes[by].is_repair = true;
             changes
         };
         let shown = |changes: &[Change]| {
@@ -534,6 +540,11 @@ mod tests {
         let silent = named(history(&[add, (1, "Tidy up (#2)"), again]), 1, 0);
         assert_eq!(shown(&silent), [(1, 0, "inverse patch", "revert")]);
         check_states(&silent, "dxv", "dxv");
+        let days = Policy::default().window_days * 24;
+        for (hours, states) in [(days - 1, "dx"), (days, "vv")] {
+            let late = named(history(&[add, (hours.into(), "Tidy up (#2)")]), 1, 0);
+            check_states(&late, states, states);
+        }
         let back = named(silent, 2, 1);
         assert_eq!(shown(&back), [(1, 0, "inverse patch", "revert"), (2, 1, "inverse patch", "reland")]);
         let told = [add, (1, "Revert \"Add x (#1)\" (#2)"), (2, "Once more (#3)\n\nRelands #1")];
