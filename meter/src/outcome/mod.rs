@@ -5,6 +5,7 @@
 mod area;
 mod blame;
 mod codeowners;
+mod known;
 mod lag;
 mod landing;
 mod mending;

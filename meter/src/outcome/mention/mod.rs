@@ -1,5 +1,6 @@
 //! What a message says it takes back or brings again. A bare word says nothing: a mention names its target.
 
+mod portion;
 mod prose;
 mod reference;
 mod repeated;

@@ -1,5 +1,6 @@
 //! Running text that names what it takes back or brings again.
 
+use super::portion::portion;
 use super::reference::{Found, hex, named, reference};
 use super::{Form, Mention, Place, Rule, Target, Verb, closing, verb};
 use crate::outcome::landing::behind;
@@ -7,7 +8,7 @@ use crate::text::Repo;
 use std::ops::Range;
 
 /// A word, and whether its line begins with it.
-type Word<'a> = (&'a str, bool);
+pub(super) type Word<'a> = (&'a str, bool);
 
 /// Every mention in running text.
 pub(super) fn prose(text: &str, repo: &Repo, mentions: &mut Vec<Mention>) {
@@ -236,18 +237,26 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
         }));
         return mentions;
     }
+    let again = verb.again;
+    let mention = |(rule, target)| Mention { rule, target, again, partial, place };
+    named_in_row(words, next, &named_as, repo).into_iter().map(mention).collect()
+}
+
+/// The names that begin at `next`, one after the other; none where they are only told of.
+fn named_in_row(words: &[Word], mut next: usize, named_as: &Named, repo: &Repo) -> Vec<(Rule, Target)> {
+    let word = |at: usize| words.get(at).map_or("", |(word, _)| *word);
+    let mut names = Vec::new();
     loop {
         let token = word(next);
-        let Some(found) = named_as.token(token, repo) else { return mentions };
+        let Some(found) = named_as.token(token, repo) else { return names };
         if RETURNS.contains(&word(next + 1)) && token.ends_with(|c: char| c.is_alphanumeric()) {
             return Vec::new();
         }
-        let again = verb.again;
-        mentions.extend(found.map(|(rule, target)| Mention { rule, target, again, partial, place }));
+        names.extend(found);
         next += 1;
         let joined = matches!(word(next), "and" | "&" | ",");
         if !joined && !token.ends_with(',') && !word(next).starts_with(['#', '!']) {
-            return mentions;
+            return names;
         }
         next += usize::from(joined);
         next += usize::from(matches!(word(next), "and" | "&"));
@@ -311,13 +320,13 @@ fn of_list((word, starts): &Word) -> bool {
 
 /// What the words before a name say that it is.
 #[derive(Default)]
-struct Named {
+pub(super) struct Named {
     commit: bool,
     request: bool,
 }
 
 impl Named {
-    fn says(&mut self, word: &str) -> bool {
+    pub(super) fn says(&mut self, word: &str) -> bool {
         match word {
             "commit" | "commits" => self.commit = true,
             "pr" | "prs" | "mr" | "pull" | "request" | "requests" => self.request = true,
@@ -326,77 +335,10 @@ impl Named {
         true
     }
 
-    fn token(&self, token: &str, repo: &Repo) -> Option<Found> {
+    pub(super) fn token(&self, token: &str, repo: &Repo) -> Option<Found> {
         if self.commit { named(token, repo) } else { reference(token, self.request, repo) }
     }
 }
-
-/// How far behind its verb a target may stand.
-const PORTION_WORDS_MAX: usize = 16;
-
-/// What is taken back where something of it is named first, and whether that is a part by its own words: `reverts the
-/// guard added in #12`, `revert some of the changes from 1a2b3c4`, `reverts the guard (#12)`, `revert changes to pay.rs
-/// from #12`.
-fn portion(words: &[Word], from: usize, repo: &Repo) -> Option<(Rule, Target, bool)> {
-    let mut partial = false;
-    let word = |at: usize| words.get(at).map_or(String::new(), |(word, _)| word.to_lowercase());
-    let changes_to =
-        |at: usize| at > from && word(at) == "to" && ["change", "changes"].contains(&word(at - 1).as_str());
-    let is_pronoun = ["this", "it", "that", "them"].contains(&word(from).as_str());
-    if is_pronoun && ["in", "by"].contains(&word(from + 1).as_str()) {
-        return None; // where it was done
-    }
-    let near = (from..words.len()).take(PORTION_WORDS_MAX);
-    let clause = near.take_while(|at| {
-        let ends = |word: &str| word.ends_with(['.', ',', ';', ':', ')']) || OTHERWISE.contains(&word);
-        *at == from || !ends(&word(at - 1)) || changes_to(at - 1)
-    });
-    // what a quoted title says is about something else
-    let ends_quote = |at: usize| words[at].0.ends_with(['"', '”']);
-    let in_quote = |at: usize| words[from].0.starts_with(['"', '“']) && !(from..at).any(ends_quote);
-    let mut told_where = false;
-    for at in clause {
-        told_where |= changes_to(at);
-        if at > from
-            && let Some(found) = aside(words, at, repo)
-        {
-            return found.map(|(rule, target)| (rule, target, partial));
-        }
-        let word = words[at].0.trim_end_matches(':').to_lowercase();
-        partial |= ["part", "parts", "portion", "some", "few", "much", "most"].contains(&word.as_str());
-        // something stands between the verb and where it is from
-        let origins: &[&str] = if told_where { &["from"] } else { &["from", "of", "in", "by"] };
-        if at == from || in_quote(at) || !origins.contains(&word.as_str()) {
-            continue;
-        }
-        let (mut named_as, mut next) = (Named::default(), at + 1);
-        let word = |at: usize| words.get(at).map_or(String::new(), |(word, _)| word.to_lowercase());
-        while word(next) == "the" || named_as.says(&word(next)) {
-            next += 1;
-        }
-        if let Some((token, _)) = words.get(next)
-            && let Some(Some((rule, target))) = named_as.token(token, repo)
-        {
-            return Some((rule, target, partial));
-        }
-    }
-    None
-}
-
-/// What is named in brackets, and nothing else: `(#12)`, `(commit 1a2b3c4)`.
-fn aside(words: &[Word], at: usize, repo: &Repo) -> Option<Found> {
-    let mut named_as = Named::default();
-    let (mut word, mut next) = (words[at].0.strip_prefix('(')?, at + 1);
-    while named_as.says(&word.to_lowercase()) {
-        word = words.get(next)?.0;
-        next += 1;
-    }
-    let name = word.trim_end_matches(['.', ',', ';']).strip_suffix(')')?;
-    named_as.token(name, repo)
-}
-
-/// What comes after it is why or where to, not what.
-const OTHERWISE: [&str; 9] = ["to", "because", "as", "since", "due", "when", "for", "so", "until"];
 
 /// The verb at `at` and how many words it is. Those that also say other things than `revert` state nothing but
 /// where a line begins with them, and nothing of a title.
