@@ -166,6 +166,7 @@ mod tests {
             spend(db, "pay", "claude-opus-5-5", "2026-11-21T00:00:00Z", Some(7_000_000_001));
             spend(db, "pay", "claude-opus-5-5", "2026-11-21T23:00:00Z", Some(2));
             spend(db, "pay", "odd-model", "2026-11-21T23:00:00Z", None);
+            spend(db, "pay", "claude-opus-5-5", "2026-11-22T00:00:00Z", Some(11));
             spend(db, "web", "claude-opus-5-5", "2026-11-21T23:00:00Z", Some(9));
             let one_day = || Choice {
                 team: Some("pay".to_owned()),
