@@ -5,6 +5,7 @@
 use anyhow::Result;
 use askama::Template;
 use meter::{NanoUsd, Ppm};
+use std::fmt::Write as _;
 
 const LEFT: i64 = 60;
 const RIGHT: i64 = 8;
@@ -15,6 +16,8 @@ const LINE_EVERY: i64 = 44;
 /// How far apart the names of two columns are, at least.
 const LABEL_EVERY: i64 = 48;
 const COLUMN_MAX: i64 = 56;
+const HATCH_EVERY: i64 = 8;
+const HATCH_STEP: usize = 8;
 /// How far a band goes beyond its first and its last column, so that one of one column is seen.
 const BAND_BEYOND: i64 = 6;
 
@@ -31,7 +34,7 @@ pub(crate) enum Unit {
 /// The weeks of a chart, oldest first.
 pub(crate) struct Columns<'a> {
     pub names: &'a [String],
-    /// Those from this one on can still change, and are shaded.
+    /// Those from this one on can still change, and are hatched.
     pub immature_from: usize,
     /// What began in a column, to be seen on the axis.
     pub marks: Vec<Mark>,
@@ -104,8 +107,8 @@ struct Drawing<'a> {
     right: i64,
     top: i64,
     bottom: i64,
-    /// Where what can still change begins.
-    shaded: Option<i64>,
+    /// What can still change.
+    hatched: Option<Hatched>,
     lines: Vec<Label>,
     labels: Vec<Label>,
     marks: Vec<Label>,
@@ -114,10 +117,29 @@ struct Drawing<'a> {
     dots: Vec<Dot>,
 }
 
+/// A part of the drawing behind all others: from here to its end, and the strokes across.
+struct Hatched {
+    from: i64,
+    strokes: String,
+}
+
+impl Hatched {
+    fn of(from: i64, frame: Frame) -> Self {
+        let (width, height, bottom) = (frame.right() - from, frame.bottom() - TOP, frame.bottom());
+        let mut strokes = String::new();
+        for reach in (HATCH_EVERY..width + height).step_by(HATCH_STEP) {
+            let (first, last) = ((reach - height).max(0), reach.min(width));
+            let stroke = |x: i64| format!("{} {}", from + x, bottom - (reach - x));
+            let _ = write!(strokes, "M{}L{}", stroke(first), stroke(last)); // writing to a String cannot fail
+        }
+        Self { from, strokes }
+    }
+}
+
 /// Text at a place on one axis.
-struct Label {
-    at: i64,
-    text: String,
+pub(crate) struct Label {
+    pub at: i64,
+    pub text: String,
 }
 
 struct Bar {
@@ -152,7 +174,7 @@ impl Unit {
     }
 
     /// In as few characters as it takes, for the scale.
-    fn rounded(self, amount: i128) -> String {
+    pub(crate) fn rounded(self, amount: i128) -> String {
         match self {
             Self::Dollars => rounded(amount),
             Self::Changes => amount.to_string(),
@@ -162,15 +184,18 @@ impl Unit {
 }
 
 impl Frame {
-    fn bottom(self) -> i64 {
+    /// Where drawing begins, beside the names of the scale.
+    pub(crate) const LEFT: i64 = LEFT;
+
+    pub(crate) fn bottom(self) -> i64 {
         self.height - BELOW
     }
 
-    fn right(self) -> i64 {
+    pub(crate) fn right(self) -> i64 {
         self.width - RIGHT
     }
 
-    fn scale(self, unit: Unit, highest: i128) -> Scale {
+    pub(crate) fn scale(self, unit: Unit, highest: i128) -> Scale {
         Scale::of(unit, highest, self.bottom(), self.bottom() - TOP)
     }
 }
@@ -293,8 +318,8 @@ impl<'a> Drawing<'a> {
             at: columns.centre(mark.column, frame) - slot / 2,
             text: mark.title.clone(),
         };
-        let shaded = (columns.immature_from < columns.names.len())
-            .then(|| columns.centre(columns.immature_from, frame) - slot / 2);
+        let hatched = (columns.immature_from < columns.names.len())
+            .then(|| Hatched::of(columns.centre(columns.immature_from, frame) - slot / 2, frame));
         Self {
             frame,
             summary,
@@ -302,7 +327,7 @@ impl<'a> Drawing<'a> {
             right: frame.right(),
             top: TOP,
             bottom: frame.bottom(),
-            shaded,
+            hatched,
             lines: Vec::new(),
             labels: named.map(label).collect(),
             marks: columns.marks.iter().map(mark).collect(),
@@ -314,17 +339,18 @@ impl<'a> Drawing<'a> {
 }
 
 /// Amounts as heights.
-struct Scale {
+pub(crate) struct Scale {
     unit: Unit,
     step: i128,
-    top: i128,
+    /// The highest amount that has a place.
+    pub top: i128,
     bottom: i64,
     height: i64,
 }
 
 impl Scale {
     /// The finest scale of 1, 2 or 5 times a power of ten whose lines are far enough apart.
-    fn of(unit: Unit, highest: i128, bottom: i64, height: i64) -> Self {
+    pub(crate) fn of(unit: Unit, highest: i128, bottom: i64, height: i64) -> Self {
         let highest = if matches!(unit, Unit::Share) { 1_000_000 } else { highest };
         let lines = i128::from(height / LINE_EVERY).max(1);
         let steps = (0..).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_i128.pow(power)));
@@ -332,11 +358,11 @@ impl Scale {
         Self { unit, step, top: ((highest + step - 1) / step).max(1) * step, bottom, height }
     }
 
-    fn y(&self, amount: i128) -> i64 {
+    pub(crate) fn y(&self, amount: i128) -> i64 {
         self.bottom - i64::try_from(amount * i128::from(self.height) / self.top).unwrap_or(0)
     }
 
-    fn lines(&self) -> Vec<Label> {
+    pub(crate) fn lines(&self) -> Vec<Label> {
         let line =
             |number| Label { at: self.y(number * self.step), text: self.unit.rounded(number * self.step) };
         (0..=self.top / self.step).map(line).collect()
@@ -415,7 +441,8 @@ mod tests {
             points(&columns, &vec![Some(point), None, None].into(), Unit::Share, FRAME, "share").unwrap();
         insta::assert_snapshot!(svg, @r#"
         <svg viewBox="0 0 400 200" role="img" aria-label="share">
-          <rect class="immature" x="280" y="12" width="112" height="158"><title>can still change</title></rect>
+          <path class="hatch" d="M280 162L288 170M280 154L296 170M280 146L304 170M280 138L312 170M280 130L320 170M280 122L328 170M280 114L336 170M280 106L344 170M280 98L352 170M280 90L360 170M280 82L368 170M280 74L376 170M280 66L384 170M280 58L392 170M280 50L392 162M280 42L392 154M280 34L392 146M280 26L392 138M280 18L392 130M282 12L392 122M290 12L392 114M298 12L392 106M306 12L392 98M314 12L392 90M322 12L392 82M330 12L392 74M338 12L392 66M346 12L392 58M354 12L392 50M362 12L392 42M370 12L392 34M378 12L392 26M386 12L392 18"/>
+          <rect class="immature" x="280" y="12" width="112" height="158"><title>what came of it can still change</title></rect>
           <line class="scale" x1="60" x2="392" y1="170" y2="170"/>
           <text class="amount" x="50" y="174">0 %</text>
           <line class="scale" x1="60" x2="392" y1="91" y2="91"/>

@@ -23,6 +23,7 @@ mod page;
 mod people;
 mod platforms;
 mod prices;
+mod scatter;
 mod schedule;
 mod serve;
 mod source;

@@ -3,7 +3,7 @@
 use crate::config::{Clock, Options};
 use crate::listing::{Cell, Fields};
 use crate::store::db::Access;
-use crate::weekly::{Basis, Standing, period_fields, share_text, silence, team_known, weekly};
+use crate::weekly::{Asked, Standing, period_fields, share_text, silence, weekly};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::outcome::{BEFORE, Comparison, Period, QUARTER};
@@ -33,8 +33,9 @@ pub(crate) fn run(Args { team, json }: Args, options: &Options, now: Clock) -> R
     config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let standings = db.snapshot(|db| {
-        team_known(db, team.as_deref())??;
-        Ok(weekly(db, team.as_deref(), 1, Basis::People, now())?.standings)
+        let asked = Asked::of_team(team.as_deref(), 1);
+        asked.check(db)??;
+        Ok(weekly(db, &asked, now())?.standings)
     })?;
     let text = if json {
         let teams = standings.iter().map(TeamVerdict::of).collect();

@@ -44,8 +44,17 @@ fn the_pages_are_whole_for_everybody_and_say_what_the_commands_say() {
     });
 
     let (team, change) = (format!("/teams/payments?weeks={WEEKS}"), "/changes/github.com/acme/pay%2320");
+    let part = format!("/?repo=github.com%2Facme%2Fpay&weeks={WEEKS}");
     let repository = "/repositories/github.com/acme/pay";
-    let tables = [
+    let paths = [
+        "/",
+        "/?weeks=52",
+        &part,
+        "/?model=claude-opus-5-5",
+        "/teams",
+        &team,
+        "/changes?team=payments",
+        change,
         "/repositories",
         repository,
         "/models",
@@ -55,30 +64,52 @@ fn the_pages_are_whole_for_everybody_and_say_what_the_commands_say() {
         "/policies",
         "/collected",
     ];
-    let seen =
-        walk(home.path(), &url, &[&["/", "/?weeks=52", "/teams", &team, change], &tables[..]].concat());
+    let seen = walk(home.path(), &url, &paths);
     assert_eq!(seen["faults"], serde_json::json!([]));
     assert_eq!(
         seen["views"].as_array().map(Vec::len),
-        Some((5 + tables.len()) * 4),
-        "thirteen pages, two widths, two themes"
+        Some(paths.len() * 4),
+        "of each two widths, two themes"
     );
+    for (path, more) in [("/", [].as_slice()), (&part, &["--repo", "github.com/acme/pay"])] {
+        let asked = ["--config", toml, "weekly", "--weeks", WEEKS, "--format", "json"];
+        let weekly = run(&mut cpvo(&[&asked, more].concat())).success();
+        let weekly: Value = serde_json::from_str(&weekly).expect("JSON");
+        let tables: Vec<Table> = serde_json::from_value(seen["tables"][path].clone()).expect("tables");
+        check(&tables, weekly["weeks"].as_array().expect("weeks"));
+    }
+}
 
-    let weekly =
-        run(&mut cpvo(&["--config", toml, "weekly", "--weeks", WEEKS, "--format", "json"])).success();
-    let weekly: Value = serde_json::from_str(&weekly).expect("JSON");
-    let rows: Vec<Vec<String>> = serde_json::from_value(seen["tables"]["/"][0].clone()).expect("a table");
+type Table = Vec<Vec<String>>;
+
+/// What a page shows of each team, and of each week, is what the command says.
+#[track_caller]
+fn check(tables: &[Table], weeks: &[Value]) {
+    let table = |first: &str, second: &str| {
+        let found = tables.iter().find(|table| table[0][0] == first && table[0][1] == second);
+        found.unwrap_or_else(|| panic!("no table of {first} and {second}"))
+    };
+    let (by_team, by_week) = (table("Team", "Sum"), table("Week", "Tokens"));
     let columns: Vec<&str> =
-        rows[0].iter().map(|name| name.split_whitespace().next().unwrap_or_default()).collect();
-    let of = weekly["weeks"].as_array().expect("weeks");
-    for row in of {
+        by_team[0].iter().map(|name| name.split_whitespace().next().unwrap_or_default()).collect();
+    let amount = |text: &str| -> f64 {
+        let digits = text.chars().filter(|sign| sign.is_ascii_digit() || *sign == '.');
+        digits.collect::<String>().parse().expect("dollars")
+    };
+    assert!(!weeks.is_empty());
+    for row in weeks {
         let (name, week) = (row["name"].as_str().expect("a name"), row["week"].as_str().expect("a week"));
-        let shown = rows.iter().find(|shown| shown[0] == name).unwrap_or_else(|| panic!("no row of {name}"));
+        let shown =
+            by_team.iter().find(|shown| shown[0] == name).unwrap_or_else(|| panic!("no row of {name}"));
         let column = columns.iter().position(|column| week.ends_with(column)).expect("its column");
         let spend = row["spend_usd"].as_f64().expect("spend");
-        let digits = shown[column].chars().filter(|sign| sign.is_ascii_digit() || *sign == '.');
-        let said: f64 = digits.collect::<String>().parse().expect("dollars");
-        assert!((said - spend).abs() < 0.006, "{name} in {week}: {} on the page, {spend}", shown[column]);
+        let said = amount(&shown[column]);
+        assert!((said - spend).abs() < 0.006, "{name} in {week}: {said} on the page, {spend}");
     }
-    assert!(of.len() >= 5 * 12, "five teams");
+    for shown in &by_week[1..] {
+        let of_week =
+            || weeks.iter().filter(|row| shown[0].starts_with(row["week"].as_str().expect("a week")));
+        let sum = |field: &str| of_week().filter_map(|row| row[field].as_u64()).sum::<u64>().to_string();
+        assert_eq!(shown[3..6], ["verified", "disqualified", "pending"].map(sum), "{}", shown[0]);
+    }
 }

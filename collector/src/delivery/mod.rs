@@ -13,7 +13,7 @@ use crate::store::epic::epic_list;
 use crate::store::incident::{broken_list, outage_list};
 use crate::store::label::team_labels;
 use crate::store::shipping::{Sent, sent_list};
-use crate::weekly::{Basis, WEEKS_DEFAULT, WEEKS_MAX, Weekly, team_known, weekly, weeks_back};
+use crate::weekly::{Asked, WEEKS_DEFAULT, WEEKS_MAX, Weekly, weekly, weeks_back};
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::delivery::{Assistance, Delivery, Kind, Labels, Shipments, Shipped, Took, assistance};
@@ -83,8 +83,9 @@ pub(crate) fn run(Args { team, weeks, format }: Args, options: &Options, now: Cl
     config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let deliveries = db.snapshot(|db| {
-        team_known(db, team.as_deref())??;
-        let weekly = weekly(db, team.as_deref(), weeks, Basis::People, now())?;
+        let asked = Asked::of_team(team.as_deref(), weeks);
+        asked.check(db)??;
+        let weekly = weekly(db, &asked, now())?;
         deliveries(db, &weekly, weeks)
     })?;
     let text = match format {

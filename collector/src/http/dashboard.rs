@@ -3,37 +3,31 @@
 use super::App;
 use super::error::Error;
 use super::html::{GUARDS, drawn};
-use super::weeks::{self, Asked};
+use super::weeks::{self, Choice, asked};
 use crate::change::{UnknownChange, find, story};
-use crate::page::{self, Told, assets, page};
-use crate::store::policy::policy_changes;
-use crate::weekly::{Basis, WEEKS_DEFAULT, team_known, weekly};
+use crate::page::{self, Listed, Overview, Told, assets, page};
+use crate::weekly::{Asked, Basis, WEEKS_DEFAULT};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
-use meter::Week;
 use std::sync::Arc;
 
 /// A name says what it holds: another content has another name.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
-pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Error> {
-    let choice = weeks::choice(asked)?;
-    let (span, team) = (choice.weeks, choice.team.clone());
-    let (weekly, policies) = weeks::load(&app, choice, |weekly, db, team| {
-        let first = weekly.weeks.iter().map(|row| row.week).min();
-        let since = first.map_or(weekly.computed_at, Week::start);
-        Ok((weekly, policy_changes(db, team, since)?))
+pub(super) async fn get(State(app): State<Arc<App>>, choice: Choice) -> Result<Response, Error> {
+    let (weekly, overview) = weeks::load(&app, asked(choice)?, |weekly, db| {
+        let overview = Overview::read(db, &weekly)?;
+        Ok((weekly, overview))
     })
     .await?;
-    drawn(move || page(&weekly, &policies, span, team.as_deref())).await
+    drawn(move || page(&weekly, &overview)).await
 }
 
 /// `GET /teams`: all of them, by what holds now.
 pub(super) async fn teams(State(app): State<Arc<App>>) -> Result<Response, Error> {
-    let now = (app.now)();
-    let weekly = app.store.read(move |db| weekly(db, None, WEEKS_DEFAULT, Basis::People, now)).await?;
+    let weekly = weeks::load(&app, Asked::of_team(None, WEEKS_DEFAULT), |weekly, _| Ok(weekly)).await?;
     drawn(move || page::all_teams(&weekly)).await
 }
 
@@ -41,24 +35,31 @@ pub(super) async fn teams(State(app): State<Arc<App>>) -> Result<Response, Error
 pub(super) async fn team(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
-    asked: Asked,
+    choice: Choice,
 ) -> Result<Response, Error> {
     let Path(team) = path.map_err(|_| Error::NotFound)?;
-    let weeks::Choice { team: other, weeks: span, basis } = weeks::choice(asked)?;
-    if other.is_some() || basis != Basis::People {
+    let asked = asked(choice)?;
+    if asked != Asked::of_team(None, asked.weeks) {
         let words = "only weeks can be asked for here: the page is of one team and of what its people spent";
         return Err(Error::Unreadable(words.to_owned()));
     }
-    let (now, id) = ((app.now)(), team.clone());
-    let told = app.store.read(move |db| {
-        if let Err(unknown) = team_known(db, Some(&id))? {
-            return Ok(Err(unknown));
-        }
-        let weekly = weekly(db, Some(&id), span, Basis::People, now)?;
-        Ok(Ok(Told::read(db, weekly, &id, span)?))
+    let of_team = Asked::of_team(Some(&team), asked.weeks);
+    let told = weeks::load(&app, of_team, |weekly, db| Told::read(db, weekly)).await?;
+    drawn(move || page::team(&told, &team)).await
+}
+
+/// `GET /changes?team=T&repo=R&weeks=12`.
+pub(super) async fn changes(State(app): State<Arc<App>>, choice: Choice) -> Result<Response, Error> {
+    let (asked, now) = (asked(choice)?, (app.now)());
+    if asked.model.is_some() || asked.basis != Basis::People {
+        return Err(Error::Unreadable("changes are asked for by team, repo and weeks".to_owned()));
+    }
+    let listed = app.store.read(move |db| match asked.check(db)? {
+        Ok(()) => Ok(Ok(Listed::read(db, asked, now)?)),
+        Err(unasked) => Ok(Err(unasked)),
     });
-    let told = told.await??;
-    drawn(move || page::team(&told, &team, span)).await
+    let listed = listed.await??;
+    drawn(move || page::changes(&listed)).await
 }
 
 /// `GET /changes/{id}`, by the name that `cpvo change` takes.

@@ -4,7 +4,7 @@ use crate::change::UnknownChange;
 use crate::changes::UnknownRepo;
 use crate::page::NoRepository;
 use crate::store::StoreError;
-use crate::weekly::UnknownTeam;
+use crate::weekly::Unasked;
 use axum::extract::rejection::QueryRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +24,7 @@ pub(super) enum Error {
     #[error("no such page")]
     NotFound,
     #[error(transparent)]
-    UnknownTeam(#[from] UnknownTeam),
+    Unasked(#[from] Unasked),
     #[error(transparent)]
     UnknownRepo(#[from] UnknownRepo),
     #[error(transparent)]
@@ -59,13 +59,13 @@ impl Error {
             Self::Unauthorized(code, _) => (StatusCode::UNAUTHORIZED, code),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound
-            | Self::UnknownTeam(_)
+            | Self::Unasked(Unasked::Unknown { .. })
             | Self::UnknownRepo(_)
             | Self::NoRepository(_)
             | Self::UnknownChange(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),
+            Self::Unreadable(_) | Self::Unasked(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

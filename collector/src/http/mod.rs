@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -80,6 +81,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/", get(dashboard::get))
         .route("/teams", get(dashboard::teams))
         .route("/teams/{team}", get(dashboard::team))
+        .route("/changes", get(dashboard::changes))
         .route("/changes/{*id}", get(dashboard::change))
         .route("/repositories", get(tables::all_repositories))
         .route("/repositories/{*repo}", get(tables::one_repository))
@@ -95,7 +97,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/changes", get(changes::get))
         .route("/v1/export/{file}", get(export::get))
         .route_layer(from_fn_with_state(Arc::clone(&app), hosts::guard))
-        .route_layer(from_fn(html::readable));
+        .route_layer(from_fn(html::readable))
+        .route_layer(CompressionLayer::new());
     Router::new()
         .merge(read)
         .route("/v1/reports", post(reports::post))

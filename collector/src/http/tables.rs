@@ -3,12 +3,12 @@
 use super::App;
 use super::error::Error;
 use super::html::drawn;
-use super::weeks::{self, Asked as Query};
+use super::weeks::{self, Choice as Query};
 use crate::page::{
     Asked, Report, adoption, caching, collected, models, policies, quality, repositories, repository,
 };
 use crate::store::db::Db;
-use crate::weekly::{Basis, weeks_back};
+use crate::weekly::{self, weeks_back};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -69,8 +69,9 @@ async fn told(
 }
 
 fn asked(app: &App, query: Query) -> Result<Asked, Error> {
-    let weeks::Choice { team, weeks, basis } = weeks::choice(query)?;
-    if team.is_some() || basis != Basis::People {
+    let chosen = weeks::asked(query)?;
+    let weeks = chosen.weeks;
+    if chosen != weekly::Asked::of_team(None, weeks) {
         return Err(Error::Unreadable("only weeks can be asked for here".to_owned()));
     }
     let now = (app.now)();

@@ -2,9 +2,9 @@
 
 use super::App;
 use super::error::Error;
-use super::weeks::{Asked, Choice, choice};
+use super::weeks::{Choice, asked};
 use crate::delivery::{Answer, deliveries};
-use crate::weekly::{self, Basis, team_known, weekly};
+use crate::weekly::{self, Asked, weekly};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -22,19 +22,19 @@ struct Team {
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path(team): Path<String>,
-    asked: Asked,
+    choice: Choice,
 ) -> Result<impl IntoResponse, Error> {
-    let Choice { weeks, basis, .. } = choice(asked)?;
+    let Asked { weeks, basis, .. } = asked(choice)?;
     let now = (app.now)();
     let answer = app.store.read(move |db| {
-        if let Err(unknown) = team_known(db, Some(&team))? {
+        let asked = Asked::of_team(Some(&team), weeks);
+        if let Err(unknown) = asked.check(db)? {
             return Ok(Err(unknown));
         }
         // as `cpvo delivery` says it: whoever's change spend built, it is the people's there
-        let people = weekly(db, Some(&team), weeks, Basis::People, now)?;
+        let people = weekly(db, &asked, now)?;
         let delivery = deliveries(db, &people, weeks)?.answer();
-        let weekly = weekly(db, Some(&team), weeks, basis, now)?;
-        let weekly = weekly.with_costs(db, Some(&team))?.answer();
+        let weekly = weekly(db, &asked.on(basis), now)?.with_costs(db)?.answer();
         Ok(Ok(serde_json::to_string_pretty(&Team { weekly, delivery })?))
     });
     let json = answer.await??;

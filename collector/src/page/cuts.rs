@@ -3,6 +3,7 @@
 
 use super::{Key, Team, keys};
 use crate::chart::{Band, Columns, Frame, Mark, Point, Points, Series, Unit, points, stacked};
+use crate::listing::short;
 use crate::store::policy::PolicyChange;
 use crate::store::team_week::{Outcomes, TeamWeek};
 use crate::weekly::{incomplete, share_text};
@@ -11,8 +12,8 @@ use meter::outcome::{Mature, Period, Tally};
 use meter::{Interval, NanoUsd, Week, wilson};
 use std::fmt::Write;
 
-const WIDE: Frame = Frame { width: 560, height: 180 };
-const NARROW: Frame = Frame { width: 360, height: 220 };
+pub(super) const WIDE: Frame = Frame { width: 560, height: 180 };
+pub(super) const NARROW: Frame = Frame { width: 360, height: 220 };
 /// Changes of a week that has a share of its own.
 const SHARE_MIN: u64 = 5;
 /// Mature weeks that are drawn as one: fewer have no interval.
@@ -24,7 +25,7 @@ pub(super) struct Cut {
     pub wide: String,
     pub narrow: String,
     pub keys: Vec<Key>,
-    pub remark: &'static str,
+    pub remark: String,
 }
 
 /// What a week came to over the teams of the page.
@@ -45,27 +46,36 @@ pub(super) fn cuts(
     names: &[String],
     policies: &[PolicyChange],
 ) -> Result<Vec<Cut>> {
-    let all = Columns { names, immature_from: names.len(), marks: Vec::new() };
-    let mut cuts = vec![cut("Spend", "", keys(spend), |frame| {
-        stacked(&all, spend, Unit::Dollars, frame, &summary("Spend by team and week", &spend_total(spend)))
-    })?];
     let totals: Vec<Total> = (0..weeks.len()).map(|week| Total::of(teams, week)).collect();
-    if totals.iter().all(|total| total.outcomes.is_none()) {
-        return Ok(cuts);
-    }
+    let is_judged = totals.iter().any(|total| total.outcomes.is_some());
     let last_mature = totals.iter().rposition(|total| total.mature.is_some());
     let mark = |change: &PolicyChange| {
         let column = weeks.iter().position(|week| *week == Week::of(change.at))?;
         Some(Mark { column, title: policy_text(change) })
     };
-    let marks = policies.iter().filter_map(mark).collect();
-    let columns = Columns { names, immature_from: last_mature.map_or(0, |last| last + 1), marks };
+    let columns = Columns {
+        names,
+        immature_from: if is_judged { last_mature.map_or(0, |last| last + 1) } else { names.len() },
+        marks: if is_judged { policies.iter().filter_map(mark).collect() } else { Vec::new() },
+    };
+    let mut cuts = vec![cut("Spend", "", keys(spend), |frame| {
+        stacked(
+            &columns,
+            spend,
+            Unit::Dollars,
+            frame,
+            &summary("Spend by team and week", &spend_total(spend)),
+        )
+    })?];
+    if !is_judged {
+        return Ok(cuts);
+    }
     let outcomes = outcomes(&totals);
     cuts.push(cut("Changes", "", keys(&outcomes), |frame| {
         stacked(&columns, &outcomes, Unit::Changes, frame, &summary("Changes by week", &told(&outcomes)))
     })?);
-    let shares = Points::from(by_week(&totals, names, share));
-    let of_five = "With its 95 % interval, from five changes on. Shaded: can still change.";
+    let shares = Points::from(dots(&totals, names, share));
+    let of_five = "With its 95 % interval, from five changes on. Hatched: can still change.";
     cuts.push(cut("Verified share", of_five, Vec::new(), |frame| {
         points(&columns, &shares, Unit::Share, frame, &summary("Verified share by week", &titles(&shares)))
     })?);
@@ -74,7 +84,7 @@ pub(super) fn cuts(
     let dots = dots.map(|((total, name), running)| cost(name, total.mature.as_ref()?, running.as_ref()));
     let costs =
         Points { dots: dots.collect(), bands: running.iter().map(|one| band(one.as_ref()?)).collect() };
-    let without = "Spend divided by verified changes; the line: four weeks up to each as one, in their 95 % interval. Shaded: can still change.";
+    let without = "Spend divided by verified changes; the line: four weeks up to each as one, in their 95 % interval. Hatched: can still change.";
     cuts.push(cut("Cost per verified outcome", without, Vec::new(), |frame| {
         points(
             &columns,
@@ -87,13 +97,13 @@ pub(super) fn cuts(
     Ok(cuts)
 }
 
-fn cut(
+pub(super) fn cut(
     title: &'static str,
-    remark: &'static str,
+    remark: &str,
     keys: Vec<Key>,
     draw: impl Fn(Frame) -> Result<String>,
 ) -> Result<Cut> {
-    Ok(Cut { title, wide: draw(WIDE)?, narrow: draw(NARROW)?, keys, remark })
+    Ok(Cut { title, wide: draw(WIDE)?, narrow: draw(NARROW)?, keys, remark: remark.to_owned() })
 }
 
 impl Total {
@@ -109,6 +119,51 @@ impl Total {
             mature: mature.map(|all| Period::of(&all)),
         }
     }
+}
+
+/// A week of all the charts in numbers.
+pub(super) struct WeekRow {
+    pub week: String,
+    pub monday: String,
+    pub tokens: String,
+    pub spend: String,
+    pub verified: String,
+    pub lost: String,
+    pub pending: String,
+    pub share: String,
+    pub cpvo: String,
+    /// Of the four weeks up to it.
+    pub running: String,
+}
+
+/// The newest week first.
+pub(super) fn by_week(teams: &[Team], weeks: &[Week]) -> Vec<WeekRow> {
+    let totals: Vec<Total> = (0..weeks.len()).map(|week| Total::of(teams, week)).collect();
+    let row = |index: usize| {
+        let rows = || teams.iter().filter_map(move |team| team.weeks[index]);
+        let Total { outcomes, mature, .. } = &totals[index];
+        let count = |of: fn(Tally) -> u64| outcomes.map_or_else(String::new, |tally| of(tally).to_string());
+        let mature = mature.as_ref();
+        let told = |period: &Period| {
+            let each = period.cpvo.map(NanoUsd::dollars).unwrap_or_default();
+            period.cpvo_interval.map_or(each.clone(), |Interval { low, high }| {
+                format!("{each} ({}–{})", low.dollars(), high.dollars())
+            })
+        };
+        WeekRow {
+            week: weeks[index].to_string(),
+            monday: weeks[index].start().strftime("%-d %b").to_string(),
+            tokens: short(rows().map(|row| row.tokens.total()).sum()),
+            spend: super::sum(rows().map(TeamWeek::spend)).dollars(),
+            verified: count(|tally| tally.verified),
+            lost: count(|tally| tally.disqualified),
+            pending: count(|tally| tally.pending),
+            share: mature.map(|period| share_text(period.tally)).unwrap_or_default(),
+            cpvo: mature.and_then(|period| period.cpvo).map(NanoUsd::dollars).unwrap_or_default(),
+            running: running(&totals, index).as_ref().map(told).unwrap_or_default(),
+        }
+    };
+    (0..weeks.len()).rev().map(row).collect()
 }
 
 /// What holds since when, and why.
@@ -142,7 +197,7 @@ fn outcomes(totals: &[Total]) -> [Series<'static>; 3] {
     ]
 }
 
-fn by_week(
+fn dots(
     totals: &[Total],
     names: &[String],
     point: impl Fn(&str, &Period) -> Option<Point>,

@@ -3,16 +3,20 @@
 
 mod adoption;
 pub(crate) mod assets;
+mod bands;
 mod caching;
 mod change;
+mod changes;
 mod collected;
 mod cuts;
 mod fault;
 mod models;
+mod overview;
 mod policies;
 mod quality;
 mod report;
 mod repository;
+mod spread;
 mod team;
 mod teams;
 
@@ -22,23 +26,26 @@ use crate::store::policy::PolicyChange;
 use crate::store::team_week::TeamWeek;
 use crate::verdict::{doubts, grounds, headline};
 use crate::weekly::{
-    Basis, NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, WEEKS_DEFAULT, Weekly, incomplete,
-    share_text, side_text, trend_text,
+    Basis, NO_SOURCE, Standing, UNASSIGNED_QUERY, UNPRICED_QUERY, Weekly, incomplete, side_text, trend_text,
 };
 use anyhow::Result;
 use askama::Template;
-use cuts::{Cut, cuts, policy_text};
+use bands::{Band, bands};
+use cuts::{Cut, WeekRow, by_week, cuts, policy_text};
 use jiff::{SignedDuration, Timestamp};
 use meter::outcome::{Period, Verdict};
 use meter::{Interval, NanoUsd, Week};
+use overview::Form;
 use std::cmp::Reverse;
 
 pub(crate) use adoption::adoption;
 pub(crate) use caching::caching;
 pub(crate) use change::change;
+pub(crate) use changes::{Listed, changes};
 pub(crate) use collected::collected;
 pub(crate) use fault::fault;
 pub(crate) use models::models;
+pub(crate) use overview::Overview;
 pub(crate) use policies::policies;
 pub(crate) use quality::quality;
 pub(crate) use report::{Asked, Report};
@@ -51,22 +58,27 @@ const COLOURS: [&str; 6] = ["s1", "s2", "s3", "s4", "s5", "s6"];
 /// Teams whose verdict stands on top; the others' is in the table.
 const VERDICTS: usize = 6;
 
+const BY_WORK: &str = "Spend of the team whose change it built. ";
+const OF_NOW: &str = "Verdicts are as of now, whatever weeks are shown.";
+
 #[derive(Template)]
 #[template(path = "page.html")]
-struct Page<'a> {
+struct Page {
     computed_at: String,
-    by_work: bool,
-    /// How many weeks the page offers, and how many were asked for.
-    spans: [u16; 3],
-    asked: u16,
-    /// The one team that was asked for.
-    team: Option<&'a str>,
+    /// Whose spend it is, where that is not the people's.
+    by_work: &'static str,
+    form: Form,
     verdicts: Vec<Headline>,
     figures: Vec<Figure>,
     cuts: Vec<Cut>,
+    bands: Vec<Band>,
+    is_judged: bool,
+    by_week: Vec<WeekRow>,
     columns: Vec<Column>,
     rows: Vec<Row>,
     all: Row,
+    /// Where the verdicts are of other weeks than those shown.
+    of_now: &'static str,
     list_equivalent: bool,
     unpriced_rows: u64,
     unassigned: bool,
@@ -89,8 +101,6 @@ struct Stand {
     team: String,
     name: String,
     cost: String,
-    verified: String,
-    share: String,
     targeted: String,
     literal: String,
     cpvo: String,
@@ -141,35 +151,34 @@ struct Team<'a> {
     total: NanoUsd,
 }
 
-/// The page for the `asked` last weeks of one team or of all.
-pub(crate) fn page(
-    weekly: &Weekly,
-    policies: &[PolicyChange],
-    asked: u16,
-    team: Option<&str>,
-) -> Result<String> {
+/// The page for the weeks asked for, of one team or of all.
+pub(crate) fn page(weekly: &Weekly, overview: &Overview) -> Result<String> {
     let weeks = weeks(weekly);
     let teams = teams(weekly, &weeks);
     let names: Vec<String> = weeks.iter().map(|week| short(*week, &weeks)).collect();
+    let is_judged = weekly.has_outcomes();
+    let policies: &[PolicyChange] = if is_judged { &overview.policies } else { &[] };
     let page = Page {
         computed_at: instant(weekly.computed_at),
-        by_work: weekly.basis == Basis::Work,
-        spans: [WEEKS_DEFAULT, 26, 52],
-        asked,
-        team,
+        by_work: if weekly.asked.basis == Basis::Work { BY_WORK } else { "" },
+        form: Form::of(&weekly.asked, overview),
         verdicts: verdicts(&weekly.standings),
-        figures: figures(&teams, &weeks),
+        figures: figures(&teams, &weeks, Week::of(weekly.computed_at)),
         cuts: cuts(&teams, &series(&teams, weeks.len()), &weeks, &names, policies)?,
+        bands: bands(&weekly.standings)?,
+        is_judged,
+        by_week: by_week(&teams, &weeks),
         policies: policies.iter().map(policy_text).collect(),
         columns: weeks.iter().rev().map(|week| column(*week, &weeks)).collect(),
         rows: teams.iter().map(row).collect(),
         all: all(&teams, weeks.len()),
+        of_now: if weekly.asked.from.or(weekly.asked.to).is_some() { OF_NOW } else { "" },
         list_equivalent: weekly.list_equivalent().0 != 0,
         unpriced_rows: weekly.unpriced_rows(),
         unassigned: weekly.has_unassigned(),
         unassigned_query: UNASSIGNED_QUERY,
         unpriced_query: UNPRICED_QUERY,
-        no_source: if weekly.has_outcomes() { "" } else { NO_SOURCE },
+        no_source: if is_judged || weekly.asked.model.is_some() { "" } else { NO_SOURCE },
     };
     Ok(page.render()?)
 }
@@ -225,8 +234,6 @@ impl Stand {
             team: one.judging.team.clone(),
             name: one.judging.name.clone(),
             cost: cost.dollars(),
-            verified: format!("{} of {}", tally.verified, tally.attempted()),
-            share: share_text(*tally),
             targeted: side_text(by_strictness.targeted),
             literal: side_text(by_strictness.literal),
             cpvo: cpvo.map_or_else(none, told),
@@ -289,17 +296,18 @@ fn keys(series: &[Series]) -> Vec<Key> {
     series.iter().map(|one| Key { class: one.class, name: one.name.to_owned() }).collect()
 }
 
-fn figures(teams: &[Team], weeks: &[Week]) -> Vec<Figure> {
+fn figures(teams: &[Team], weeks: &[Week], now: Week) -> Vec<Figure> {
     let spent =
         |index: usize| sum(teams.iter().filter_map(|team| team.weeks[index]).map(TeamWeek::spend)).dollars();
     let mut figures = Vec::new();
     for (label, back) in [("This week so far", 1), ("Last week", 2)] {
-        if let Some(index) = weeks.len().checked_sub(back) {
+        let index = weeks.len().checked_sub(back).filter(|_| weeks.last() >= Some(&now));
+        if let Some(index) = index {
             let remark = format!("{}, {}", weeks[index], dates(weeks[index]));
             figures.push(Figure { label: label.to_owned(), amount: spent(index), remark });
         }
     }
-    if weeks.len() > 2 {
+    if weeks.len() > 2 || figures.is_empty() && !weeks.is_empty() {
         let amount = sum(teams.iter().map(|team| team.total)).dollars();
         let remark = format!("{} to {}", weeks[0], weeks[weeks.len() - 1]);
         figures.push(Figure { label: format!("{} weeks", weeks.len()), amount, remark });
@@ -381,12 +389,12 @@ mod tests {
     }
 
     fn html(weeks: Vec<TeamWeek>) -> String {
-        page(&weekly(weeks), &[], 12, None).unwrap()
+        page(&weekly(weeks), &Overview::default()).unwrap()
     }
 
     /// The text between the tags of the table, a line for each row.
     fn table(html: &str) -> Vec<String> {
-        let (_, table) = html.split_once("<table>").unwrap();
+        let (_, table) = html.split_once("<table class=\"by-team\">").unwrap();
         let (table, _) = table.split_once("</table>").unwrap();
         let cells = |row: &str| {
             let texts = row.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
@@ -450,7 +458,7 @@ mod tests {
             "<title>W52 2026: 28 of 42, 67 % (52–79)</title>",
             "<title>W52 2026: $15.00</title>",
             "<title>W53 2026: $133.33</title>",
-            "<title>can still change</title>",
+            "<title>what came of it can still change</title>",
         ] {
             assert!(after.contains(drawn), "{drawn}");
         }
@@ -484,14 +492,16 @@ mod tests {
         };
         let elsewhere = PolicyChange { at: "2026-06-29T10:00:00Z".parse().unwrap(), ..policy.clone() };
         let weekly = weekly(weeks);
-        let page = |policies: &[PolicyChange]| page(&weekly, policies, 12, None).unwrap();
+        let page = |policies: &[PolicyChange]| {
+            page(&weekly, &Overview { policies: policies.to_vec(), ..Overview::default() }).unwrap()
+        };
         assert!(!page(&[]).contains("Another policy"));
         let html = page(&[policy, elsewhere]);
         let said =
             "&#60;a&#62;, since 29 December 2026: 14 days, hotfixes within 72 hours, targeted (late reverts)";
         assert!(html.contains(&format!("<li>{said}</li>")), "{html}");
         let marks: Vec<&str> = html.lines().filter(|line| line.contains("class=\"mark\"")).collect();
-        assert_eq!(marks.len(), 6, "in three charts, wide and narrow");
+        assert_eq!(marks.len(), 8, "in all four charts, wide and narrow");
         assert!(marks.iter().all(|mark| mark.contains(said)));
     }
 

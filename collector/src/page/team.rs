@@ -1,17 +1,20 @@
 //! The page of a team: its verdict with all grounds, its cuts, where its spend went, what shipped and at what cost,
 //! and how it delivers.
 
+use super::changes::{name, short_sha};
 use super::cuts::{Cut, cuts, policy_text};
+use super::spread::spread;
 use super::{Headline, instant, series, short, teams, weeks};
 use crate::breakdown::portions;
 use crate::delivery::{Deliveries, TeamDelivery, deliveries};
-use crate::listing::Listing;
+use crate::listing::{self, Listing};
 use crate::store::db::Db;
 use crate::store::delivered::{Delivered, Titles, delivered_list, title_list};
+use crate::store::filter::{ModelSum, model_sums};
 use crate::store::policy::{PolicyChange, policy_changes};
 use crate::store::service::Signs;
 use crate::verdict::grounds;
-use crate::weekly::{Standing, WEEKS_DEFAULT, Weekly, side_text, weeks_back};
+use crate::weekly::{Standing, WEEKS_DEFAULT, Weekly, incomplete, side_text, weeks_back};
 use anyhow::Result;
 use askama::Template;
 use meter::outcome::ByStrictness;
@@ -29,6 +32,7 @@ struct Page<'a> {
     id: &'a str,
     name: &'a str,
     computed_at: String,
+    list_equivalent: bool,
     spans: [u16; 3],
     asked: u16,
     verdict: Option<Headline>,
@@ -40,6 +44,10 @@ struct Page<'a> {
     portions: Vec<Portion>,
     /// The same in words.
     told: String,
+    review: String,
+    models: Vec<Model>,
+    /// What the outcomes cost one by one, where anything is known of it.
+    spread: Vec<Cut>,
     changes: Vec<Change>,
     /// Beyond those that are listed.
     more: usize,
@@ -75,6 +83,28 @@ struct Portion {
     width: i64,
 }
 
+/// What was spent on a model.
+struct Model {
+    name: String,
+    requests: u64,
+    tokens: String,
+    amount: String,
+    share: String,
+}
+
+impl Model {
+    fn of(one: &ModelSum, spend: &[(&'static str, NanoUsd)]) -> Self {
+        let all = spend.iter().map(|(_, part)| part.0).sum();
+        Self {
+            name: one.model.clone(),
+            requests: one.requests,
+            tokens: listing::short(one.tokens),
+            amount: incomplete(one.unpriced_rows).to_owned() + &one.spend.dollars(),
+            share: percent(one.spend.0, all),
+        }
+    }
+}
+
 struct Change {
     repo: String,
     sha: String,
@@ -104,6 +134,7 @@ pub(crate) struct Told {
     policies: Vec<PolicyChange>,
     deliveries: Deliveries,
     spend: Vec<(&'static str, NanoUsd)>,
+    models: Vec<ModelSum>,
     delivered: Vec<Delivered>,
     titles: Titles,
     signs: Signs,
@@ -111,12 +142,14 @@ pub(crate) struct Told {
 
 impl Told {
     /// `weekly` is the team's own.
-    pub(crate) fn read(db: &mut Db, weekly: Weekly, team: &str, asked: u16) -> Result<Self> {
-        let first = weeks_back(weekly.computed_at, asked);
+    pub(crate) fn read(db: &mut Db, weekly: Weekly) -> Result<Self> {
+        let (team, weeks) = (weekly.asked.team.as_deref().unwrap_or_default(), weekly.asked.weeks);
+        let first = weeks_back(weekly.computed_at, weeks);
         Ok(Self {
             policies: policy_changes(db, Some(team), first.start())?,
-            deliveries: deliveries(db, &weekly, asked)?,
+            deliveries: deliveries(db, &weekly, weeks)?,
             spend: portions(db, team, first)?,
+            models: model_sums(db, team, first)?,
             delivered: delivered_list(db, first.start(), Some(team))?,
             titles: title_list(db, first.start(), team)?,
             signs: Signs::read(db)?,
@@ -125,8 +158,8 @@ impl Told {
     }
 }
 
-/// The page for the `asked` last weeks of a team.
-pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
+/// The page of a team.
+pub(crate) fn team(told: &Told, id: &str) -> Result<String> {
     let Told { weekly, policies, deliveries, spend, .. } = told;
     let weeks = weeks(weekly);
     let teams = teams(weekly, &weeks);
@@ -141,7 +174,7 @@ pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
         name: teams.first().map_or(id, |team| team.name),
         computed_at: instant(weekly.computed_at),
         spans: [WEEKS_DEFAULT, 26, 52],
-        asked,
+        asked: weekly.asked.weeks,
         verdict: standing.map(Headline::of),
         grounds: standing.map(grounds).unwrap_or_default(),
         strictness: standing.and_then(Strictness::of),
@@ -149,6 +182,10 @@ pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
         policies: policies.iter().map(policy_text).collect(),
         told: words.collect::<Vec<_>>().join("; "),
         portions,
+        review: review(&told.delivered),
+        models: told.models.iter().map(|one| Model::of(one, spend)).collect(),
+        spread: spread(&told.delivered)?.into_iter().collect(),
+        list_equivalent: weekly.list_equivalent().0 != 0,
         changes,
         more,
         delivery: delivery.map(Delivery::of),
@@ -159,21 +196,41 @@ pub(crate) fn team(told: &Told, id: &str, asked: u16) -> Result<String> {
 /// All of the spend as one bar; each part ends where its sum with those before it does, so that nothing is lost.
 fn bar(spend: &[(&'static str, NanoUsd)]) -> Vec<Portion> {
     let all: i64 = spend.iter().map(|(_, part)| part.0).sum();
-    let of_all = |sum: i64, parts: i64| {
-        i64::try_from(i128::from(sum) * i128::from(parts) / i128::from(all.max(1))).unwrap_or_default()
-    };
     let mut sum = 0;
     let mut bar = Vec::new();
     for ((name, part), class) in spend.iter().zip(COLOURS) {
-        let from = of_all(sum, 1000);
+        let from = part_of(sum, all, 1000);
         sum += part.0;
         if part.0 > 0 {
-            let share = format!("{} %", Ppm(of_all(part.0, 1_000_000)).percent());
-            let width = of_all(sum, 1000) - from;
+            let share = percent(part.0, all);
+            let width = part_of(sum, all, 1000) - from;
             bar.push(Portion { name, class, amount: part.dollars(), share, from, width });
         }
     }
     bar
+}
+
+/// How many of so many parts of all it is.
+fn part_of(some: i64, all: i64, parts: i64) -> i64 {
+    i64::try_from(i128::from(some) * i128::from(parts) / i128::from(all.max(1))).unwrap_or_default()
+}
+
+fn percent(some: i64, all: i64) -> String {
+    format!("{} %", Ppm(part_of(some, all, 1_000_000)).percent())
+}
+
+/// What others' reviews added to the cost of what shipped.
+fn review(delivered: &[Delivered]) -> String {
+    let sum = |of: fn(&Delivered) -> NanoUsd| delivered.iter().map(|one| of(one).0).sum::<i64>();
+    let (review, cost) = (sum(|one| one.spent.review), sum(|one| one.spent.cost));
+    if review == 0 {
+        return String::new();
+    }
+    let (review_told, cost_told) = (NanoUsd(review).dollars(), NanoUsd(cost).dollars());
+    format!(
+        "Review tax: {review_told} of the {cost_told} that what shipped cost, {}, went into reviewing it.",
+        percent(review, cost)
+    )
 }
 
 /// The dearest, and how many more there are.
@@ -182,12 +239,10 @@ fn changes(Told { delivered, titles, signs, .. }: &Told) -> (Vec<Change>, usize)
     sorted.sort_by_key(|one| (Reverse(one.spent.cost), Reverse(one.shipped_at)));
     let row = |one: &&Delivered| {
         let (number, title) = titles.get(&(one.repo.clone(), one.sha.clone())).cloned().unwrap_or_default();
-        let sha = one.sha.get(..10).unwrap_or(&one.sha).to_owned();
-        let (repo, sign) = (one.repo.rsplit('/').next().unwrap_or_default(), signs.of(&one.repo));
         Change {
-            name: number.map_or_else(|| format!("{repo}@{sha}"), |number| format!("{repo}{sign}{number}")),
+            name: name(&one.repo, &one.sha, number, signs),
             repo: one.repo.clone(),
-            sha,
+            sha: short_sha(&one.sha).to_owned(),
             title,
             state: one.state.as_str(),
             day: one.shipped_at.strftime("%-d %b").to_string(),
@@ -205,7 +260,7 @@ mod tests {
     use crate::page::all_teams;
     use crate::store::fixture::{now, on_both};
     use crate::store::week::week_extend;
-    use crate::weekly::{Basis, weekly};
+    use crate::weekly::{Asked, weekly};
     use proptest::prelude::*;
 
     #[test]
@@ -222,7 +277,7 @@ mod tests {
             )
             .unwrap();
             week_extend(db, weeks_back(now(), 12), weeks_back(now(), 1)).unwrap();
-            let answer = weekly(db, Some("pay"), 12, Basis::People, now()).unwrap();
+            let answer = weekly(db, &Asked::of_team(Some("pay"), 12), now()).unwrap();
             let json = serde_json::to_value(answer.answer()).unwrap();
             let told = |row: &serde_json::Value| {
                 [
@@ -247,7 +302,7 @@ mod tests {
             let html = all_teams(&answer).unwrap();
             let cells = "<td>28/40, 70 % (55–82)</td><td>24/39, 62 % (46–75)</td>";
             assert!(html.contains(cells), "{html}");
-            let html = team(&Told::read(db, answer, "pay", 12).unwrap(), "pay", 12).unwrap();
+            let html = team(&Told::read(db, answer).unwrap(), "pay").unwrap();
             let line = "targeted: 28/40, 70 % (55–82); literal: 24/39, 62 % (46–75).";
             assert!(html.contains(line), "{html}");
         });

@@ -5,7 +5,7 @@ use super::team_week::{Outcomes, TeamWeek};
 use super::{open, people::teams_apply, price::price_publish};
 use crate::config::{Database, Secret};
 use crate::people::file::parse;
-use crate::weekly::{Basis, Weekly};
+use crate::weekly::{Asked, Weekly};
 use jiff::Timestamp;
 use meter::outcome::{ByStrictness, Tally};
 use meter::{NanoUsd, PriceBook, Tokens, Week};
@@ -164,7 +164,7 @@ pub(crate) fn judged(team: &str, week: &str, dollars: i64, mature: bool, counts:
 /// The answer with these weeks alone.
 pub(crate) fn weekly(weeks: Vec<TeamWeek>) -> Weekly {
     let computed_at = "2026-11-22T07:00:00Z".parse().unwrap();
-    Weekly { computed_at, basis: Basis::People, weeks, standings: Vec::new(), costs: Vec::new() }
+    Weekly { computed_at, asked: Asked::of_team(None, 12), weeks, standings: Vec::new(), costs: Vec::new() }
 }
 
 /// All rows of a query, fields joined by `|`.

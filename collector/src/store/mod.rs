@@ -18,11 +18,13 @@ pub(crate) mod delivered;
 pub(crate) mod dispute;
 pub(crate) mod epic;
 pub(crate) mod evidence;
+pub(crate) mod filter;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod ground;
 pub(crate) mod incident;
 pub(crate) mod label;
+pub(crate) mod landed;
 pub(crate) mod map;
 pub(crate) mod mark;
 pub(crate) mod migrate;

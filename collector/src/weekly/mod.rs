@@ -1,5 +1,6 @@
 //! `cpvo weekly`: what each team spent and what came of it, week by week. The page and `/v1/weeks` show the same.
 
+mod asked;
 mod costs;
 mod standing;
 mod table;
@@ -11,7 +12,8 @@ use crate::people::UNASSIGNED;
 use crate::store::closing::closing_list;
 use crate::store::db::{Access, Db};
 use crate::store::delivered::delivered_list;
-use crate::store::team_week::{Loan, TeamWeek, judging_list, loan_list, team_list, team_week_list};
+use crate::store::filter::{Filter, filtered_list};
+use crate::store::team_week::{Judging, Loan, TeamWeek, judging_list, loan_list, team_week_list};
 use anyhow::Result;
 use jiff::{Timestamp, Unit};
 use meter::outcome::{ByStrictness, Tally};
@@ -19,7 +21,9 @@ use meter::{Interval, NanoUsd, Week, wilson};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::io::{Write, stdout};
+use std::ops::RangeInclusive;
 
+pub(crate) use asked::{Asked, OF_NO_MODEL, Unasked, team_known};
 pub(crate) use costs::Costs;
 pub(crate) use standing::{Standing, period_fields, silence};
 pub(crate) use table::{
@@ -33,15 +37,8 @@ pub(crate) const WEEKS_MAX: u16 = 520;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// One team by its id, or `unassigned` [default: all]
-    #[arg(long)]
-    team: Option<String>,
-    /// How many weeks back from now
-    #[arg(long, default_value_t = WEEKS_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(WEEKS_MAX)))]
-    weeks: u16,
-    /// Whose spend it is
-    #[arg(long, value_enum, default_value = "people")]
-    basis: Basis,
+    #[command(flatten)]
+    asked: Asked,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -60,28 +57,20 @@ pub(crate) enum Basis {
 /// The answer and when it was true: newest week first, in it the largest spend first.
 pub(crate) struct Weekly {
     pub computed_at: Timestamp,
-    pub basis: Basis,
+    pub asked: Asked,
     pub weeks: Vec<TeamWeek>,
     pub standings: Vec<Standing>,
     /// Empty where nobody asked.
     pub costs: Vec<Costs>,
 }
 
-/// There is no such team.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no team {team:?}; there are: {known}")]
-pub(crate) struct UnknownTeam {
-    team: String,
-    known: String,
-}
-
-pub(crate) fn run(Args { team, weeks, basis, format }: Args, options: &Options, now: Clock) -> Result<()> {
+pub(crate) fn run(Args { asked, format }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let weekly = db.snapshot(|db| {
-        team_known(db, team.as_deref())??;
-        weekly(db, team.as_deref(), weeks, basis, now())?.with_costs(db, team.as_deref())
+        asked.check(db)??;
+        weekly(db, &asked, now())?.with_costs(db)
     })?;
     let text = match format {
         Format::Table => table::report(&weekly),
@@ -91,41 +80,57 @@ pub(crate) fn run(Args { team, weeks, basis, format }: Args, options: &Options, 
     Ok(stdout().lock().write_all(text.as_bytes())?)
 }
 
-/// Whether there is or was the team that is asked for.
-pub(crate) fn team_known(db: &mut Db, team: Option<&str>) -> Result<Result<(), UnknownTeam>> {
-    let Some(team) = team.filter(|team| *team != UNASSIGNED) else { return Ok(Ok(())) };
-    let known = team_list(db)?;
-    if known.iter().any(|id| id == team) {
-        return Ok(Ok(()));
+/// The weeks asked for, and where each team stands by now.
+pub(crate) fn weekly(db: &mut Db, asked: &Asked, now: Timestamp) -> Result<Weekly> {
+    let (filter, span) = (asked.filter(), asked.span(now));
+    let (known_from, this_week) =
+        ((*span.start()).min(weeks_back(now, u16::try_from(standing::WEEKS)?)), Week::of(now));
+    let mut judgings = judging_list(db, asked.team.as_deref())?;
+    let mut rows = if filter.is_partial() {
+        part(db, &filter, known_from..=this_week, &mut judgings)?
+    } else {
+        whole(db, &filter, known_from)?
+    };
+    if asked.basis == Basis::Work {
+        let loans = loan_list(db, asked.team.as_deref())?;
+        work::move_spend(&mut rows, &mut judgings, loans, known_from..=this_week);
     }
-    Ok(Err(UnknownTeam { team: team.to_owned(), known: known.join(", ") }))
-}
-
-/// The last `weeks` weeks of one team or of all, and where each stands.
-pub(crate) fn weekly(
-    db: &mut Db,
-    team: Option<&str>,
-    weeks: u16,
-    basis: Basis,
-    now: Timestamp,
-) -> Result<Weekly> {
-    let first = weeks_back(now, weeks);
-    let known_from = first.min(weeks_back(now, u16::try_from(standing::WEEKS)?));
-    let mut rows = team_week_list(db, known_from, team)?;
-    let closed = closing_list(db, known_from)?;
-    for row in &mut rows {
-        row.closing = closed.get(&(row.team.clone(), row.week)).copied();
-    }
-    let mut judgings = judging_list(db, team)?;
-    if basis == Basis::Work {
-        work::move_spend(&mut rows, &mut judgings, loan_list(db, team)?, known_from..=Week::of(now));
-    }
-    let standings = standing::standings(judgings, &rows, Week::of(now));
-    rows.retain(|row| row.week >= first);
+    let standings = standing::standings(judgings, &rows, this_week);
+    rows.retain(|row| span.contains(&row.week));
     rows.sort_by_cached_key(|row| {
         (Reverse(row.week), row.team == UNASSIGNED, Reverse(row.spend()), row.team.clone())
     });
-    Ok(Weekly { computed_at: now.round(Unit::Second)?, basis, weeks: rows, standings, costs: Vec::new() })
+    let computed_at = now.round(Unit::Second)?;
+    Ok(Weekly { computed_at, asked: asked.clone(), weeks: rows, standings, costs: Vec::new() })
+}
+
+fn whole(db: &mut Db, filter: &Filter, first: Week) -> Result<Vec<TeamWeek>> {
+    let mut rows = team_week_list(db, first, filter.team.as_deref())?;
+    let closed = closing_list(db, first)?;
+    for row in &mut rows {
+        row.closing = closed.get(&(row.team.clone(), row.week)).copied();
+    }
+    Ok(rows)
+}
+
+/// What a week is closed with is told of whole weeks only. A bet on a part began when the part was first paid for.
+fn part(
+    db: &mut Db,
+    filter: &Filter,
+    weeks: RangeInclusive<Week>,
+    judgings: &mut Vec<Judging>,
+) -> Result<Vec<TeamWeek>> {
+    if filter.model.is_some() {
+        judgings.clear();
+    }
+    let rows = filtered_list(db, filter, weeks, judgings)?;
+    for judging in judgings {
+        let of_team = || rows.iter().filter(|row| row.team == judging.team);
+        judging.first_spend = of_team().filter(|row| row.requests > 0).map(|row| row.week).min();
+        let undecided = of_team().filter(|row| row.week >= judging.immature_from);
+        judging.undecided = NanoUsd(undecided.map(|row| row.spend().0).sum());
+    }
+    Ok(rows)
 }
 
 /// The first of so many weeks that end with the one `now` is in.
@@ -183,10 +188,23 @@ const UNITS: Units = Units {
     costs: "verified outcomes that shipped in these weeks, each with all its spend; percentiles (nearest rank) of those with_spend; top_tenth_share: what of their cost the dearest tenth took",
 };
 
+/// What part of the weeks these are.
+#[derive(Serialize)]
+struct Filtered {
+    #[serde(flatten)]
+    filter: Filter,
+    from: Week,
+    to: Week,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcomes: Option<&'static str>,
+}
+
 #[derive(Serialize)]
 pub(crate) struct Answer {
     computed_at: Timestamp,
     basis: Basis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<Filtered>,
     units: Units,
     teams: Listing,
     costs: Listing,
@@ -195,9 +213,15 @@ pub(crate) struct Answer {
 
 impl Weekly {
     /// With what the outcomes cost one by one, which takes longer than all the rest.
-    pub(crate) fn with_costs(self, db: &mut Db, team: Option<&str>) -> Result<Self> {
-        let Some(first) = self.weeks.iter().map(|row| row.week).min() else { return Ok(self) };
-        let costs = costs::costs(&self.standings, &delivered_list(db, first.start(), team)?);
+    pub(crate) fn with_costs(self, db: &mut Db) -> Result<Self> {
+        let Some(first) = self.weeks.iter().map(|row| row.week).min().filter(|_| self.has_outcomes()) else {
+            return Ok(self);
+        };
+        let mut delivered = delivered_list(db, first.start(), self.asked.team.as_deref())?;
+        let end = self.asked.span(self.computed_at).end().end();
+        let repo = self.asked.repo.as_ref();
+        delivered.retain(|one| one.shipped_at < end && repo.is_none_or(|repo| *repo == one.repo));
+        let costs = costs::costs(&self.standings, &delivered);
         Ok(Self { costs, ..self })
     }
 
@@ -208,12 +232,22 @@ impl Weekly {
     pub(crate) fn answer(&self) -> Answer {
         Answer {
             computed_at: self.computed_at,
-            basis: self.basis,
+            basis: self.asked.basis,
+            filter: self.filtered(),
             units: UNITS,
             teams: standing::listing(&self.standings),
             costs: costs::listing(&self.costs),
             weeks: self.listing(),
         }
+    }
+
+    /// `None` where nothing but a team or a number of weeks was asked for.
+    fn filtered(&self) -> Option<Filtered> {
+        let (asked, filter) = (&self.asked, self.asked.filter());
+        let (from, to) = asked.span(self.computed_at).into_inner();
+        let outcomes = asked.model.is_some().then_some(OF_NO_MODEL);
+        let is_any = filter.is_partial() || asked.from.is_some() || asked.to.is_some();
+        is_any.then_some(Filtered { filter, from, to, outcomes })
     }
 
     fn listing(&self) -> Listing {

@@ -152,12 +152,12 @@ mod tests {
     use crate::store::db::{Db, values};
     use crate::store::fixture::{now, on_both};
     use crate::store::week::week_extend;
-    use crate::weekly::{Basis, weekly, weeks_back};
+    use crate::weekly::{Asked, weekly, weeks_back};
     use meter::NanoUsd;
     use std::ops::RangeInclusive;
 
     fn standings(db: &mut Db, team: Option<&str>) -> Vec<Standing> {
-        weekly(db, team, 1, Basis::People, now()).unwrap().standings
+        weekly(db, &Asked::of_team(team, 1), now()).unwrap().standings
     }
 
     #[test]

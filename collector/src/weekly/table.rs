@@ -1,7 +1,7 @@
 //! The table for people: what its numbers are, and what to do about those that are missing.
 
 use super::standing::{LAST, Standing, silence, way};
-use super::{Basis, UNASSIGNED, Weekly, costs};
+use super::{Basis, OF_NO_MODEL, UNASSIGNED, Weekly, costs};
 use crate::listing::{Cell, Listing, short};
 use crate::store::team_week::{Loan, TeamWeek};
 use meter::outcome::{ByStrictness, Tally};
@@ -47,7 +47,7 @@ or `cpvo-hook sweep` on a machine that has sessions already.
 
 /// A line for each team and week; outcomes once there are some.
 fn weeks(weekly: &Weekly) -> Listing {
-    let columns: &[&str] = match (weekly.has_outcomes(), weekly.basis) {
+    let columns: &[&str] = match (weekly.has_outcomes(), weekly.asked.basis) {
         (false, _) => &["week", "team", "requests", "tokens", "spend"],
         (true, Basis::People) => &["week", "team", "tokens", "spend", "verified", "share", "CPVO"],
         (true, Basis::Work) => &["week", "team", "spend", "lent", "borrowed", "verified", "CPVO"],
@@ -225,7 +225,13 @@ pub(crate) fn trend_text(trend: &Trend) -> String {
 
 fn notes(weekly: &Weekly) -> String {
     let mut text = "\nISO weeks in UTC, dollars at list price.".to_owned();
-    if weekly.basis == Basis::Work {
+    if let Some(repo) = &weekly.asked.repo {
+        let _ = write!(text, "\nonly {repo}: spend in it, and its changes");
+    }
+    if let Some(model) = &weekly.asked.model {
+        let _ = write!(text, "\nonly {model}: {OF_NO_MODEL}");
+    }
+    if weekly.asked.basis == Basis::Work {
         text +=
             "\nspend: of the team whose change it built; lent to changes of others, borrowed for its own.";
     }
@@ -244,7 +250,11 @@ fn notes(weekly: &Weekly) -> String {
     }
     let judged =
         weekly.weeks.iter().filter_map(|row| row.outcomes).map(|outcomes| outcomes.computed_at).min();
-    let Some(judged) = judged else { return text + "\noutcomes: " + NO_SOURCE + "\n" };
+    let Some(judged) = judged else {
+        let unknown =
+            if weekly.asked.model.is_some() { String::new() } else { format!("\noutcomes: {NO_SOURCE}") };
+        return text + &unknown + "\n";
+    };
     let but = if weekly.has_cordon() { "; * spend but what is cordoned off" } else { "" };
     let _ = writeln!(
         text,
@@ -463,7 +473,7 @@ mod tests {
             row("platform with a long name that does not fit into a terminal", false, [150, 0], [3, 1, 2]),
             row("search", true, [0, 0], [0, 0, 0]),
         ]);
-        weekly.basis = Basis::Work;
+        weekly.asked.basis = Basis::Work;
         insta::assert_snapshot!(report(&weekly), @r"
         week      team                    spend     lent  borrowed  verified       CPVO
         ────────────────────────────────────────────────────────────────────────────────

@@ -67,7 +67,7 @@ mod tests {
     use crate::judge::judge_all;
     use crate::store::db::Db;
     use crate::store::fixture::{now, on_both, teams};
-    use crate::weekly::{Basis, Weekly, weekly};
+    use crate::weekly::{Asked, Basis, Weekly, weekly};
     use ::tests::dice::Dice;
     use jiff::SignedDuration;
     use serde_json::json;
@@ -154,7 +154,7 @@ repositories = ["github.com/acme/web"]
         for seed in 0..3 {
             on_both(|db| {
                 history(db, &mut Dice::new(seed));
-                let weekly = |basis| weekly(db, None, 12, basis, now()).unwrap();
+                let weekly = |basis| weekly(db, &Asked::of_team(None, 12).on(basis), now()).unwrap();
                 let [people, work] = [Basis::People, Basis::Work].map(weekly);
                 assert!(work.weeks.len() > people.weeks.len(), "web borrows before it ships");
                 let ((people, waits), (work, waits_at_work)) = (sums(&people), sums(&work));

@@ -8,6 +8,7 @@ mod detection;
 mod github;
 mod hooks_config;
 mod outcomes;
+mod parts;
 mod questions;
 mod weekly;
 

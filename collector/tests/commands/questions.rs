@@ -51,6 +51,7 @@ fn the_page_loads_nothing_from_elsewhere_and_answers_to_this_machine_only() {
         let body = page.split_once("\r\n\r\n").unwrap().1;
         assert!(!body.contains(loaded), "{loaded} in {body}");
     }
+    assert!(get(&collector.url(), "/", &["--compressed"]).contains("content-encoding: gzip"));
     let assets: Vec<&str> = page.split("href=\"").filter(|rest| rest.starts_with("/assets/")).collect();
     let assets: Vec<&str> = assets.iter().filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(assets.len(), 2, "{page}");

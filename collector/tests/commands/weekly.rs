@@ -22,14 +22,14 @@ members = [{ email = "bob@acme.example" }]
 "#;
 
 /// A collector that knows two teams and their repositories, and the first of the last four mature weeks.
-struct Company {
-    collector: Collector,
-    repositories: [Repository; 2],
+pub(super) struct Company {
+    pub collector: Collector,
+    pub repositories: [Repository; 2],
     past: Week,
 }
 
 impl Company {
-    fn found() -> Self {
+    pub(super) fn found() -> Self {
         let collector = Collector::start();
         let home = collector.folder();
         fs::write(home.join(".gitconfig"), "[user]\n\tname = Ana\n\temail = ana@acme.example\n").unwrap();
@@ -51,17 +51,23 @@ impl Company {
         Self { collector, repositories, past }
     }
 
-    fn cpvo(&self, args: &[&str]) -> String {
+    pub(super) fn cpvo(&self, args: &[&str]) -> String {
         succeeds(&self.collector.folder(), args)
     }
 
     /// A week after the first.
-    fn week(&self, number: usize) -> Week {
+    pub(super) fn week(&self, number: usize) -> Week {
         (0..number).fold(self.past, |week, _| week.next())
     }
 
     /// Lands so many changes on a Tuesday, and on the next day takes some of them back.
-    fn land(&self, repository: &Repository, week: usize, changes: std::ops::Range<usize>, lost: usize) {
+    pub(super) fn land(
+        &self,
+        repository: &Repository,
+        week: usize,
+        changes: std::ops::Range<usize>,
+        lost: usize,
+    ) {
         let day = |day: i64| (self.week(week).start() + SignedDuration::from_hours(24 * day)).to_string();
         for number in changes.clone() {
             repository.commit_at(&day(1), &format!("Add {number} (#{number})"));
@@ -78,7 +84,7 @@ impl Company {
     }
 
     /// Reports what the last change of a repository cost that one person.
-    fn build(&self, email: &str, number: usize, week: usize, dollars: u64) {
+    pub(super) fn build(&self, email: &str, number: usize, week: usize, dollars: u64) {
         let sha = self.repositories[number].git(&["rev-parse", "HEAD"]);
         let at = self.week(week).start().to_string();
         let commits = json!([{"sha": sha.trim(), "branch": "feature/PAY-42", "at": at}]);
@@ -115,7 +121,7 @@ impl Company {
         assert!(answer.contains("\"applied\""), "{answer}");
     }
 
-    fn weekly(&self, more: &[&str]) -> Value {
+    pub(super) fn weekly(&self, more: &[&str]) -> Value {
         serde_json::from_str(&self.cpvo(&[&["weekly", "--format", "json"], more].concat())).unwrap()
     }
 }
