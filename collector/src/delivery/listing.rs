@@ -2,7 +2,7 @@
 
 use super::TeamDelivery;
 use crate::listing::{Cell, Fields};
-use meter::delivery::{Cohort, Delivery, Flow, Portion, Took, Usual};
+use meter::delivery::{Cohort, Delivery, Flow, Portion, Surviving, Took, Usual};
 use meter::{Interval, wilson};
 
 type Named = (&'static str, Cell);
@@ -45,6 +45,7 @@ pub(super) fn fields(one: &TeamDelivery) -> Fields {
         .extend(took(["restore_changes", "restore_median_seconds", "restore_p75_seconds"], delivery.restore));
     fields.extend(work(delivery));
     fields.extend(flow(delivery));
+    fields.extend(lines(delivery.surviving));
     fields.extend(outages(delivery));
     let assisted = [
         "assisted_changes",
@@ -84,6 +85,20 @@ fn work(delivery: &Delivery) -> Vec<Named> {
         [(changes, Cell::number(portion.changes)), (cost, Cell::number(portion.cost))]
     };
     portions.flat_map(told).collect()
+}
+
+/// Nothing of it where no lines were counted.
+fn lines(surviving: Option<Surviving>) -> [Named; 7] {
+    let count = |of: fn(Surviving) -> u64| Cell::optional(surviving.map(of));
+    [
+        ("lines_changes", count(|it| it.changes as u64)),
+        ("lines_of_changes", count(|it| it.of as u64)),
+        ("lines_mostly_gone_changes", count(|it| it.mostly_gone as u64)),
+        ("lines_added", count(|it| it.lines.added)),
+        ("lines_surviving", count(|it| it.lines.surviving)),
+        ("lines_usd", Cell::optional(surviving.map(|it| it.cost))),
+        ("usd_per_surviving_line", Cell::optional(surviving.and_then(Surviving::cost_of_a_line))),
+    ]
 }
 
 fn outages(delivery: &Delivery) -> Vec<Named> {

@@ -186,6 +186,7 @@ fn seen(one: &Delivered, labels: &Labels) -> Shipped {
         cost: one.spent.cost,
         tokens: one.spent.built,
         lines: one.lines,
+        survived: one.survived,
         began_at: one.spent.first_hour,
         opened_at: one.opened_at,
         reviewed_at: one.reviewed_at,

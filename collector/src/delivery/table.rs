@@ -5,7 +5,9 @@ use crate::listing::{Cell, Listing};
 use crate::store::delivered::Requests;
 use crate::weekly::share_text;
 use jiff::SignedDuration;
-use meter::delivery::{Assistance, Cohort, Delivery, Kind, Outages, Portion, Shipments, Took, Usual};
+use meter::delivery::{
+    Assistance, Cohort, Delivery, Kind, Outages, Portion, Shipments, Surviving, Took, Usual,
+};
 use meter::outcome::Tally;
 use meter::{Interval, NanoUsd, Ppm};
 use std::fmt::Write as _;
@@ -199,6 +201,9 @@ fn counts(one: &TeamDelivery) -> String {
     };
     let each = one.cost_of_a_change().map_or_else(|| UNKNOWN.to_owned(), NanoUsd::dollars);
     let _ = writeln!(text, "spend     {}, {each} a change shipped", spend.dollars());
+    if let Some(surviving) = delivery.surviving {
+        let _ = writeln!(text, "lines     {}", lines(surviving));
+    }
     if let Some(Shipments { count, rework }) = one.shipments {
         let each = one.cost_of_a_shipment().map_or_else(|| UNKNOWN.to_owned(), NanoUsd::dollars);
         let rate = percent(rework, count);
@@ -213,6 +218,25 @@ fn counts(one: &TeamDelivery) -> String {
         None => text += "requests  –\n",
     }
     text
+}
+
+/// What is left of the lines of changes, and what that cost.
+fn lines(surviving: Surviving) -> String {
+    let Surviving { changes, of, lines, cost, mostly_gone } = surviving;
+    let each = surviving.cost_of_a_line().map_or_else(|| UNKNOWN.to_owned(), cents);
+    let (left, added, cost) = (lines.surviving, lines.added, cost.dollars());
+    format!(
+        "{cost} for {left} left of {added}, {each} each; {changes}/{of} changes counted, {mostly_gone} mostly gone"
+    )
+}
+
+/// A line costs less than a cent or so.
+fn cents(cost: NanoUsd) -> String {
+    if cost.0 >= 1_000_000_000 {
+        return cost.dollars();
+    }
+    let tenths = (cost.0 + 500_000) / 1_000_000;
+    format!("{}.{} ¢", tenths / 10, tenths % 10)
 }
 
 fn cohort_line(how: Assistance, cohort: &Cohort) -> Vec<Cell> {
@@ -255,7 +279,7 @@ fn percent(part: usize, all: usize) -> String {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use meter::delivery::{Outage, Reviewed, Shipped, assistance};
+    use meter::delivery::{Lines, Outage, Reviewed, Shipped, assistance};
     use meter::outcome::State;
 
     /// Of every ten changes two were lost and repaired; half of all were built with Claude Code, one of them by much.
@@ -272,6 +296,8 @@ mod tests {
                 cost: NanoUsd(if is_built { 12_340_000_000 } else { 0 }),
                 tokens: if is_built { 1000 } else { 0 },
                 lines: Some(if number == 4 { 10 } else { 100 }),
+                survived: (number > 2)
+                    .then_some(Lines { added: 90, surviving: if number < 6 { 44 } else { 80 } }),
                 began_at: is_built.then(|| merged_at - hours(30)),
                 opened_at: Some(merged_at - hours(20 + number)),
                 reviewed_at: (number > 2).then(|| merged_at - hours(1)),
@@ -396,6 +422,7 @@ mod tests {
         rework    1/31, 3 %, $12.34
         incidents 3, 1 open; from 3/30 changes, 10 % (3–26)
         spend     $1,234.56, $41.15 a change shipped
+        lines     $160.42 for 1004 left of 1170, 16.0 ¢ each; 13/15 changes counted, 1 mostly gone
         shipped   8 times, $154.32 each; 2/8 brought repairs, 25 %
         requests  7 open; 30/32 merged, 94 %
 
@@ -458,6 +485,8 @@ mod tests {
         rounds_changes 27, rounds_median 2, rounds_p75 2
         comments_changes 30, comments_median 5, comments_p75 5
         review_estimate_changes 27, review_estimate_median_seconds 1200, review_estimate_p75_seconds 1200, review_usd 5.100000000
+        lines_changes 13, lines_of_changes 15, lines_mostly_gone_changes 1, lines_added 1170, lines_surviving 1004, lines_usd 160.420000000
+        usd_per_surviving_line 0.159780876
         incidents 3, incidents_open 1
         broke 3
         incidents_resolved 2

@@ -18,6 +18,8 @@ const GIT_MIN: (u32, u32) = (2, 37);
 /// Where GitHub and GitLab look for it, in this order.
 const CODE_OWNERS_PATHS: [&str; 4] =
     [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"];
+/// What the clone was told to leave out.
+const FILTERS: [&str; 3] = ["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"];
 const CODE_OWNERS_BYTES_MAX: u64 = 3_000_000;
 const FIELDS: &str = "%H%x00%P%x00%ct%x00%ae%x00%B";
 
@@ -32,6 +34,9 @@ pub(crate) struct LocalClone {
     /// Whether it is fetched before it is read.
     #[serde(default)]
     pub fetch: bool,
+    /// Whether the lines of its changes are counted that are left when their windows have passed.
+    #[serde(default)]
+    pub surviving_lines: bool,
 }
 
 impl LocalClone {
@@ -107,7 +112,7 @@ pub(super) fn guard(git: &Git) -> Result<()> {
         git.ask(&["rev-parse", "--is-shallow-repository"])? == "false",
         "it is shallow, older changes are missing: run `git fetch --unshallow` there"
     );
-    let filters = git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"])?;
+    let filters = git.ask_if(&FILTERS)?;
     for filter in filters.iter().flat_map(|filters| filters.lines()) {
         let filter = filter.split_once(' ').map_or("", |(_, filter)| filter);
         ensure!(
@@ -186,6 +191,11 @@ fn modified_at(file: PathBuf) -> Option<Timestamp> {
 impl History<'_> {
     fn range(&self) -> String {
         self.after.as_ref().map_or_else(|| self.tip.clone(), |after| format!("{after}..{}", self.tip))
+    }
+
+    /// Whether it has what its commits hold, besides their names.
+    pub(super) fn has_files(&self) -> Result<bool> {
+        Ok(self.git.ask_if(&FILTERS)?.is_none())
     }
 
     /// How many commits are to be read.

@@ -34,12 +34,14 @@ const FIXED: [(&str, &str); 6] = [
     ("LC_ALL", "C"),
 ];
 /// Settings of the clone that would run a program or change an answer.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 13] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
     "diff.submodule=short",
     "diff.orderFile=/dev/null",
+    "diff.algorithm=default",
+    "diff.indentHeuristic=true",
     "log.showSignature=false",
     "log.showRoot=true",
     "log.excludeDecoration=",

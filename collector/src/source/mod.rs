@@ -9,6 +9,7 @@ mod graphql;
 mod history;
 pub(crate) mod jira;
 pub(crate) mod linear;
+pub(crate) mod lines;
 mod patch;
 mod process;
 pub(crate) mod service;

@@ -17,9 +17,7 @@ impl History<'_> {
     /// only. Nothing where the clone lacks blobs.
     pub(crate) fn patches(&self, commits: &[&str], turned: bool) -> Result<HashMap<String, Digest>> {
         let mut patches = HashMap::new();
-        if commits.is_empty()
-            || self.git.ask_if(&["config", "--get-regexp", r"^remote\..*\.partialclonefilter$"])?.is_some()
-        {
+        if commits.is_empty() || !self.has_files()? {
             return Ok(patches);
         }
         let mut args = vec![

@@ -5,7 +5,7 @@ use super::shipping::UNSHIPPED;
 use anyhow::Result;
 use jiff::Timestamp;
 use meter::NanoUsd;
-use meter::delivery::Reviewed;
+use meter::delivery::{Lines, Reviewed};
 use meter::outcome::State;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub(crate) struct Delivered {
     pub reviewed: Reviewed,
     /// Added and deleted.
     pub lines: Option<u64>,
+    /// `None` where they were not counted.
+    pub survived: Option<Lines>,
     pub merged_at: Timestamp,
     pub shipped_at: Timestamp,
     /// When the first change that repairs it shipped.
@@ -56,9 +58,10 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
             p.reviewed_at, p.lines_changed,
             (SELECT MIN(r.shipped_at) FROM disqualification AS d JOIN change AS r ON r.repo = d.repo AND r.sha = d.by_sha
              WHERE d.repo = c.repo AND d.sha = c.sha AND r.shipped_at < $3),
-            COALESCE(p.labels, ''), p.reviews, p.comments
-         FROM change AS c LEFT JOIN pull_request AS p
-            ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
+            COALESCE(p.labels, ''), p.reviews, p.comments, l.added, l.surviving
+         FROM change AS c
+         LEFT JOIN pull_request AS p ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
+         LEFT JOIN line_survival AS l ON l.repo = c.repo AND l.sha = c.sha
          WHERE c.shipped_at >= $1 AND c.shipped_at < $3 AND (c.team = $2 OR $2 = '') AND c.state IS NOT NULL
          ORDER BY c.shipped_at, c.repo, c.sha",
         &asked,
@@ -79,6 +82,10 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
             reviewed_at: instant(row, 8)?,
             reviewed: Reviewed { rounds: row.get(12)?, comments: row.get(13)? },
             lines: row.get(9)?,
+            survived: match (row.get(14)?, row.get(15)?) {
+                (Some(added), Some(surviving)) => Some(Lines { added, surviving }),
+                _ => None,
+            },
             restored_at: instant(row, 10)?,
             labels: row.get::<String>(11)?.lines().map(str::to_owned).collect(),
         })
@@ -177,6 +184,8 @@ INSERT INTO change (repo, sha, landed, number, title, head_branch, author, merge
     ('github.com/acme/pay', 'a0', 1, 1, 'zero', 'zero', 'x', '2026-10-20T10:00:00Z', '2026-10-20T10:00:00Z'),
     ('github.com/acme/pay', 'a1', 2, 2, 'one', 'one', 'x', '2026-11-23T10:00:00Z', '2026-11-23T10:00:00Z'),
     ('github.com/acme/pay', 'a2', 3, 3, 'Revert \"one (#2)\"', 'two', 'x', '2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z');
+INSERT INTO line_survival VALUES ('github.com/acme/pay', 'a1', 1, 14, 'a2', 30, 20, '2026-11-25T00:00:00Z'),
+    ('github.com/acme/pay', 'a2', 1, 14, 'a2', NULL, NULL, '2026-11-25T00:00:00Z');
 INSERT INTO change_commit VALUES ('github.com/acme/pay', 'a2', 'a2', 'Revert \"one (#2)\" (#3)');
 INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch, author, opened_at, merged_at,
     closed_at, labels, reviewed_at, lines_changed, reviews, comments)
@@ -236,6 +245,7 @@ new ui', '2026-11-22T09:00:00Z', 40, 2, 7),
                 reviewed_at: Some(at("2026-11-22T09:00:00Z")),
                 reviewed: Reviewed { rounds: Some(2), comments: Some(7) },
                 lines: Some(40),
+                survived: Some(Lines { added: 30, surviving: 20 }),
                 merged_at: at("2026-11-23T10:00:00Z"),
                 shipped_at: at("2026-11-23T10:00:00Z"),
                 restored_at: Some(at("2026-11-23T12:00:00Z")),
@@ -244,7 +254,7 @@ new ui', '2026-11-22T09:00:00Z', 40, 2, 7),
             };
             assert_eq!(found[0], one, "the review of another developer costs, and builds nothing");
             assert_eq!((found[1].state, found[1].excluded_as.as_deref()), (State::Excluded, Some("revert")));
-            assert_eq!((found.len(), found[1].spent), (2, Spent::default()));
+            assert_eq!((found.len(), found[1].spent, found[1].survived), (2, Spent::default(), None));
             assert_eq!(list(db, "2026-10-01T00:00:00Z", None).len(), 3);
             assert!(list(db, "2026-10-01T00:00:00Z", Some("web")).is_empty());
             let counts = |db: &mut Db, first| request_counts(db, at(first)).unwrap();

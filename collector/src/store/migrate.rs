@@ -34,6 +34,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0023_inverse", include_str!("../../migrations/0023_inverse.sql")),
     ("0024_parts", include_str!("../../migrations/0024_parts.sql")),
     ("0025_asked", include_str!("../../migrations/0025_asked.sql")),
+    ("0026_line_survival", include_str!("../../migrations/0026_line_survival.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -44,6 +44,7 @@ pub(crate) mod sheet;
 pub(crate) mod shipping;
 pub(crate) mod story;
 pub(crate) mod sum;
+pub(crate) mod survival;
 pub(crate) mod tally;
 pub(crate) mod team_week;
 pub(crate) mod ticket;

@@ -1,6 +1,7 @@
 //! `cpvo sync`: reads what is new from the sources of cpvo.toml, each by itself.
 
 mod inverse;
+mod lines;
 
 use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
@@ -27,6 +28,7 @@ use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use inverse::Lately;
 use jiff::Timestamp;
+use lines::Counted;
 use meter::Repo;
 use meter::delivery::{Ship, is_release};
 use serde::Serialize;
@@ -157,7 +159,7 @@ impl<'a> Round<'a> {
 
 /// Reads what is new in one of `sources`.
 fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pace<'a>) -> Result<Synced> {
-    let mut stale = None;
+    let (mut stale, mut lines) = (None, None);
     let imported = match source {
         Source::Clone(clone) => {
             let name = || format!("the clone of {} in {}", clone.repo, clone.path.display());
@@ -167,6 +169,10 @@ fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pa
             let landed = landed.with_context(name)?;
             fetched.context("could not fetch it").with_context(name)?;
             stale = Stale::of(db, clone, (pace.now)())?;
+            if clone.surviving_lines {
+                let counted = lines::count(db, clone, pace).context("could not count its lines");
+                lines = Some(counted.with_context(name)?);
+            }
             Imported { landed, changes: change_count(db, &clone.repo)?, ..Imported::default() }
         }
         Source::Github(service) => import_of::<GitHub>(db, service, sources, pace)?,
@@ -178,7 +184,7 @@ fn sync_source<'a>(db: &mut Db, source: &'a Source, sources: &[Source], pace: Pa
             .and_then(|linear| track(db, &linear, source, pace))
             .with_context(|| format!("the tickets of {}", source.name()))?,
     };
-    Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported, stale })
+    Ok(Synced { source: source.name().to_owned(), kind: source.kind(), imported, stale, lines })
 }
 
 fn import_of<'a, H: Host<'a>>(
@@ -201,6 +207,8 @@ pub(crate) struct Synced {
     imported: Imported,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     stale: Option<Stale>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    lines: Option<Counted>,
 }
 
 /// A clone that has not been fetched for days.
@@ -223,7 +231,8 @@ impl Stale {
 
 impl fmt::Display for Synced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, kind, imported: Imported { landed, requests, tickets, changes }, stale } = self;
+        let Self { source, kind, imported, stale, lines } = self;
+        let Imported { landed, requests, tickets, changes } = imported;
         match *kind {
             "jira" | "linear" => return write!(f, "{source} ({kind}): {tickets} tickets read"),
             "clone" => write!(f, "{source}: {landed} commits landed since the last time")?,
@@ -235,6 +244,12 @@ impl fmt::Display for Synced {
             }
         }
         write!(f, ", {changes} changes in all")?;
+        if let Some(Counted { changes, left }) = lines {
+            write!(f, "; lines of {changes} counted")?;
+            if *left > 0 {
+                write!(f, ", of {left} the next time")?;
+            }
+        }
         let Some(Stale { days, path, .. }) = stale else { return Ok(()) };
         let days = if *days == 1 { "a day".to_owned() } else { format!("{days} days") };
         write!(f, "; the clone was last fetched {days} ago: git -C {} fetch", path.display())
@@ -247,7 +262,7 @@ fn sync_clone(db: &mut Db, source: &LocalClone, waits: Pace, now: Timestamp) -> 
     let known = cursor.as_ref().map(|(branch, commit, _)| (branch.as_str(), commit.as_str()));
     let history = clone::open(source, known, waits)?;
     let commits = history.count()?;
-    let progress = progress(source, commits);
+    let progress = progress(source, "commits", commits);
     let mut anew = history.after.is_none();
     let former =
         cursor.as_ref().filter(|_| !anew).map_or(Timestamp::UNIX_EPOCH, |(_, _, synced_at)| *synced_at);
@@ -328,10 +343,10 @@ fn releases_put(db: &mut Db, repo: &Repo, releases: &Releases) -> Result<()> {
 }
 
 /// Shows itself on a terminal only.
-fn progress(source: &LocalClone, commits: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len} commits");
+fn progress(source: &LocalClone, what: &'static str, all: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos} of {len} {msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(commits).with_style(style).with_message(source.repo.to_string());
+    let bar = ProgressBar::new(all).with_style(style).with_prefix(source.repo.to_string()).with_message(what);
     bar.tick();
     bar
 }

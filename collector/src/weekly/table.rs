@@ -429,6 +429,7 @@ mod tests {
             reviewed_at: None,
             reviewed: Reviewed::default(),
             lines: None,
+            survived: None,
             merged_at: now(),
             shipped_at: now(),
             restored_at: None,

@@ -3,11 +3,13 @@
 mod flow;
 mod incident;
 mod kind;
+mod lines;
 mod shipping;
 
 pub use flow::{Flow, Reviewed, Reviews, Usual, review_estimate};
 pub use incident::{Incident, Outage, Outages};
 pub use kind::{Kind, Labels, Portion, is_labelled};
+pub use lines::{Lines, Surviving, state_at};
 pub use shipping::{Ship, ShipRule, Shipment, Shipments, is_release, shipped};
 
 use crate::interval::{Interval, Ppm, share_change};
@@ -31,6 +33,8 @@ pub struct Shipped {
     pub tokens: u64,
     /// Added and deleted.
     pub lines: Option<u64>,
+    /// What was left of its lines when its window had passed; `None` where they were not counted.
+    pub survived: Option<Lines>,
     pub began_at: Option<Timestamp>,
     pub opened_at: Option<Timestamp>,
     /// By somebody else for the first time.
@@ -198,6 +202,8 @@ pub struct Delivery {
     pub cycle: Cycle,
     /// Of the attempts, those of mature weeks: the lost ones are the failures.
     pub tally: Tally,
+    /// Of the attempts, those of mature weeks that spend is known of; `None` where no lines were counted.
+    pub surviving: Option<Surviving>,
     /// From shipping a failure to shipping its repair.
     pub restore: Option<Took>,
     /// Those that began in these weeks, whichever change they come from.
@@ -241,6 +247,7 @@ impl Delivery {
             review_cost: sum(all.iter().map(|change| change.review_cost)),
             cycle: Cycle::of(&all),
             tally: tally(&all),
+            surviving: Surviving::of(&all),
             restore: Took::between(&all, |change| Some(change.shipped_at), |change| change.restored_at),
             outages: Outages::of(outages),
             broke: broke(&all),
@@ -284,6 +291,7 @@ mod tests {
             cost: NanoUsd(i64::try_from(tokens).unwrap()),
             tokens,
             lines: Some(lines),
+            survived: None,
             began_at: (tokens > 0).then(|| at(hour - 5)),
             opened_at: Some(at(hour - 3)),
             reviewed_at: Some(at(hour - 2)),
@@ -424,5 +432,33 @@ mod tests {
         let sent = [("a", at(11)), ("a", at(21)), ("b", at(21)), ("b", at(31))];
         let told = Shipments::of(sent.into_iter(), &changes.each_ref());
         assert_eq!((told.count, told.rework), (4, 1));
+    }
+
+    #[test]
+    fn lines_that_survive_cost_what_their_changes_did() {
+        let mut changes: Vec<Shipped> = (0..8).map(|hour| shipped("a", hour, 60, 1)).collect();
+        let lines = |added, surviving| Some(Lines { added, surviving });
+        changes[0].survived = lines(10, 5);
+        (changes[1].survived, changes[1].state) = (lines(11, 5), State::Disqualified);
+        changes[2].survived = lines(0, 0);
+        (changes[3].survived, changes[3].is_mature) = (lines(100, 100), false);
+        (changes[4].survived, changes[4].state) = (lines(100, 100), State::Excluded);
+        (changes[5].survived, changes[5].cost) = (lines(100, 100), NanoUsd(0));
+        changes[6].state = State::Pending;
+        let surviving = delivery(&changes).surviving.unwrap();
+        let expected = Surviving {
+            changes: 3,
+            of: 4,
+            lines: Lines { added: 21, surviving: 10 },
+            cost: NanoUsd(180),
+            mostly_gone: 1,
+        };
+        assert_eq!(surviving, expected);
+        assert_eq!(surviving.cost_of_a_line(), Some(NanoUsd(18)));
+        changes[0].survived = lines(10, 0);
+        changes[1].survived = None;
+        let nothing = delivery(&changes).surviving.unwrap();
+        assert_eq!((nothing.changes, nothing.mostly_gone, nothing.cost_of_a_line()), (2, 1, None));
+        assert_eq!(delivery(&[shipped("a", 1, 60, 1)]).surviving, None);
     }
 }

@@ -22,7 +22,10 @@ fn cloned(host: &StandIn, service: &Service) -> (tempfile::TempDir, LocalClone) 
     }
     state.requests[1]["mergeCommit"]["oid"] = json!(parts[1]);
     drop(state);
-    (folder, LocalClone { repo: service.repo.clone(), path, branch: None, fetch: false })
+    (
+        folder,
+        LocalClone { repo: service.repo.clone(), path, branch: None, fetch: false, surviving_lines: false },
+    )
 }
 
 const NUMBERS: &str = "SELECT COALESCE(number, 0), title, head_branch FROM change ORDER BY landed";

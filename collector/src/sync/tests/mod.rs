@@ -5,6 +5,7 @@ mod fetches;
 mod inverse;
 mod owners;
 mod releases;
+mod surviving;
 
 use super::*;
 use crate::judge::tests::judge_repo_at;
@@ -49,7 +50,7 @@ fn repository() -> (TempDir, Repository, LocalClone) {
     repository.git(&["remote", "remove", "origin"]); // it is where others fetch from
     repository.git_at(&day(1), &["commit", "--quiet", "--amend", "--no-edit", "--date", &day(1)]);
     let repo = "github.com/acme/pay".parse().unwrap();
-    (folder, repository, LocalClone { repo, path, branch: None, fetch: false })
+    (folder, repository, LocalClone { repo, path, branch: None, fetch: false, surviving_lines: false })
 }
 
 fn day(day: u8) -> String {

@@ -280,7 +280,8 @@ fn with_a_clone_a_request_is_still_one_change() {
     repository.commit_at(&day(4), "Fix a typo");
     let host = StandIn::start("acme/pay");
     let service = service(&host, "");
-    let clone = LocalClone { repo: service.repo.clone(), path, branch: None, fetch: false };
+    let clone =
+        LocalClone { repo: service.repo.clone(), path, branch: None, fetch: false, surviving_lines: false };
     let mut forwarded = request(2, "Add y", &day(3), Some((&day(3), "")));
     (forwarded["merge_commit_sha"], forwarded["sha"]) = (Value::Null, json!(parts[1]));
     forwarded["commits"] = parts.iter().rev().map(|part| commit(part, &day(3), "Add y")).collect();

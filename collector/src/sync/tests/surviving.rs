@@ -1,0 +1,198 @@
+//! Lines that are left when the windows of their changes have passed, by real git.
+
+use super::*;
+use crate::store::db::values;
+
+const COUNTED: &str =
+    "SELECT c.title, COALESCE(l.added, -1), COALESCE(l.surviving, -1) FROM line_survival AS l
+    JOIN change AS c ON c.repo = l.repo AND c.sha = l.sha ORDER BY c.landed";
+
+/// Lines like those of code, so many and of this name.
+fn code(name: &str, count: usize) -> String {
+    let line = |line: usize| format!("    let {name}_{line} = the_{line}_of(&{name}_at_{line});\n");
+    (0..count).map(line).collect::<Vec<_>>().concat()
+}
+
+fn write_in(repository: &Repository, file: &str, text: &str) {
+    fs::create_dir_all(repository.path.join(file).parent().unwrap()).unwrap();
+    write(repository, file, text);
+}
+
+/// Commits a file on a day.
+fn land(repository: &Repository, on: u8, message: &str, file: &str, text: &str) {
+    write_in(repository, file, text);
+    repository.commit_at(&day(on), message);
+}
+
+/// Judges, and has a session spend something on every change.
+fn spend(db: &mut Db, source: &LocalClone) {
+    judge_at(db, source, "2026-11-25T12:00:00Z");
+    let spent =
+        "INSERT INTO attribution_span (session_id, repo, week, branch, first_hour, last_hour, class, rule,
+            change_repo, change)
+        SELECT sha, repo, '2026-W40', '', merged_at, merged_at, 'commit', 'commit', repo, sha FROM change
+        WHERE title <> 'By hand' ON CONFLICT DO NOTHING";
+    db.execute(spent, &[]).unwrap();
+}
+
+/// How many were counted, and how many are left to the next time.
+fn counts(db: &mut Db, source: &LocalClone, until: Option<Timestamp>) -> (u64, u64) {
+    let wait = |_| Ok(());
+    let pace = Pace { now, answer_max: REQUEST_MAX, until, wait: &wait };
+    let counted = lines::count(db, source, pace).unwrap();
+    (counted.changes, counted.left)
+}
+
+#[test]
+fn a_line_survives_where_it_is_indented_moved_or_renamed_with_its_file() {
+    let (_folder, repository, source) = repository();
+    let land = |on: u8, message: &str, file: &str, text: &str| land(&repository, on, message, file, text);
+    for name in ["kept", "indented", "moved", "rewritten", "renamed", "gone", "late"] {
+        land(2, &format!("Add {name}"), &format!("{name}.rs"), &code(name, 10));
+    }
+    land(2, "By hand", "hand.rs", &code("hand", 10));
+    land(3, "Add reverted", "reverted.rs", &code("reverted", 10));
+    repository.git_at(&day(4), &["revert", "--no-edit", "HEAD"]);
+    land(5, "Indent", "indented.rs", &code("indented", 10).replace("    let", "\t\t\tlet"));
+    let moved = code("moved", 10);
+    let (first, rest) = moved.split_at(4 * moved.len() / 10);
+    land(5, "Move", "moved.rs", &format!("{rest}// and then\n{first}"));
+    land(5, "Rewrite", "rewritten.rs", &code("rewritten", 10).replacen("let", "let mut", 4));
+    repository.git(&["mv", "renamed.rs", "named.rs"]);
+    land(5, "Rename", "named.rs", &code("renamed", 10).replacen("let", "let mut", 1));
+    repository.git(&["rm", "--quiet", "gone.rs"]);
+    land(5, "Remove", "kept.rs", &(code("kept", 10) + &code("new", 5)));
+    land(12, "Too late", "late.rs", "");
+    on_both(|db| {
+        teams(db, TEAMS, now());
+        sync(db, &source, now()).unwrap();
+        assert_eq!(counts(db, &source, None), (0, 0), "nothing is judged, and nothing was spent");
+        spend(db, &source);
+        counts(db, &source, None);
+        let expected = [
+            "first|1|1",
+            "Add kept|10|10",
+            "Add indented|10|10",
+            "Add moved|10|10",
+            "Add rewritten|10|6",
+            "Add renamed|10|9",
+            "Add gone|10|0",
+            "Add late|10|10",
+            "Add reverted|10|0",
+            "Indent|0|0",
+            "Move|1|1",
+            "Rewrite|4|4",
+            "Rename|1|1",
+            "Remove|5|5",
+            "Too late|0|0",
+        ];
+        assert_eq!(rows(db, COUNTED), expected);
+    });
+}
+
+#[test]
+fn the_lines_of_a_change_are_those_that_it_brought_however_it_landed() {
+    let (_folder, repository, source) = repository();
+    let land = |on: u8, message: &str, file: &str, text: &str| land(&repository, on, message, file, text);
+    repository.git(&["switch", "--quiet", "-c", "feature/y"]);
+    land(2, "Begin y", "y.rs", &code("y", 10));
+    land(2, "Go on", "y.rs", &code("y", 10).replacen("let", "let mut", 3));
+    repository.git(&["switch", "--quiet", "main"]);
+    land(2, "Add x (#1)", "x.rs", &code("x", 10));
+    let merge =
+        ["merge", "--quiet", "--no-ff", "-m", "Merge pull request #2 from acme/y\n\nAdd y", "feature/y"];
+    repository.git_at(&day(3), &merge);
+    land(4, "Add more of x (#1)", "x.rs", &code("x", 12).replacen("let", "let mut", 2));
+    land(5, "Mend y (#3)", "y.rs", &code("y", 10).replacen("let", "let mut", 2));
+    for file in ["vendor/z.rs", "Cargo.lock", "api.pb.go"] {
+        write_in(&repository, file, &code("z", 10));
+    }
+    land(6, "Take in z (#4)", "z.bin", "\0\n1\n2\n");
+    for file in 0..=100 {
+        write_in(&repository, &format!("many/{file}.rs"), &code("many", 1));
+    }
+    land(6, "Add many (#5)", "w.rs", "");
+    on_both(|db| {
+        teams(db, TEAMS, now());
+        sync(db, &source, now()).unwrap();
+        spend(db, &source);
+        assert_eq!(counts(db, &source, None), (6, 0));
+        let expected =
+            ["first|1|1", "Add x|12|12", "Add y|10|9", "Mend y|1|1", "Take in z|0|0", "Add many|-1|-1"];
+        assert_eq!(rows(db, COUNTED), expected);
+    });
+}
+
+#[test]
+fn lines_are_counted_once_and_anew_where_something_is_other() {
+    on_both(|db| {
+        let (_folder, repository, source) = repository();
+        for number in 2..6 {
+            let file = format!("{number}.rs");
+            land(&repository, number, &format!("Add {number}"), &file, &code("x", 10));
+        }
+        land(&repository, 10, "Rewrite", "3.rs", &code("y", 10));
+        teams(db, TEAMS, now());
+        sync(db, &source, now()).unwrap();
+        spend(db, &source);
+        let early = Timestamp::UNIX_EPOCH;
+        assert_eq!(counts(db, &source, Some(early)), (0, 6), "its turn was over");
+        assert_eq!(counts(db, &source, None), (6, 0));
+        assert_eq!(counts(db, &source, Some(early)), (0, 0), "all is known");
+        assert_eq!(rows(db, COUNTED)[2], "Add 3|10|0");
+
+        db.execute("UPDATE policy SET window_days = 3", &[]).unwrap();
+        assert_eq!(counts(db, &source, None), (6, 0), "another window ends elsewhere");
+        assert_eq!(rows(db, COUNTED)[2], "Add 3|10|10");
+
+        let joined = "UPDATE change_commit SET change_sha = (SELECT sha FROM change WHERE title = 'Add 2')
+            WHERE message = 'Add 4'";
+        db.execute(joined, &[]).unwrap();
+        db.execute("DELETE FROM change WHERE title = 'Add 4'", &[]).unwrap_err();
+        let others =
+            "DELETE FROM change_file WHERE change_sha = (SELECT sha FROM change WHERE title = 'Add 4')";
+        db.execute(others, &[]).unwrap();
+        db.execute("DELETE FROM change WHERE title = 'Add 4'", &[]).unwrap();
+        assert_eq!(counts(db, &source, None), (1, 0), "it landed in two commits");
+        assert_eq!(rows(db, COUNTED).len(), 5, "what is no change is not counted");
+        assert_eq!(rows(db, COUNTED)[1], "Add 2|20|20");
+
+        db.execute("UPDATE source SET synced_at = $1", &values!["2026-10-07T12:00:00Z"]).unwrap();
+        db.execute("DELETE FROM line_survival", &[]).unwrap();
+        assert_eq!(counts(db, &source, None), (3, 0), "what came after the last fetch is not known");
+    });
+}
+
+#[test]
+fn a_clone_counts_lines_where_it_is_asked_to_and_can() {
+    let (folder, repository, source) = repository();
+    history(&repository);
+    repository.git(&["config", "uploadpack.allowFilter", "true"]);
+    let path = folder.path().join("blobless");
+    let (address, to) = (format!("file://{}", source.path.display()), path.display().to_string());
+    repository.git(&["clone", "--quiet", "--filter=blob:none", "--no-checkout", &address, &to]);
+    let trap = folder.path().join("trap");
+    repository.git(&["config", "diff.trap.textconv", &format!("touch {}; cat", trap.display())]);
+    fs::write(source.path.join(".git/info/attributes"), "* diff=trap\n").unwrap();
+    let reads = |db: &mut Db, clone: &LocalClone| {
+        let wait = |_| Ok(());
+        let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait };
+        sync_source(db, &Source::Clone(clone.clone()), &[], pace)
+    };
+    on_both(|db| {
+        teams(db, TEAMS, now());
+        reads(db, &source).unwrap();
+        spend(db, &source);
+        let told = reads(db, &source).unwrap().to_string();
+        assert!(!told.contains("lines") && rows(db, COUNTED).is_empty(), "{told}");
+        let counting = LocalClone { surviving_lines: true, ..source.clone() };
+        let told = reads(db, &counting).unwrap();
+        let json = serde_json::to_value(&told).unwrap();
+        assert_eq!((&json["lines_counted"], &json["lines_to_be_counted"]), (&5.into(), &0.into()));
+        assert!(told.to_string().ends_with("8 changes in all; lines of 5 counted"), "{told}");
+        assert!(!trap.exists(), "nothing of the clone is run");
+        let blobless = LocalClone { path: path.clone(), ..counting };
+        let error = format!("{:#}", reads(db, &blobless).unwrap_err());
+        assert!(error.contains("could not count its lines: it is a partial clone without files"), "{error}");
+    });
+}
