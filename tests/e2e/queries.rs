@@ -34,5 +34,5 @@ fn github_knows_what_it_is_asked() {
 #[test]
 fn linear_knows_what_it_is_asked() {
     let schema = checkout().join(".cache/schemas/linear.graphql");
-    assert_eq!(validate("collector/src/source/linear/queries.graphql", &schema), "5 operations\n");
+    assert_eq!(validate("collector/src/source/linear/queries.graphql", &schema), "6 operations\n");
 }

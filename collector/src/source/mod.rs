@@ -14,7 +14,7 @@ mod patch;
 mod process;
 pub(crate) mod service;
 mod token;
-mod tracker;
+pub(crate) mod tracker;
 pub(crate) mod web;
 
 use anyhow::{Context, Result, bail};
@@ -27,7 +27,7 @@ use meter::outcome::{Target, TicketEvent};
 use serde::{Deserialize, Serialize};
 use service::Service;
 use std::path::Path;
-pub(crate) use tracker::{Found, Tracker};
+pub(crate) use tracker::{Found, Incidents, Tracker};
 use web::Pace;
 
 /// What cpvo.toml names to read from.
@@ -78,6 +78,15 @@ impl Source {
             Self::Jira(site) => &site.projects,
             Self::Linear(workspace) => &workspace.teams,
             _ => &[],
+        }
+    }
+
+    /// Which tickets of a tracker tell incidents.
+    pub(crate) fn incidents(&self) -> Option<&Incidents> {
+        match self {
+            Self::Jira(site) => Some(&site.incidents),
+            Self::Linear(workspace) => Some(&workspace.incidents),
+            _ => None,
         }
     }
 
@@ -223,7 +232,7 @@ pub(crate) struct TicketPass {
 }
 
 /// Of what was read once more: a request may be touched while its page is on the way.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// Stores a page with the cursor behind it.
 pub(crate) type Keep<'a> = &'a mut dyn FnMut(Page, &str) -> Result<()>;

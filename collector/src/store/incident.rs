@@ -81,6 +81,12 @@ pub(crate) fn incident_forget(db: &mut Db, repo: &Repo, service: &str) -> Result
     db.execute(told, &values![repo.as_str(), service]).map(drop)
 }
 
+/// Forgets all incidents at addresses that begin so, wherever they happened.
+pub(crate) fn incident_clear(db: &mut Db, service: &str, address: &str) -> Result<()> {
+    let told = "DELETE FROM incident WHERE service = $1 AND SUBSTR(incident, 1, LENGTH($2)) = $2";
+    db.execute(told, &values![service, address]).map(drop)
+}
+
 fn incident_put(db: &mut Db, key: &[Value; 3], row: &[Value; 4]) -> Result<Kept> {
     let known = "SELECT opened_at, resolved_at, sha, number FROM incident
         WHERE repo = $1 AND service = $2 AND incident = $3";

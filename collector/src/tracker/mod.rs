@@ -1,5 +1,8 @@
 //! What trackers tell of the tickets that changes name, key by key: a tracker is asked for those that may still count
-//! against a change, and for what happened to those that it says were touched.
+//! against a change, and for what happened to those that it says were touched. Where tickets tell incidents, those are
+//! read besides, whoever names them.
+
+mod incidents;
 
 use crate::import::{Imported, MATURE};
 use crate::source::web::Pace;
@@ -57,7 +60,8 @@ pub(crate) fn track(db: &mut Db, tracker: &impl Tracker, source: &Source, pace: 
         })?;
         bar.inc(keys.len() as u64);
     }
-    service_put(db, name, kind, &Progress { cursor: String::new(), synced_at: Some(began) })?;
+    let cursor = incidents::incidents(db, tracker, source, began)?;
+    service_put(db, name, kind, &Progress { cursor, synced_at: Some(began) })?;
     bar.finish_and_clear();
     Ok(imported)
 }

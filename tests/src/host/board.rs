@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Where a ticket may stand: `todo`, `doing`, `done`, `dropped`, or `gone`, a state the tracker has deleted since.
 pub type State = &'static str;
 
+/// When every ticket was.
+pub const CREATED: &str = "2026-10-01T08:00:00Z";
+
 /// Somebody moved a ticket.
 #[derive(Debug, Clone)]
 pub struct Moved {
@@ -21,6 +24,9 @@ pub struct Card {
     pub former: Vec<String>,
     /// The card, project or epic it is a part of; cards are on the board, the others are not.
     pub part_of: Option<String>,
+    pub labels: Vec<&'static str>,
+    /// What it says below its title.
+    pub text: String,
     pub moves: Vec<Moved>,
 }
 
@@ -36,6 +42,8 @@ impl Card {
             key: key.to_owned(),
             former: Vec::new(),
             part_of: None,
+            labels: Vec::new(),
+            text: String::new(),
             moves: moves.iter().map(one).collect(),
         }
     }
@@ -47,7 +55,16 @@ impl Card {
     }
 
     pub fn updated(&self) -> &str {
-        self.moves.last().map_or("2026-10-01T08:00:00Z", |moved| &moved.at)
+        self.moves.last().map_or(CREATED, |moved| &moved.at)
+    }
+
+    pub fn state(&self) -> State {
+        self.moves.last().map_or("todo", |moved| moved.to)
+    }
+
+    /// Whether its key is of this project.
+    pub fn is_of(&self, project: &str) -> bool {
+        self.key.strip_prefix(project).is_some_and(|rest| rest.starts_with('-'))
     }
 
     pub fn has(&self, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Jira Cloud as far as `cpvo sync` knows it: projects, statuses, issues and what was changed of them.
 
-use super::board::{Board, Card, State};
+use super::board::{Board, CREATED, Card, State};
 use super::{Asked, Host, Reply};
 use serde_json::{Value, json};
 
@@ -88,6 +88,22 @@ fn answer(asked: &Asked, board: &Board, projects: &[(&str, &str)], changes_max: 
             let token = (end < changes.len()).then(|| end.to_string());
             Reply::Json(json!({"issueChangeLogs": logs, "nextPageToken": token}))
         }
+        "search/jql" => {
+            let jql = asked.body["jql"].as_str().unwrap_or_default();
+            let mut found: Vec<&Card> = cards
+                .iter()
+                .filter(|card| {
+                    projects.iter().any(|(_, key)| jql.contains(&format!("\"{key}\"")) && card.is_of(key))
+                })
+                .collect();
+            found.sort_by_key(|card| card.updated());
+            let from = asked.body["nextPageToken"].as_str().map_or(0, |token| token.parse().unwrap_or(0));
+            let issues: Vec<Value> =
+                found.iter().skip(from).take(changes_max).map(|card| told(card)).collect();
+            let end = from + issues.len();
+            let token = (end < found.len()).then(|| end.to_string());
+            Reply::Json(json!({"issues": issues, "nextPageToken": token, "isLast": end == found.len()}))
+        }
         _ => refusal(404, "No endpoint."),
     }
 }
@@ -104,6 +120,25 @@ fn issue(card: &Card, cards: &[Card]) -> Value {
     };
     let fields = json!({"updated": updated, "parent": card.part_of.as_ref().map(parent)});
     json!({"id": card.id(), "key": card.key, "fields": fields})
+}
+
+/// An issue with all that is asked of one that may be an incident. A label with a capital is its type.
+fn told(card: &Card) -> Value {
+    let time = |at: &str| at.replace('Z', ".000+0000");
+    let (id, name) = status(card.state());
+    let ended = ["done", "dropped"].contains(&card.state());
+    let category = if ended { "done" } else { "new" };
+    let (types, labels): (Vec<&str>, Vec<&str>) =
+        card.labels.iter().partition(|label| label.starts_with(char::is_uppercase));
+    let resolution = ended.then(|| json!({"name": if name == "Done" { "Done" } else { "Won't Do" }}));
+    let words = json!({"type": "text", "text": card.text});
+    json!({"id": card.id(), "key": card.key, "fields": {
+        "created": time(CREATED), "updated": time(card.updated()), "labels": labels, "resolution": resolution,
+        "resolutiondate": ended.then(|| time(card.updated())), "statuscategorychangedate": time(card.updated()),
+        "status": {"id": id, "name": name, "statusCategory": {"key": category}},
+        "issuetype": {"name": types.first().unwrap_or(&"Task")}, "summary": card.key,
+        "description": {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [words]}]},
+    }})
 }
 
 /// What was changed of an issue, the newest first. Work that is done has a resolution.

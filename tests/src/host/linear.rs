@@ -1,6 +1,6 @@
 //! Linear as far as `cpvo sync` knows it: a workspace with its teams, issues and their histories.
 
-use super::board::{Board, Card, Moved, State};
+use super::board::{Board, CREATED, Card, Moved, State};
 use super::{Asked, Host, Reply};
 use serde_json::{Value, json};
 
@@ -67,6 +67,14 @@ fn answer(asked: &Asked, board: &Board, (workspace, teams): (&str, &[&str]), cha
             Some(card) => json!({"issue": issue(card)}),
             None => return not_found(),
         },
+        "Reported" => {
+            let teams = variables["teams"].as_array().cloned().unwrap_or_default();
+            let since = variables["since"].as_str().unwrap_or_default();
+            let touched = |card: &&Card| {
+                teams.iter().filter_map(Value::as_str).any(|team| card.is_of(team)) && card.updated() >= since
+            };
+            json!({"issues": page(cards.iter().filter(touched).map(told).collect(), variables)})
+        }
         "Histories" => {
             let ids = variables["ids"].as_array().cloned().unwrap_or_default();
             let named = |card: &&Card| ids.contains(&json!(card.id()));
@@ -102,6 +110,18 @@ fn issue(card: &Card) -> Value {
         "id": card.id(), "identifier": card.key, "previousIdentifiers": card.former, "updatedAt": updated,
         "project": of.filter(|of| !of.contains('-')).map(|id| json!({ "id": id })),
         "parent": of.filter(|of| of.contains('-')).map(|key| json!({ "identifier": key })),
+    })
+}
+
+/// An issue with all that is asked of one that may be an incident.
+fn told(card: &Card) -> Value {
+    let completed =
+        card.moves.iter().rfind(|moved| moved.to == "done").map(|moved| moved.at.replace('Z', ".000Z"));
+    let labels: Vec<Value> = card.labels.iter().map(|name| json!({ "name": name })).collect();
+    json!({
+        "identifier": card.key, "createdAt": CREATED.replace('Z', ".000Z"), "completedAt": completed,
+        "title": card.key, "description": card.text, "state": {"type": kind(card.state())},
+        "labels": {"nodes": labels},
     })
 }
 

@@ -3,12 +3,14 @@
 //! Issues are fetched by their keys and not searched for: a search refuses all of them for one that does not exist,
 //! and finds none that was moved to another project.
 
+mod incidents;
 mod payload;
 
 use super::token::Token;
-use super::tracker::{Found, Tracker, settle_projects};
+use super::tracker::{Found, Incidents, Report, Tracker, settle_projects};
 use super::web::{self, Credentials, Pace, Reply, Tries, Web, onwards};
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use meter::outcome::{Move, Standing};
 use payload::{Changelogs, Issue, Issues, Page, Project, Status};
 use serde::de::DeserializeOwned;
@@ -27,6 +29,8 @@ pub(crate) struct Site {
     url: String,
     /// The keys of the projects whose tickets changes name; a former one as well.
     pub projects: Vec<String>,
+    #[serde(flatten)]
+    pub incidents: Incidents,
     /// Whose token it is; else `JIRA_EMAIL` says it.
     email: Option<String>,
     #[serde(flatten)]
@@ -42,6 +46,7 @@ impl Site {
         self.name = uri.authority().map(ToString::to_string).unwrap_or_default();
         self.url.truncate(self.url.trim_end_matches('/').len());
         settle_projects("projects", &mut self.projects)?;
+        self.incidents.settle("projects", &self.projects)?;
         self.email = self.email.take().or_else(|| variable("JIRA_EMAIL"));
         self.token.settle(folder, "JIRA_TOKEN", variable)
     }
@@ -152,6 +157,10 @@ impl Tracker for Jira<'_> {
         let body = |ids: &[String]| json!({"issueIdsOrKeys": ids, "fieldIds": ["status", "resolution"], "maxResults": CHANGES});
         let answers: Vec<Changelogs> = self.ask("changelog/bulkfetch", ids, body)?;
         payload::moves(answers, &self.statuses)
+    }
+
+    fn reported(&self, asked: &Incidents, since: Timestamp, report: Report) -> Result<()> {
+        self.touched(&asked.projects(), since, report)
     }
 
     fn address(&self, key: &str) -> String {

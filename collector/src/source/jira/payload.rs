@@ -140,7 +140,7 @@ struct Author {
 /// As text, or in seconds or milliseconds since 1970.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Created {
+pub(super) enum Created {
     Text(String),
     Number(i64),
 }
@@ -205,7 +205,7 @@ impl Issue {
 }
 
 impl Created {
-    fn at(&self) -> Result<Timestamp> {
+    pub(super) fn at(&self) -> Result<Timestamp> {
         match self {
             Self::Text(text) => text.parse().with_context(|| format!("no time: {text:?}")),
             Self::Number(number) if *number < 100_000_000_000 => Ok(Timestamp::from_second(*number)?),
@@ -252,7 +252,7 @@ impl History {
     }
 }
 
-fn is_dropped(name: &str) -> bool {
+pub(super) fn is_dropped(name: &str) -> bool {
     let name = name.to_lowercase().replace('’', "'");
     DROPPED.iter().any(|word| name.contains(word))
 }

@@ -1,12 +1,14 @@
 //! Linear as a source: the tickets that changes name, and how they were moved from state to state.
 
+mod incidents;
 mod payload;
 
 use super::graphql;
 use super::token::Token;
-use super::tracker::{Found, Tracker, settle_projects};
+use super::tracker::{Found, Incidents, Report, Tracker, settle_projects};
 use super::web::{self, Credentials, Pace, Web, onwards};
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 use meter::outcome::{Move, project_of};
 use payload::{Histories, History, Issue, Issues, Moves, Teams};
 use serde::de::DeserializeOwned;
@@ -31,6 +33,8 @@ pub(crate) struct Workspace {
     url_key: String,
     /// The keys of the teams whose tickets changes name; a former one as well.
     pub teams: Vec<String>,
+    #[serde(flatten)]
+    pub incidents: Incidents,
     /// The address of the API, where it is not Linear's own.
     url: Option<String>,
     #[serde(flatten)]
@@ -51,6 +55,7 @@ impl Workspace {
             web::address(url).with_context(|| format!("url {url:?}"))?;
         }
         settle_projects("teams", &mut self.teams)?;
+        self.incidents.settle("teams", &self.teams)?;
         self.token.settle(folder, "LINEAR_TOKEN", variable)
     }
 }
@@ -173,6 +178,10 @@ impl Tracker for Linear<'_> {
             }
         }
         Ok(found)
+    }
+
+    fn reported(&self, asked: &Incidents, since: Timestamp, report: Report) -> Result<()> {
+        self.touched(&asked.projects(), since, report)
     }
 
     fn address(&self, key: &str) -> String {

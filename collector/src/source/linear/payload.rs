@@ -117,7 +117,7 @@ struct Bot {
 }
 
 #[derive(Debug, Deserialize)]
-struct State {
+pub(super) struct State {
     #[serde(rename = "type")]
     kind: String,
 }
@@ -149,7 +149,7 @@ impl Change {
 
 impl State {
     /// A type of state that is new to us says nothing.
-    fn standing(&self) -> Option<Standing> {
+    pub(super) fn standing(&self) -> Option<Standing> {
         match self.kind.as_str() {
             "completed" => Some(Standing::Done),
             "canceled" | "duplicate" => Some(Standing::Dropped),

@@ -2,6 +2,7 @@
 
 mod asked;
 mod faults;
+mod reported;
 
 use super::*;
 use crate::judge::judge_all;
