@@ -1,7 +1,7 @@
 //! `cpvo change`: one change from the sessions that built it, over branch, request and merge, to its survival.
 
 use crate::config::{Clock, Options};
-use crate::listing::{Cell, Listing, short, visible};
+use crate::listing::{Cell, Listing, Whole, short, visible};
 use crate::store::db::{Access, Db};
 use crate::store::dispute::{Dispute, dispute_list};
 use crate::store::evidence::{Disqualification, Reversal, disqualification_list, reversal_list};
@@ -24,9 +24,8 @@ pub(crate) struct Args {
     /// Its number, its sha or the first digits of that, alone or behind its repository: github.com/acme/pay#17
     #[arg(value_name = "ID")]
     id: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 /// All that is known of a change.
@@ -57,7 +56,7 @@ struct Repair {
     cost: NanoUsd,
 }
 
-pub(crate) fn run(Args { id, json }: Args, options: &Options, now: Clock) -> Result<()> {
+pub(crate) fn run(Args { id, whole }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
@@ -65,7 +64,7 @@ pub(crate) fn run(Args { id, json }: Args, options: &Options, now: Clock) -> Res
         let (repo, sha) = find(db, &id)?;
         story(db, repo, sha)
     })?;
-    let text = if json { story.json()? + "\n" } else { story.told() };
+    let text = if whole.is_json() { story.json()? + "\n" } else { story.told() };
     Ok(stdout().lock().write_all(text.as_bytes())?)
 }
 
@@ -291,6 +290,11 @@ impl Story {
         let line =
             |line: &str| line.split_once(' ').map(|(name, text)| (name.to_owned(), text.trim().to_owned()));
         text.lines().filter_map(line).collect()
+    }
+
+    /// Whether anything speaks against it that could be found wrong.
+    pub(crate) fn is_disputable(&self) -> bool {
+        !self.disqualifications.is_empty()
     }
 
     /// The same for people, in the order it happened.

@@ -18,6 +18,23 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// How a command is asked for JSON that tells one thing and has no table.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Whole {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// As commands that print rows are asked for it
+    #[arg(long, hide = true, value_parser = ["json"])]
+    format: Option<String>,
+}
+
+impl Whole {
+    pub(crate) fn is_json(&self) -> bool {
+        self.json || self.format.is_some()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cell {
     Null,

@@ -11,11 +11,14 @@ use crate::store::week::week_extend;
 use anyhow::{Context, Result};
 use meter::{PriceBook, Week};
 use notify::RecommendedWatcher;
-use std::io::Write;
+use std::convert::Infallible;
+use std::future::pending;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +36,9 @@ pub(crate) struct Args {
     /// How events are written to standard error
     #[arg(long, value_enum, default_value = "text")]
     log: Log,
+    /// Stop where standard input ends: whoever holds its other end has gone
+    #[arg(long, hide = true)]
+    while_stdin: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -61,7 +67,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
             TcpListener::bind(listen).await.with_context(|| format!("could not listen on {listen}"))?;
         let _schedule = schedule::start(&config, Pauses { sync: config.sync_every, look: NEWS_LOOK }, now)?;
         announce(listener.local_addr()?)?;
-        http::serve(listener, app, stop(threads.writer_ended)?).await
+        http::serve(listener, app, stop(threads.writer_ended, stdin_end(args.while_stdin)?)?).await
     });
     drop(runtime);
     threads.running.join()?;
@@ -97,26 +103,47 @@ async fn turn_weeks(store: Store, now: Clock) {
 }
 
 fn announce(address: SocketAddr) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     Ok(out.flush()?)
 }
 
-/// Done at SIGTERM or Ctrl-C, or when the store can write no more.
-fn stop(writer_ended: oneshot::Receiver<()>) -> Result<impl Future<Output = ()>> {
+/// Done where standard input ends; never where it does not matter.
+fn stdin_end(matters: bool) -> Result<impl Future<Output = ()>> {
+    let (end, ended) = oneshot::channel::<Infallible>();
+    let watch = move || {
+        let _end = end;
+        drop(io::copy(&mut io::stdin(), &mut io::sink()));
+    };
+    let watching =
+        matters.then(|| thread::Builder::new().name("stdin".to_owned()).spawn(watch)).transpose()?;
+    Ok(async move {
+        match watching {
+            Some(_) => drop(ended.await),
+            None => pending().await,
+        }
+    })
+}
+
+/// Done at SIGTERM or Ctrl-C, where standard input ends, or when the store can write no more.
+fn stop(
+    writer_ended: oneshot::Receiver<()>,
+    stdin_ended: impl Future<Output = ()>,
+) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping"),
             _ = interrupt.recv() => tracing::info!("stopping"),
+            () = stdin_ended => tracing::info!("stopping"),
             _ = writer_ended => tracing::error!("the store's writer ended"),
         }
     })
 }
 
 fn log(form: Log) {
-    let events = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    let events = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false);
     match form {
         Log::Text => events.with_ansi(false).init(),
         Log::Json => events.json().init(),

@@ -1,7 +1,7 @@
 //! `cpvo verdict`: is the bet paying off? The last mature quarter of each team against the two before it.
 
 use crate::config::{Clock, Options};
-use crate::listing::{Cell, Fields};
+use crate::listing::{Cell, Fields, Whole};
 use crate::store::db::Access;
 use crate::weekly::{Asked, Standing, period_fields, share_text, silence, weekly};
 use anyhow::Result;
@@ -17,9 +17,8 @@ pub(crate) struct Args {
     /// One team by its id, or `unassigned` [default: all]
     #[arg(long)]
     team: Option<String>,
-    /// For programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 #[derive(Serialize)]
@@ -28,7 +27,7 @@ struct Answer {
     teams: Vec<TeamVerdict>,
 }
 
-pub(crate) fn run(Args { team, json }: Args, options: &Options, now: Clock) -> Result<()> {
+pub(crate) fn run(Args { team, whole }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     config.db.ensure_there()?;
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
@@ -37,7 +36,7 @@ pub(crate) fn run(Args { team, json }: Args, options: &Options, now: Clock) -> R
         asked.check(db)??;
         Ok(weekly(db, &asked, now())?.standings)
     })?;
-    let text = if json {
+    let text = if whole.is_json() {
         let teams = standings.iter().map(TeamVerdict::of).collect();
         serde_json::to_string_pretty(&Answer { computed_at: now(), teams })? + "\n"
     } else if standings.is_empty() {

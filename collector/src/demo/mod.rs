@@ -70,13 +70,16 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     fs::write(args.folder.join(TRUTH), truth)?;
     let host = found(args, &story)?;
     let file = args.folder.join(crate::config::FILE_NAME);
-    let options = Options { config: Some(configure(args, options, &host)?), db: None };
+    let db = options.db.as_deref();
+    configure(args, db, Some(&host))?;
+    let options = Options { config: Some(file.clone()), db: None };
     let config = options.load()?;
     keys::create(&config.keys)?;
     let mut collector = Collector::start(&options, args.listen)?;
     deliver(&config, &collector.url, &story, now)?;
     decide(&options, now)?;
     drop(host);
+    configure(args, db, None)?; // or the next sync would ask in vain
     let at = format!("cpvo --config {}", file.display());
     say(&format!(
         "\nask more:  {at} weekly\n           {at} verdict\n           {at} change {}\n           {at} sql\n",
@@ -139,27 +142,24 @@ fn found(args: &Args, story: &Story) -> Result<Host> {
     Host::start(hosted)
 }
 
-/// Writes what an admin would write.
-fn configure(args: &Args, options: &Options, host: &Host) -> Result<PathBuf> {
-    let db = toml::Value::from(options.db.as_deref().unwrap_or("cpvo.db"));
+/// Writes what an admin would write; the host answers only while the demo is made.
+fn configure(args: &Args, db: Option<&str>, host: Option<&Host>) -> Result<()> {
+    let db = toml::Value::from(db.unwrap_or("cpvo.db"));
     let listen = args.listen;
     let mut text = format!(
-        "{MARK}# Its host answers only while it is made.\n\
+        "{MARK}\
          listen = \"{listen}\"\ndb = {db}\nteams = \"teams.toml\"\nkeys = \"keys\"\nsync_minutes = 0\n"
     );
     for repo in cast::repositories() {
-        write!(
-            text,
-            "\n[[source]]\nkind = \"clone\"\nrepo = \"github.com/{repo}\"\npath = \"{repo}\"\n\
-             \n[[source]]\nkind = \"github\"\nrepo = \"github.com/{repo}\"\nurl = \"{}\"\ntoken_file = \"host-token\"\n",
-            host.url
-        )?;
+        let source = |kind: &str| format!("\n[[source]]\nkind = \"{kind}\"\nrepo = \"github.com/{repo}\"\n");
+        writeln!(text, "{}path = \"{repo}\"", source("clone"))?;
+        if let Some(Host { url, .. }) = host {
+            writeln!(text, "{}url = \"{url}\"\ntoken_file = \"host-token\"", source("github"))?;
+        }
     }
-    let file = args.folder.join(crate::config::FILE_NAME);
-    private(&file, &text)?;
+    private(&args.folder.join(crate::config::FILE_NAME), &text)?;
     private(&args.folder.join("host-token"), "invented\n")?;
-    fs::write(args.folder.join("teams.toml"), teams())?;
-    Ok(file)
+    Ok(fs::write(args.folder.join("teams.toml"), teams())?)
 }
 
 fn private(path: &Path, text: &str) -> Result<()> {
@@ -195,7 +195,10 @@ impl Collector {
     fn start(options: &Options, listen: SocketAddr) -> Result<Self> {
         let file = options.config.as_deref().context("a demo has a configuration")?;
         let log = fs::File::create(file.with_file_name("serve.log"))?;
-        let mut child = serve(file, listen)?.stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut serve = serve(file, listen)?;
+        // it has one end of a pipe, and this program the other: whoever kills this one ends both
+        serve.arg("--while-stdin").stdin(Stdio::piped());
+        let mut child = serve.stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("cpvo serve says nothing")?).read_line(&mut line)?;
         let Some(url) = line.trim().strip_prefix("listening on ") else {

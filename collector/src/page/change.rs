@@ -13,6 +13,7 @@ struct Page<'a> {
     team: Option<&'a str>,
     spend: Listing,
     way: Vec<(String, String)>,
+    is_disputable: bool,
 }
 
 pub(crate) fn change(story: &Story) -> Result<String> {
@@ -23,6 +24,7 @@ pub(crate) fn change(story: &Story) -> Result<String> {
         team: head.team.as_deref(),
         spend: story.spend_by_class(),
         way: story.way(),
+        is_disputable: story.is_disputable(),
     };
     Ok(page.render()?)
 }

@@ -5,6 +5,7 @@ mod lines;
 
 use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
+use crate::listing::Whole;
 use crate::source::clone::{History, LocalClone, Tag};
 use crate::source::fetch::fetch;
 use crate::source::github::GitHub;
@@ -46,9 +47,8 @@ pub(crate) struct Args {
     /// Sources by the name cpvo.toml gives them, such as github.com/acme/pay [default: all]
     #[arg(value_name = "SOURCE")]
     sources: Vec<String>,
-    /// What was read, as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     let (mut told, mut failed) = (Vec::new(), 0);
     for source in in_order(&config.sources).filter(asked) {
         match round.read(&mut db, source, pace) {
-            Ok(synced) if args.json => told.push(synced),
+            Ok(synced) if args.whole.is_json() => told.push(synced),
             Ok(synced) => say(&synced)?,
             Err(error) => {
                 // one that fails keeps no other from being read
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
             }
         }
     }
-    if args.json {
+    if args.whole.is_json() {
         say(&serde_json::to_string_pretty(&told)?)?;
     } else {
         for repo in source_list(&mut db)? {

@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 use tests::postgres::Cluster;
+use tests::processes::{Process, children};
+use tests::wait::until;
 
 /// USD for a million of each: input, output, cache reads, cache writes; as the client's own price list has it.
 const PRICES: [(&str, [f64; 4]); 2] =
@@ -55,6 +57,8 @@ fn check(folder: &Path, weeks: usize, more: &[&str]) {
 fn every_team_and_week_is_as_the_story_says() {
     let folder = tempfile::tempdir().unwrap();
     check(folder.path(), 12, &[]);
+    let synced = succeeds(folder.path(), &["--config", "cpvo-demo/cpvo.toml", "sync"]);
+    assert!(synced.contains(": 0 commits landed since the last time"), "{synced}");
     let once_more = fails(folder.path(), &["demo", "--folder", ".", "--no-serve"]);
     assert!(once_more.contains("holds something else"), "{once_more}");
 }
@@ -82,4 +86,24 @@ fn it_serves_its_page_until_it_is_stopped() {
 fn it_is_the_same_on_postgres() {
     let (cluster, folder) = (Cluster::start(), tempfile::tempdir().unwrap());
     check(folder.path(), 6, &["--db", &cluster.database("demo")]);
+}
+
+#[test]
+fn its_collector_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = command(folder.path(), &["demo", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let serves = |process: &Process| {
+        // nothing is left of one that ended, whether or not anybody waited for it
+        let words = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains("\0serve\0")
+    };
+    let by = Process { pid: demo.id() };
+    let collector = until("its collector to start", || children(&by).into_iter().find(serves));
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    until("its collector to end", || (!serves(&collector)).then_some(()));
 }
