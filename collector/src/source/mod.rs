@@ -13,6 +13,7 @@ pub(crate) mod lines;
 mod patch;
 mod process;
 pub(crate) mod service;
+mod size;
 mod token;
 pub(crate) mod tracker;
 pub(crate) mod web;

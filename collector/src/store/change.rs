@@ -125,6 +125,7 @@ pub(crate) fn change_forget(db: &mut Db, repo: &Repo) -> Result<()> {
         "change_file",
         "change_commit",
         "change_key",
+        "change_size",
         "change",
         "tag",
     ] {

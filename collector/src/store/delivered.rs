@@ -55,12 +55,13 @@ pub(crate) fn delivered_list(db: &mut Db, first: Timestamp, team: Option<&str>) 
     let asked = values![first.to_string(), team.unwrap_or_default(), UNSHIPPED.to_string()];
     let rows = db.query(
         "SELECT c.repo, c.sha, c.team, c.state, c.excluded_as, p.opened_at, c.merged_at, c.shipped_at,
-            p.reviewed_at, p.lines_changed,
+            p.reviewed_at, COALESCE(p.lines_changed, z.lines),
             (SELECT MIN(r.shipped_at) FROM disqualification AS d JOIN change AS r ON r.repo = d.repo AND r.sha = d.by_sha
              WHERE d.repo = c.repo AND d.sha = c.sha AND r.shipped_at < $3),
             COALESCE(p.labels, ''), p.reviews, p.comments, l.added, l.surviving
          FROM change AS c
          LEFT JOIN pull_request AS p ON p.repo = c.repo AND p.number = c.number AND p.merged_at IS NOT NULL
+         LEFT JOIN change_size AS z ON z.repo = c.repo AND z.sha = c.sha
          LEFT JOIN line_survival AS l ON l.repo = c.repo AND l.sha = c.sha
          WHERE c.shipped_at >= $1 AND c.shipped_at < $3 AND (c.team = $2 OR $2 = '') AND c.state IS NOT NULL
          ORDER BY c.shipped_at, c.repo, c.sha",

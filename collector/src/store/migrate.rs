@@ -35,6 +35,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0024_parts", include_str!("../../migrations/0024_parts.sql")),
     ("0025_asked", include_str!("../../migrations/0025_asked.sql")),
     ("0026_line_survival", include_str!("../../migrations/0026_line_survival.sql")),
+    ("0027_change_size", include_str!("../../migrations/0027_change_size.sql")),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migration (

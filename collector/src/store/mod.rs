@@ -42,6 +42,7 @@ pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod sheet;
 pub(crate) mod shipping;
+pub(crate) mod size;
 pub(crate) mod story;
 pub(crate) mod sum;
 pub(crate) mod survival;

@@ -24,6 +24,7 @@ use crate::store::mark::{inverse_add, tag_replace};
 use crate::store::outcome::code_owners_put;
 use crate::store::service::{Progress, service_progress, service_put, service_retain};
 use crate::store::shipping::{Told, shipment_list, shipment_put, shipment_remove};
+use crate::store::size::{size_put, size_unknown};
 use crate::tracker::track;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -33,7 +34,7 @@ use lines::Counted;
 use meter::Repo;
 use meter::delivery::{Ship, is_release};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
@@ -295,7 +296,9 @@ fn sync_clone(db: &mut Db, source: &LocalClone, waits: Pace, now: Timestamp) -> 
     let heard = history.fetched_at()?.map_or(now, |at| at.min(now));
     let has_moved = known.is_none_or(|(_, commit)| commit != history.tip);
     let releases = releases(db, &source.repo, &history, &tags, has_moved)?;
+    let sizes = sizes(db, &source.repo, &history)?;
     db.transaction(|db| {
+        size_put(db, &source.repo, &sizes)?;
         let named: Vec<(String, String)> = tags.into_iter().map(|tag| (tag.name, tag.sha)).collect();
         tag_replace(db, &source.repo, &named)?;
         releases_put(db, &source.repo, &releases)?;
@@ -304,6 +307,23 @@ fn sync_clone(db: &mut Db, source: &LocalClone, waits: Pace, now: Timestamp) -> 
     })?;
     progress.finish_and_clear();
     Ok(progress.position())
+}
+
+/// How large those changes are that no host measures: the sum of the commits that landed them.
+fn sizes(db: &mut Db, repo: &Repo, history: &History) -> Result<BTreeMap<String, u64>> {
+    let mut changes = size_unknown(db, repo)?;
+    if changes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let line = history.line()?;
+    for commits in changes.values_mut() {
+        commits.retain(|sha| line.contains(sha));
+    }
+    let landed: Vec<&str> = changes.values().flatten().map(String::as_str).collect();
+    let of_commits = history.sizes(&landed)?;
+    let of = |commits: &[String]| commits.iter().map(|sha| of_commits.get(sha)).sum::<Option<u64>>();
+    let sized = changes.iter().filter(|(_, commits)| !commits.is_empty());
+    Ok(sized.filter_map(|(sha, commits)| Some((sha.clone(), of(commits)?))).collect())
 }
 
 /// What the tags of a clone say of its releases: those to be told, and the names of those that are gone.

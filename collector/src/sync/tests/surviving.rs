@@ -1,4 +1,4 @@
-//! Lines that are left when the windows of their changes have passed, by real git.
+//! How many lines changes have, and how many are left when their windows have passed, by real git.
 
 use super::*;
 use crate::store::db::values;
@@ -33,6 +33,43 @@ fn spend(db: &mut Db, source: &LocalClone) {
         SELECT sha, repo, '2026-W40', '', merged_at, merged_at, 'commit', 'commit', repo, sha FROM change
         WHERE title <> 'By hand' ON CONFLICT DO NOTHING";
     db.execute(spent, &[]).unwrap();
+}
+
+#[test]
+fn a_change_is_as_large_as_the_commits_that_landed_it() {
+    let (_folder, repository, source) = repository();
+    repository.git(&["switch", "--quiet", "-c", "feature/y"]);
+    land(&repository, 2, "Begin y", "y.rs", &code("y", 10));
+    land(&repository, 2, "Go on", "y.rs", &code("y", 12).replacen("let", "let mut", 3));
+    repository.git(&["switch", "--quiet", "main"]);
+    land(&repository, 2, "Add x (#1)", "x.rs", &code("x", 10));
+    let merge =
+        ["merge", "--quiet", "--no-ff", "-m", "Merge pull request #2 from acme/y\n\nAdd y", "feature/y"];
+    repository.git_at(&day(3), &merge);
+    land(&repository, 4, "Add more of x (#1)", "x.rs", &code("x", 12).replacen("let", "let mut", 2));
+    repository.git(&["mv", "y.rs", "z.rs"]);
+    land(&repository, 5, "Rename y (#3)", "b.bin", "\0\n1\n2\n");
+    land(&repository, 5, "Measured (#4)", "m.rs", &code("m", 5));
+    land(&repository, 5, "By hand", "h.rs", &code("h", 5));
+    let sizes = "SELECT c.title, z.lines FROM change_size AS z
+        JOIN change AS c ON c.repo = z.repo AND c.sha = z.sha ORDER BY c.landed";
+    on_both(|db| {
+        let request =
+            "INSERT INTO pull_request (repo, number, title, body, base_branch, head_repo, head_branch,
+                opened_at, merged_at, labels, lines_changed)
+            VALUES ('github.com/acme/pay', 4, '', '', 'main', '', '', '2026-10-01T00:00:00Z', '2026-10-05T12:00:00Z', '', 7)";
+        db.execute(request, &[]).unwrap();
+        teams(db, TEAMS, now());
+        sync(db, &source, now()).unwrap();
+        spend(db, &source);
+        assert_eq!(rows(db, sizes), [""; 0]);
+        sync(db, &source, now()).unwrap();
+        let expected = ["first|1", "Add x|16", "Add y|12", "Rename y|0"];
+        assert_eq!(rows(db, sizes), expected);
+        source_reread(db, &source.repo).unwrap();
+        sync(db, &source, now()).unwrap();
+        assert_eq!(rows(db, sizes), expected, "all of it was read anew");
+    });
 }
 
 /// How many were counted, and how many are left to the next time.
