@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use cast::{SPIKES, TEAMS, Team, WINDOW, email};
 use host::{Host, Hosted};
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::io::{FdFlags, fcntl_setfd};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -61,6 +62,7 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     TcpListener::bind(args.listen)
         .with_context(|| format!("could not listen on {} (another: --listen 127.0.0.1:0)", args.listen))?;
     clear(&args.folder)?;
+    let held = hold(&args.folder)?;
     say(&format!(
         "DEMO DATA: an invented company of {} teams and {} weeks, in {}.\nNothing of yours is read, and nothing leaves this machine.\n",
         TEAMS.len(),
@@ -91,7 +93,8 @@ pub(crate) fn run(args: &Args, options: &Options, now: Clock) -> Result<()> {
     }
     say(&format!("the page:  {}/   (Ctrl-C stops it)", collector.url))?;
     let address = collector.url.trim_start_matches("http://").parse()?;
-    // from here on this is nothing but `cpvo serve`
+    // from here on this is nothing but `cpvo serve`, which holds the folder on
+    fcntl_setfd(&held, FdFlags::empty())?;
     Err(serve(&file, address)?.exec().into())
 }
 
@@ -120,6 +123,7 @@ fn clear(folder: &Path) -> Result<()> {
     let about = || format!("could not make {}", folder.display());
     let config = fs::read_to_string(folder.join(crate::config::FILE_NAME)).unwrap_or_default();
     if config.starts_with(MARK) {
+        drop(hold(folder)?);
         fs::remove_dir_all(folder).with_context(about)?;
     }
     fs::create_dir_all(folder).with_context(about)?;
@@ -127,6 +131,17 @@ fn clear(folder: &Path) -> Result<()> {
         bail!("{} holds something else than a demo: name another --folder", folder.display());
     }
     private(&folder.join(crate::config::FILE_NAME), MARK) // one that is cut off is a demo's too
+}
+
+/// Lets nobody else make a demo there before this is dropped.
+fn hold(folder: &Path) -> Result<fs::File> {
+    let held = fs::File::open(folder).with_context(|| format!("could not open {}", folder.display()))?;
+    ensure!(
+        held.try_lock().is_ok(),
+        "a demo runs in {}: stop it first, or name another --folder",
+        folder.display()
+    );
+    Ok(held)
 }
 
 /// The repositories and the host they are on.

@@ -78,6 +78,8 @@ fn it_serves_its_page_until_it_is_stopped() {
     let page = lines.iter().find_map(|line| line.strip_prefix("the page:  ")).unwrap();
     let html = get(page.split_whitespace().next().unwrap(), "", &[]);
     assert!(html.contains("Payments"), "{html}");
+    let second = fails(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--weeks", "2"]);
+    assert!(second.contains("a demo runs in cpvo-demo: stop it first"), "{second}");
     kill_process(Pid::from_child(&demo), Signal::TERM).unwrap();
     assert!(demo.wait().unwrap().success());
 }
