@@ -128,25 +128,29 @@ const TURNS: [&str; 26] = [
 
 /// Whether a word turns what follows; one that ends its clause does not.
 pub(in crate::outcome) fn turns(word: &str) -> bool {
-    if word.ends_with([',', ';', ':', '.']) {
+    if ends_clause(word) {
         return false;
     }
     let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
     TURNS.contains(&word.as_str()) || word.ends_with("n't")
 }
 
+fn ends_clause(word: &str) -> bool {
+    word.ends_with([',', ';', ':', '.'])
+}
+
 /// What may stand between a word that turns and what it turns: `not really a revert`.
 const FILLERS: [&str; 8] = ["a", "an", "the", "really", "actually", "exactly", "full", "true"];
 
-/// Whether one of the two words before turns what stands at `at`.
+/// Whether one of the two words before it in its clause turns what stands at `at`.
 fn is_turned(words: &[Word], at: usize) -> bool {
-    let before = words[..at].iter().rev().filter(|(word, _)| !FILLERS.contains(word));
-    before.take(2).any(|(word, _)| turns(word))
+    let clause = words[..at].iter().rev().take_while(|(word, _)| !ends_clause(word));
+    clause.filter(|(word, _)| !FILLERS.contains(word)).take(2).any(|(word, _)| turns(word))
 }
 
 /// What makes of the words before it something that is told of, or that has not come yet: `Reverts #12 was rejected`,
 /// `Revert #12 if it fails`, `rollback of #12 left tables`.
-const RETURNS: [&str; 32] = [
+const RETURNS: [&str; 31] = [
     "is",
     "isn't",
     "are",
@@ -174,7 +178,6 @@ const RETURNS: [&str; 32] = [
     "must",
     "if",
     "unless",
-    "once",
     "left",
     "broke",
     "breaks",
@@ -242,15 +245,17 @@ fn said(words: &[Word], span: Range<usize>, verb: Verb, repo: &Repo) -> Vec<Ment
     named_in_row(words, next, &named_as, repo).into_iter().map(mention).collect()
 }
 
-/// The names that begin at `next`, one after the other; none where they are only told of.
+/// The names that begin at `next`, one after the other, up to one that is only told of.
 fn named_in_row(words: &[Word], mut next: usize, named_as: &Named, repo: &Repo) -> Vec<(Rule, Target)> {
     let word = |at: usize| words.get(at).map_or("", |(word, _)| *word);
     let mut names = Vec::new();
     loop {
         let token = word(next);
         let Some(found) = named_as.token(token, repo) else { return names };
-        if RETURNS.contains(&word(next + 1)) && token.ends_with(|c: char| c.is_alphanumeric()) {
-            return Vec::new();
+        // a line may begin with any word
+        let returns = words.get(next + 1).is_some_and(|(word, starts)| !starts && RETURNS.contains(word));
+        if returns && token.ends_with(|c: char| c.is_alphanumeric()) {
+            return names;
         }
         names.extend(found);
         next += 1;
@@ -302,15 +307,16 @@ fn named_before(words: &[Word], at: usize, repo: &Repo) -> Option<(Rule, Target)
     reference(name, false, repo)?
 }
 
-/// Whether a number without a sign stands for a request: of few digits, or with a word that it counts, it may be anything.
+/// Whether a number without a sign stands for a request: of few digits, as a year, or with a word that it counts, it may
+/// be anything.
 fn is_number(words: &[Word], at: usize) -> bool {
     let Some((word, _)) = words.get(at) else { return false };
     let digits = word.trim_end_matches(['.', ',', ';']);
+    let after: Vec<&str> = words[at + 1..].iter().take(2).map(|(word, _)| *word).collect();
     let ends = digits.len() < word.len()
-        || words
-            .get(at + 1)
-            .is_none_or(|(next, _)| ["and", "&", "changes", "which", "because", "due"].contains(next));
-    ends && (4..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        || matches!(after[..], [] | ["changes"] | ["and" | "&" | "which" | "because" | "due", ..]);
+    let is_year = digits.parse().is_ok_and(|year: u32| (1900..=2100).contains(&year));
+    ends && !is_year && (4..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a word tells whose or of what number an item of a list of changes is.

@@ -86,7 +86,8 @@ fn a_name_that_is_told_of_was_not_taken_back() {
         ("x\n\nNot exactly a full revert of #12", "x\n\nThis is exactly a revert of #12"),
         ("Revert #12 if it fails at night", "Revert #12 as it fails at night"),
         ("Revert #12 unless it is quick (#14)", "Revert #12 until it is quick (#14)"),
-        ("Revert #12 once 1.0 is out (#14)", "Revert #12 before 1.0 is out (#14)"),
+        ("x\n\nIt does not need a revert of #12", "x\n\nIt would not start: a revert of #12."),
+        ("x\n\nThis is not the full revert of #12", "x\n\nIt did not help; the full revert of #12."),
         ("Fix: rollback of #12 left tables", "Fix: rollback of #12"),
         ("x\n\nRevert of #12 broke the build", "x\n\nRevert of #12 for the build"),
         ("x\n\nRevert of PR 12 is in #13", "x\n\nRevert of PR 12"),
@@ -96,6 +97,20 @@ fn a_name_that_is_told_of_was_not_taken_back() {
         assert!(!names(told), "{told}");
         assert!(names(said), "{said}");
     }
+}
+
+#[test]
+fn what_begins_the_next_line_tells_nothing_of_a_name() {
+    for (message, number) in [
+        ("x\n\nReverts #13\nfails on CI", 13),
+        ("x\n\nThis reverts #17\nif anyone wonders why", 17),
+        ("x\n\nRevert of #18\ncan be undone later", 18),
+        ("x\n\nReverts\n#19 once and for all", 19),
+        ("x\n\nReverts #15, #16 is kept", 15),
+    ] {
+        check(message, &[&format!("reference #{number}")]);
+    }
+    check("x\n\nReverts\n#13 fails on CI", &[]);
 }
 
 #[test]
@@ -115,6 +130,8 @@ fn a_number_alone_is_a_request_where_it_ends_what_is_said() {
         "x\n\nReverts 404",
         "x\n\nReverts 5000 lines of it",
         "x\n\nReverts 12345678",
+        "x\n\nReverts 2025.",
+        "x\n\nReverts 1234 changes of it",
         "x\n\nIt times out after reverting 1234",
         "x\n\nIt goes back to 1234 and reverts",
         "x\n\nThe default goes down, reverting 5000",
@@ -338,6 +355,21 @@ fn what_only_looks_like_it_says_nothing() {
     ] {
         check(nothing, &[]);
     }
+}
+
+#[test]
+fn a_year_is_no_request() {
+    for (subject, year) in [
+        ("Revert 2024 changes (#2033)", 2024),
+        ("Revert 2025 and 2026 rates (#2034)", 2025),
+        ("Revert 2100", 2100),
+    ] {
+        let Words { mentions, is_repair } = words(subject, &repo());
+        assert!(!mentions.iter().any(|one| one.target == Target::Number(year)) && !is_repair, "{subject}");
+    }
+    check("Revert PR 2024", &["reference #2024"]);
+    check("Revert 2101", &["reference #2101"]);
+    check("Revert 1899", &["reference #1899"]);
 }
 
 #[test]
