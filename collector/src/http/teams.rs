@@ -24,7 +24,12 @@ pub(super) async fn get(
     Path(team): Path<String>,
     choice: Choice,
 ) -> Result<impl IntoResponse, Error> {
-    let Asked { weeks, basis, .. } = asked(choice)?;
+    let asked = asked(choice)?;
+    let Asked { weeks, basis, .. } = asked;
+    if asked != Asked::of_team(None, weeks).on(basis) {
+        let words = "only weeks and basis can be asked for here: a team delivers as a whole";
+        return Err(Error::Unreadable(words.to_owned()));
+    }
     let now = (app.now)();
     let answer = app.store.read(move |db| {
         let asked = Asked::of_team(Some(&team), weeks);

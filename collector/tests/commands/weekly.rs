@@ -281,6 +281,9 @@ fn what_leaders_ask_besides_is_served_as_it_is_printed() {
     for (path, status) in [
         ("/v1/teams/nobody", "404"),
         ("/v1/teams/busy?weeks=0", "422"),
+        ("/v1/teams/busy?repo=github.com/acme/busy", "422"),
+        ("/v1/teams/busy?from=2026-W30", "422"),
+        ("/v1/teams/busy?team=calm", "422"),
         ("/v1/changes?repo=github.com/acme/none", "404"),
         ("/v1/changes?colour=red", "422"),
     ] {
