@@ -129,10 +129,11 @@ mod tests {
         on_both(|db| {
             spend(db, "pay", "claude-opus-5-5", "2026-11-17T10:00:00Z", Some(3));
             spend(db, "pay", "claude-opus-5-5", "2026-11-18T10:00:00Z", Some(3));
-            db.batch("UPDATE usage SET cache_read = 0 WHERE hour = '2026-11-18T10:00:00Z'").unwrap();
+            spend(db, "pay", "claude-next-9", "2026-11-19T10:00:00Z", None);
+            db.batch("UPDATE usage SET cache_read = 0 WHERE hour >= '2026-11-18T10:00:00Z'").unwrap();
             let told = caching(db, asked()).unwrap();
             let [teams, models] = &told.sections[..] else { panic!("two sections") };
-            // of each: 1 input, 4 and 5 written; 3 read by one of them
+            // of each that has a price: 1 input, 4 and 5 written; 3 read by one of them
             assert_eq!(lines(teams), ["pay | 23 | 13 % | 18 | $0.00 | 9 | 50 %"]);
             assert_eq!(lines(models), ["claude-opus-5-5 | 23 | 13 % | 18 | $0.00"]);
         });

@@ -6,6 +6,7 @@ use crate::listing::{Cell, Listing};
 use crate::store::db::Db;
 use crate::store::repository::{By, repository_spend};
 use crate::store::used::{Built, built_list};
+use crate::weekly::incomplete;
 use anyhow::Result;
 use meter::{Geo, NanoUsd, PriceBook, PriceKind, Rates, Tokens};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,18 +33,17 @@ fn all(db: &mut Db, asked: Asked) -> Result<Section> {
     let parts = repository_spend(db, asked.first, None, By::Model)?;
     let spent: u64 = parts.iter().map(|one| nanos(one.cost)).sum();
     let rows = parts.iter().map(|one| {
-        let unpriced = if one.unpriced_rows > 0 { "no price".to_owned() } else { one.cost.dollars() };
         vec![
             Cell::text(&one.name),
             many(one.requests),
             many(one.tokens),
-            Cell::Number(unpriced),
+            Cell::Number(incomplete(one.unpriced_rows).to_owned() + &one.cost.dollars()),
             percent(nanos(one.cost), spent),
         ]
     });
     Ok(Section {
         title: "All spend",
-        said: "By the name that transcripts have.".to_owned(),
+        said: "By the name that transcripts have; ? where some of it has no price.".to_owned(),
         table: Listing::new(&["Model", "Requests", "Tokens", "Spend", "Of all"], rows.collect()),
         empty: "No spend in these weeks.",
         pages: None,
@@ -81,7 +81,7 @@ fn sizes(built: &[Built]) -> Section {
     Section {
         title: "Spend on changes by their size",
         said: "What is known to have built the changes that merged in these weeks (classes ci, commit, branch and carried), \
-            whenever it was spent. Lines are added and deleted, as the host counts them; a clone alone does not."
+            whenever it was spent. Lines are added and deleted, as the host counts them, else as a clone does."
             .to_owned(),
         table: Listing::new(&columns, names.filter_map(row).collect()),
         empty: "No change that merged in these weeks is known to have been built by a session.",
@@ -102,26 +102,37 @@ fn cheaper(built: &[Built], book: &PriceBook) -> Section {
         let small: Vec<&Built> = small.collect();
         let cost = sum(small.iter().map(|one| one.cost));
         let all: Tokens = small.iter().map(|one| one.tokens).sum();
-        let listed = cheap.cost(&all, Geo::Elsewhere).to_nano()?;
-        let less = NanoUsd(cost.0.saturating_sub(listed.0));
+        let at_base = |rates: &Rates| rates.cost(&all, Geo::Elsewhere).to_nano();
+        let (own, listed) = (at_base(rates)?, at_base(cheap)?);
+        let less = NanoUsd(own.0.saturating_sub(listed.0));
         let row = vec![
             Cell::text(*model),
             Cell::number(small.len()),
             many(all.total()),
             dollars(cost),
+            dollars(own),
             Cell::text(*other),
             dollars(listed),
             dollars(less),
         ];
         (!small.is_empty()).then_some(row)
     };
-    let columns =
-        ["Model", "Small changes", "Tokens", "Spent", "Next cheaper model", "Its list price", "Less"];
+    let columns = [
+        "Model",
+        "Small changes",
+        "Tokens",
+        "Spent",
+        "List price",
+        "Next cheaper model",
+        "Its list price",
+        "Less",
+    ];
     Section {
         title: "Small changes with dear models",
         said: format!(
-            "Changes of up to {SMALL} lines. The same tokens at the list price of the next cheaper model that built anything \
-             here: no promise, as another model may take more of them, or more attempts."
+            "Changes of up to {SMALL} lines. The same tokens at the list prices of that model and of the next cheaper one that \
+             built anything here, both without what speed, region and long prompts add: no promise, as another model may \
+             take more of them, or more attempts."
         ),
         table: Listing::new(&columns, known.iter().filter_map(row).collect()),
         empty: "No change of known size was built by a model that is dearer than another one in use.",
@@ -160,14 +171,19 @@ mod tests {
             let (hour, id) = ("2026-11-17T10:00:00Z", "pay claude-opus-5-5 2026-11-17T10:00:00Z");
             spend(db, "pay", "claude-opus-5-5", hour, Some(3_000_000_000));
             spend(db, "pay", "claude-sonnet-5-5", hour, Some(1_000_000_000));
+            spend(db, "pay", "claude-sonnet-5-5", "2026-11-10T10:00:00Z", None);
             change(db, ("h.x/a/pay", "1111111111ff"), "2026-11-18T10:00:00Z", id);
             let told = models(db, asked(), &PriceBook::embedded()).unwrap();
             let [all, sizes, cheaper] = &told.sections[..] else { panic!("three sections") };
             let expected =
-                ["claude-opus-5-5 | 1 | 15 | $3.00 | 75 %", "claude-sonnet-5-5 | 1 | 15 | $1.00 | 25 %"];
+                ["claude-opus-5-5 | 1 | 15 | $3.00 | 75 %", "claude-sonnet-5-5 | 2 | 30 | ?$1.00 | 25 %"];
             assert_eq!(lines(all), expected);
             assert_eq!(lines(sizes), ["not known | 1 | $3.00 | $3.00"], "the other session built nothing");
             assert!(cheaper.table.rows.is_empty());
+            db.batch("INSERT INTO change_size (repo, sha, lines) VALUES ('h.x/a/pay', '1111111111ff', 12)")
+                .unwrap();
+            let told = models(db, asked(), &PriceBook::embedded()).unwrap();
+            assert_eq!(lines(&told.sections[1]), ["11–50 | 1 | $3.00 | $3.00"]);
         });
     }
 
@@ -191,8 +207,8 @@ mod tests {
             "not known | 1 | $11.00 | $0.00 | $11.00",
         ];
         assert_eq!(lines(&told), expected);
-        // $20.00 and $10.00 a million of output
-        let expected = "claude-opus-5-5 | 2 | 200k | $5.00 | claude-sonnet-5-5 | $2.00 | $3.00";
+        // $20.00 and $10.00 a million of output: of the $5.00 spent, one was for speed
+        let expected = "claude-opus-5-5 | 2 | 200k | $5.00 | $4.00 | claude-sonnet-5-5 | $2.00 | $2.00";
         assert_eq!(lines(&cheaper(&all, &PriceBook::embedded())), [expected]);
     }
 }

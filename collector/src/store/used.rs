@@ -15,7 +15,7 @@ pub(crate) struct Used {
     pub rates: Rates,
 }
 
-/// What a team wrote to the cache in sessions that read nothing of a model back.
+/// What a team wrote to the cache in sessions that read nothing of a model back; priced, as in [`Used`].
 pub(crate) struct Unread {
     pub team: String,
     pub tokens: u64,
@@ -25,7 +25,7 @@ pub(crate) struct Unread {
 pub(crate) struct Built {
     pub repo: String,
     pub change: String,
-    /// Added and deleted; `None` where no host tells.
+    /// Added and deleted, as the host counts them, else as a clone does.
     pub lines: Option<u64>,
     /// As the price book calls it.
     pub model: String,
@@ -59,7 +59,8 @@ pub(crate) fn unread_list(db: &mut Db, first: Week) -> Result<Vec<Unread>> {
     let sql = format!(
         "SELECT team, CAST(SUM(written) AS BIGINT) FROM (
             SELECT u.team, u.session_id, u.model, SUM(u.cache_write_5m + u.cache_write_1h) AS written
-            FROM {RECENT} GROUP BY u.team, u.session_id, u.model HAVING SUM(u.cache_read) = 0
+            FROM {RECENT} WHERE u.price_id IS NOT NULL
+            GROUP BY u.team, u.session_id, u.model HAVING SUM(u.cache_read) = 0
          ) AS x GROUP BY team"
     );
     db.list(&sql, &values![first.to_string()], |row| Ok(Unread { team: row.get(0)?, tokens: row.get(1)? }))
@@ -68,7 +69,7 @@ pub(crate) fn unread_list(db: &mut Db, first: Week) -> Result<Vec<Unread>> {
 /// What is known to have built the changes that merged since a week, by change and model.
 pub(crate) fn built_list(db: &mut Db, first: Week) -> Result<Vec<Built>> {
     let sql = format!(
-        "SELECT c.repo, c.sha, MAX(r.lines_changed), p.model, CAST(SUM(u.cost_nanousd) AS BIGINT), {TOKENS}
+        "SELECT c.repo, c.sha, COALESCE(MAX(r.lines_changed), MAX(z.lines)), p.model, CAST(SUM(u.cost_nanousd) AS BIGINT), {TOKENS}
          FROM change AS c
          JOIN attribution_span AS a ON a.change_repo = c.repo AND a.change = c.sha
             AND a.class IN ('ci', 'commit', 'branch', 'carried')
@@ -76,6 +77,7 @@ pub(crate) fn built_list(db: &mut Db, first: Week) -> Result<Vec<Built>> {
             AND u.hour BETWEEN a.first_hour AND a.last_hour AND u.branch = a.branch
          JOIN price AS p ON p.price_id = u.price_id
          LEFT JOIN pull_request AS r ON r.repo = c.repo AND r.number = c.number
+         LEFT JOIN change_size AS z ON z.repo = c.repo AND z.sha = c.sha
          WHERE c.merged_at >= $1
          GROUP BY c.repo, c.sha, p.model"
     );
