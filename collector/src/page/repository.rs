@@ -6,7 +6,7 @@ use crate::listing::{Cell, Listing};
 use crate::store::db::Db;
 use crate::store::repository::{By, Landed, Part, repository_changes, repository_known, repository_spend};
 use anyhow::Result;
-use meter::NanoUsd;
+use meter::{NanoUsd, Week};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub(crate) fn repository(db: &mut Db, asked: Asked, repo: &str) -> Result<Result
             by_week(&weeks, &changes),
             spend("Spend by team", "Team", &teams),
             spend("Spend by model", "Model", &models),
-            dearest(repo, &changes),
+            dearest(repo, asked.first, &changes),
         ],
         view: "change_cost",
     }))
@@ -104,8 +104,8 @@ fn by_week(weeks: &[Part], changes: &[Landed]) -> Section {
     }
 }
 
-fn dearest(repo: &str, changes: &[Landed]) -> Section {
-    let mut changes: Vec<&Landed> = changes.iter().collect();
+fn dearest(repo: &str, first: Week, changes: &[Landed]) -> Section {
+    let mut changes: Vec<&Landed> = changes.iter().filter(|one| one.merged_at >= first.start()).collect();
     changes.sort_by_key(|one| (Reverse(one.cost), Reverse(one.merged_at)));
     let all = sum(changes.iter().map(|one| one.cost));
     let row = |one: &&Landed| {
@@ -139,6 +139,7 @@ mod tests {
     use super::*;
     use crate::page::report::tests::{asked, lines};
     use crate::store::fixture::{change, on_both, rows, spend};
+    use crate::store::shipping::UNSHIPPED;
 
     #[test]
     fn a_repository_shows_its_own_spend_and_changes_alone() {
@@ -166,6 +167,26 @@ mod tests {
             let all = repositories(db, asked()).unwrap();
             assert_eq!(lines(&all.sections[0])[1], "h.x/a/web | 1 | 15 | $4.00 | 50 %");
             assert!(repository(db, asked(), "h.x/a/none").unwrap().is_err());
+        });
+    }
+
+    #[test]
+    fn what_merged_before_the_first_week_counts_in_the_week_it_shipped() {
+        on_both(|db| {
+            for (sha, merged_at) in
+                [("a", "2026-09-04T10:00:00Z"), ("b", "2026-09-08T10:00:00Z"), ("c", "2026-09-05T10:00:00Z")]
+            {
+                let hour = merged_at.replace("10:", "09:");
+                spend(db, "pay", "claude-opus-5-5", &hour, Some(1_000_000_000));
+                change(db, ("h.x/a/pay", sha), merged_at, &format!("pay claude-opus-5-5 {hour}"));
+            }
+            let released =
+                |of: &str, at: &str| format!("UPDATE change SET shipped_at = '{at}' WHERE sha {of}");
+            db.batch(&released("<> 'c'", "2026-09-09T10:00:00Z")).unwrap();
+            db.batch(&released("= 'c'", &UNSHIPPED.to_string())).unwrap();
+            let told = repository(db, asked(), "h.x/a/pay").unwrap().unwrap();
+            assert_eq!(lines(&told.sections[0]), ["2026-W37 | $1.00 | 2 | 0 | 0"]);
+            assert_eq!(lines(&told.sections[3]), ["h.x/a/pay@b | $1.00 | verified | 8 Sep 2026 | <b>"]);
         });
     }
 }

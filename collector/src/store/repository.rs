@@ -72,7 +72,7 @@ pub(crate) fn repository_spend(db: &mut Db, first: Week, repo: Option<&str>, by:
     Ok(parts)
 }
 
-/// The changes that merged since a week, the dearest first.
+/// The changes that merged or shipped since a week, the dearest first.
 pub(crate) fn repository_changes(db: &mut Db, first: Week, repo: &str) -> Result<Vec<Landed>> {
     db.list(
         "SELECT c.sha, c.title, c.state, c.merged_at, c.shipped_at, CAST(COALESCE(SUM(u.cost_nanousd), 0) AS BIGINT) AS cost
@@ -80,9 +80,9 @@ pub(crate) fn repository_changes(db: &mut Db, first: Week, repo: &str) -> Result
          LEFT JOIN attribution_span AS a ON a.change_repo = c.repo AND a.change = c.sha AND a.class <> 'cordon'
          LEFT JOIN usage AS u ON u.session_id = a.session_id AND u.repo = a.repo AND u.week = a.week
             AND u.hour BETWEEN a.first_hour AND a.last_hour AND u.branch = a.branch
-         WHERE c.repo = $2 AND c.merged_at >= $1
+         WHERE c.repo = $2 AND (c.merged_at >= $1 OR c.shipped_at >= $1 AND c.shipped_at < $3)
          GROUP BY c.sha, c.title, c.state, c.merged_at, c.shipped_at ORDER BY cost DESC, c.merged_at DESC",
-        &values![first.start().to_string(), repo],
+        &values![first.start().to_string(), repo, UNSHIPPED.to_string()],
         |row| {
             Ok(Landed {
                 sha: row.get(0)?,
