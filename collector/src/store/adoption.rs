@@ -2,7 +2,7 @@
 
 use super::db::{Db, values};
 use anyhow::Result;
-use meter::Week;
+use meter::{Hour, Week};
 use std::collections::BTreeMap;
 
 /// A week of all teams.
@@ -17,7 +17,7 @@ pub(crate) struct Active {
     pub reporting: u64,
 }
 
-/// What a team's people did, of all its members by now.
+/// What a team's people did, beside its members now.
 pub(crate) struct Adopting {
     pub team: String,
     pub members: u64,
@@ -62,20 +62,24 @@ pub(crate) fn active_list(db: &mut Db, first: Week) -> Result<Vec<Active>> {
     )
 }
 
-pub(crate) fn adopting_list(db: &mut Db, first: Week) -> Result<Vec<Adopting>> {
+/// Since a week, of the same people as in [`active_list`].
+pub(crate) fn adopting_list(db: &mut Db, first: Week, now: Hour) -> Result<Vec<Adopting>> {
     db.list(
         "SELECT COALESCE(n.name, x.team), x.developers, x.sessions, x.weeks,
             (SELECT COUNT(DISTINCT m.developer) FROM team_member AS m
-             WHERE m.team = x.team AND m.valid_until IS NULL AND m.superseded_at IS NULL)
+             WHERE m.team = x.team AND m.superseded_at IS NULL
+                AND m.valid_from <= $2 AND (m.valid_until IS NULL OR m.valid_until > $2))
          FROM (
             SELECT t.team, COUNT(DISTINCT COALESCE(d.member, u.developer)) AS developers,
                 COUNT(DISTINCT u.session_id) AS sessions, COUNT(DISTINCT u.week) AS weeks
             FROM (SELECT team FROM team_week_sum GROUP BY team) AS t
             JOIN usage AS u ON u.team = t.team AND u.week >= $1 AND u.requests > 0
+            JOIN session AS s ON s.session_id = u.session_id AND s.repo = u.repo AND s.week = u.week
+                AND s.environment <> 'ci'
             JOIN developer AS d ON d.developer = u.developer
             GROUP BY t.team
          ) AS x LEFT JOIN team AS n ON n.team = x.team",
-        &values![first.to_string()],
+        &values![first.to_string(), now.to_string()],
         |row| {
             Ok(Adopting {
                 team: row.get(0)?,
