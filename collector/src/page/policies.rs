@@ -50,7 +50,8 @@ mod tests {
             db.batch(
                 "INSERT INTO policy (policy_id, team, window_days, hotfix_hours, strictness, reason, recorded_at) VALUES
                     (2, 'pay', 14, 72, 'targeted', 'as teams.toml first said', '2026-01-01T00:00:00Z'),
-                    (3, 'pay', 21, 72, 'literal', 'late reverts', '2026-03-01T00:00:00Z');
+                    (3, 'pay', 21, 72, 'literal', 'late reverts', '2026-03-01T00:00:00Z'),
+                    (4, 'unassigned', 7, 72, 'targeted', 'nobody waits', '2026-06-01T00:00:00Z');
                  INSERT INTO cordon VALUES (1, NULL, 'spike/*', NULL, NULL, 'spikes', '2026-02-01T00:00:00Z', '2026-04-01T00:00:00Z');
                  INSERT INTO audit VALUES (1, '2026-03-01T00:00:00Z', 'cpvo window set', 'policy_set', 'pay', 'x'),
                     (2, '2026-04-01T00:00:00Z', 'admin', 'cordon_ended', 'cordon 1', 'over');
@@ -60,6 +61,7 @@ mod tests {
             .unwrap();
             let told = policies(db).unwrap();
             let expected = [
+                "2026-06-01 00:00 | window | unassigned | 7 days, hotfixes within 72 hours, targeted | nobody waits | teams.toml",
                 "2026-05-01 00:00 | dispute | h.x/a/pay@1234567890 | revert, title | about y | lea",
                 "2026-04-01 00:00 | cordon ended | cordon 1 |  | over | admin",
                 "2026-03-01 00:00 | window | pay | 21 days, hotfixes within 72 hours, literal | late reverts | cpvo window set",

@@ -16,14 +16,14 @@ pub(crate) struct Decision {
     pub by: Option<String>,
 }
 
-/// The newest first.
+/// The newest first. The first policy nobody decided: the collector comes with it.
 pub(crate) fn decision_list(db: &mut Db) -> Result<Vec<Decision>> {
     let mut decisions = db.list(
         "SELECT recorded_at, 'window', team, CAST(window_days AS TEXT) || ' days, hotfixes within '
                 || CAST(hotfix_hours AS TEXT) || ' hours, ' || strictness, reason,
             (SELECT MAX(a.actor) FROM audit AS a WHERE a.action = 'policy_set' AND a.subject = policy.team
              AND a.happened_at = policy.recorded_at)
-         FROM policy WHERE team <> 'unassigned'
+         FROM policy WHERE policy_id <> 1
          UNION ALL
          SELECT recorded_at, 'cordon', 'cordon ' || CAST(cordon_id AS TEXT), COALESCE('repository ' || repo || ' ', '')
                 || COALESCE('branch ' || branch || ' ', '') || COALESCE('label ' || label || ' ', '')
