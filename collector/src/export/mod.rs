@@ -9,7 +9,7 @@ use crate::store::charge::charge_list;
 use crate::store::db::{Access, Db};
 use crate::store::sheet::{CHANGES, Range, SPEND, Shape, WEEKS, sheet};
 use crate::weekly::{WEEKS_DEFAULT, team_known, weeks_back};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -35,7 +35,7 @@ pub(crate) struct Choice {
     /// One team by its id, or `unassigned` [default: all]
     #[arg(long)]
     pub team: Option<String>,
-    /// The first day, in UTC [default: the Monday of 12 weeks]
+    /// The first day, in UTC, where `weekly --from` is a week [default: the Monday of 12 weeks]
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
     /// The first day no more [default: all there is]
@@ -82,9 +82,23 @@ pub(crate) fn run(Args { content, format, choice }: Args, options: &Options, now
     let mut db = crate::store::open(&config.db, Access::Read, now())?;
     let bytes = db.snapshot(|db| {
         team_known(db, choice.team.as_deref())??;
-        export(db, file, choice, now())
+        export(db, file, &choice.range(now())?)
     })?;
     Ok(out.write_all(&bytes)?)
+}
+
+impl Choice {
+    /// Fails where a day is at the end of all time, which instants do not reach.
+    pub(crate) fn range(self, now: Timestamp) -> Result<Range> {
+        let start = |day: Date| {
+            let midnight = day.to_zoned(TimeZone::UTC);
+            anyhow::Ok(midnight.with_context(|| format!("{day} is beyond all time"))?.timestamp())
+        };
+        let from = self.from.map(start).transpose()?;
+        let until = self.until.map(start).transpose()?.unwrap_or(Timestamp::MAX);
+        let from = from.unwrap_or_else(|| weeks_back(now, WEEKS_DEFAULT).start());
+        Ok(Range { from, until, team: self.team })
+    }
 }
 
 impl File {
@@ -129,25 +143,17 @@ impl Content {
 }
 
 /// The bytes of a file.
-pub(crate) fn export(db: &mut Db, file: File, choice: Choice, now: Timestamp) -> Result<Vec<u8>> {
-    let range = range(choice, now)?;
+pub(crate) fn export(db: &mut Db, file: File, range: &Range) -> Result<Vec<u8>> {
     Ok(match file {
-        File::Csv(of) => text(&sheet(db, of.shape(), &range)?.listing(), listing::Format::Csv)?,
-        File::Json(of) => text(&sheet(db, of.shape(), &range)?.listing(), listing::Format::Json)?,
-        File::Parquet(of) => parquet::parquet(&sheet(db, of.shape(), &range)?)?,
-        File::Focus => text(&focus::focus(&charge_list(db, &range)?), listing::Format::Csv)?,
+        File::Csv(of) => text(&sheet(db, of.shape(), range)?.listing(), listing::Format::Csv)?,
+        File::Json(of) => text(&sheet(db, of.shape(), range)?.listing(), listing::Format::Json)?,
+        File::Parquet(of) => parquet::parquet(&sheet(db, of.shape(), range)?)?,
+        File::Focus => text(&focus::focus(&charge_list(db, range)?), listing::Format::Csv)?,
     })
 }
 
 fn text(listing: &listing::Listing, format: listing::Format) -> Result<Vec<u8>> {
     Ok(listing.render(format)?.into_bytes())
-}
-
-fn range(Choice { team, from, until }: Choice, now: Timestamp) -> Result<Range> {
-    let start = |day: Date| anyhow::Ok(day.to_zoned(TimeZone::UTC)?.timestamp());
-    let from = from.map(start).transpose()?.unwrap_or_else(|| weeks_back(now, WEEKS_DEFAULT).start());
-    let until = until.map(start).transpose()?.unwrap_or(Timestamp::MAX);
-    Ok(Range { from, until, team })
 }
 
 #[cfg(test)]
@@ -156,7 +162,8 @@ mod tests {
     use crate::store::fixture::{now, on_both, spend};
 
     fn csv(db: &mut Db, name: &str, choice: Choice) -> String {
-        String::from_utf8(export(db, File::named(name).unwrap(), choice, now()).unwrap()).unwrap()
+        String::from_utf8(export(db, File::named(name).unwrap(), &choice.range(now()).unwrap()).unwrap())
+            .unwrap()
     }
 
     #[test]
@@ -184,7 +191,8 @@ cache_write_1h,web_search,cost_usd
             assert_eq!(focus.lines().count(), 1 + 6, "what has no price is no charge: {focus}");
             for name in ["spend.csv", "spend.json", "spend.parquet", "focus.csv", "changes.csv", "weeks.csv"]
             {
-                let bytes = export(db, File::named(name).unwrap(), Choice::default(), now()).unwrap();
+                let bytes =
+                    export(db, File::named(name).unwrap(), &Choice::default().range(now()).unwrap()).unwrap();
                 assert!(!String::from_utf8_lossy(&bytes).contains("ana@"), "{name}");
             }
         });

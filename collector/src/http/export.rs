@@ -18,9 +18,9 @@ pub(super) async fn get(
 ) -> Result<Response, Error> {
     let Query(choice) = asked.map_err(|fault| Error::query(&fault))?;
     let file = File::named(&name).ok_or(Error::NotFound)?;
-    let now = (app.now)();
-    let bytes = app.store.read(move |db| match team_known(db, choice.team.as_deref())? {
-        Ok(()) => Ok(Ok(export(db, file, choice, now)?)),
+    let range = choice.range((app.now)()).map_err(|beyond| Error::Unreadable(beyond.to_string()))?;
+    let bytes = app.store.read(move |db| match team_known(db, range.team.as_deref())? {
+        Ok(()) => Ok(Ok(export(db, file, &range)?)),
         Err(unknown) => Ok(Err(unknown)),
     });
     let bytes = bytes.await??;

@@ -41,7 +41,7 @@ pub(crate) struct Asked {
     #[arg(long, value_name = "WEEK")]
     #[serde(default, deserialize_with = "given")]
     pub from: Option<Week>,
-    /// Up to this week [default: the one it is]
+    /// Up to this week, it included [default: the one it is]
     #[arg(long, value_name = "WEEK")]
     #[serde(default, deserialize_with = "given")]
     pub to: Option<Week>,

@@ -119,6 +119,7 @@ fn a_file_is_given_out_by_its_name() {
         ("spend.xls", 404),
         ("spend.csv?team=nobody", 404),
         ("spend.csv?from=yesterday", 422),
+        ("spend.csv?until=9999-12-31", 422),
         ("spend.csv?developer=ana", 422),
     ] {
         assert!(ask(path, &[]).starts_with(&format!("HTTP/1.1 {status}")), "{path}");
