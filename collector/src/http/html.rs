@@ -1,12 +1,15 @@
-//! A page as an answer: nothing in it runs, nothing comes from elsewhere. What goes wrong with one is a page, too.
+//! A page as an answer: nothing in it runs, nothing comes from elsewhere. What goes wrong with one is a page, too, and with
+//! what programs ask for JSON.
 
 use super::error::{Error, Words};
 use crate::page;
 use anyhow::Context;
+use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 /// Where programs are answered: in JSON, whatever happens.
 const PROGRAMS: &str = "/v1/";
@@ -49,6 +52,21 @@ pub(super) async fn nowhere(uri: Uri) -> Response {
     if uri.path().starts_with(PROGRAMS) { response } else { told(response) }
 }
 
+/// Around everything: a fault without words is of no handler (a path that is no text, a method, the time), and JSON below
+/// `/v1/` all the same.
+pub(super) async fn in_json(request: Request, next: Next) -> Response {
+    let is_program = request.uri().path().starts_with(PROGRAMS);
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_fault = status.is_client_error() || status.is_server_error();
+    if !is_program || !is_fault || response.extensions().get::<Words>().is_some() {
+        return response;
+    }
+    let words = status.canonical_reason().unwrap_or("fault").to_lowercase();
+    let code = words.replace(' ', "_");
+    instead(response, Json(json!({"error": {"code": code, "message": words}})).into_response())
+}
+
 /// A fault as a page, with the status and headers it has.
 fn told(fault: Response) -> Response {
     let status = fault.status();
@@ -58,13 +76,18 @@ fn told(fault: Response) -> Response {
     let (title, plain, advice) = advice(status);
     let words = fault.extensions().get().map_or(plain, |Words(words)| words);
     let Ok(html) = page::fault(title, words, advice) else { return fault };
-    let mut page = answer(html);
-    *page.status_mut() = status;
+    instead(fault, answer(html))
+}
+
+/// Another body for a fault, with its status and all headers that are not of the body.
+fn instead(fault: Response, mut answer: Response) -> Response {
+    *answer.status_mut() = fault.status();
     let mut headers = fault.into_parts().0.headers;
-    headers.remove(header::CONTENT_TYPE);
-    headers.remove(header::CONTENT_LENGTH);
-    page.headers_mut().extend(headers);
-    page
+    for of_body in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
+        headers.remove(of_body);
+    }
+    answer.headers_mut().extend(headers);
+    answer
 }
 
 /// A title, what to say where nothing is said, and what to do.

@@ -111,6 +111,7 @@ fn routes(app: Arc<App>) -> Router {
         .fallback(html::nowhere)
         .layer(SetResponseHeaderLayer::overriding(SERVER, VERSION))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WAIT))
+        .layer(from_fn(html::in_json))
         .with_state(app)
 }
 

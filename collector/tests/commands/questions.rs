@@ -92,13 +92,19 @@ fn what_goes_wrong_is_a_page_for_people_and_json_for_programs() {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", body.len())), "{path}: {answer}");
     }
-    for (path, status) in [
-        ("/v1/nowhere", 404),
-        ("/v1/weeks?weeks=abc", 422),
-        ("/v1/teams/nobody", 404),
-        ("/v1/weeks?team=a&sort=b", 422),
+    let post = &["--request", "POST"][..];
+    for (path, more, status) in [
+        ("/v1/nowhere", &[][..], 404),
+        ("/v1/weeks?weeks=abc", &[], 422),
+        ("/v1/teams/nobody", &[], 404),
+        ("/v1/weeks?team=a&sort=b", &[], 422),
+        ("/v1/teams/%FF", &["--header", "accept-encoding: gzip"], 400),
+        ("/v1/export/%FF", &[], 400),
+        ("/v1/hook/%FF", &[], 400),
+        ("/v1/weeks", post, 405),
+        ("/v1/reports", &[], 405),
     ] {
-        let answer = get(&collector.url(), path, &[]);
+        let answer = get(&collector.url(), path, more);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("application/json") && body.starts_with("{\"error\""), "{path}: {answer}");
