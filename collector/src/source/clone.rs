@@ -75,7 +75,7 @@ pub(crate) fn open<'a>(
     cursor: Option<(&str, &str)>,
     pace: Pace<'a>,
 ) -> Result<History<'a>> {
-    let git = Git { path: source.path.clone(), pace };
+    let git = Git { path: source.path.clone(), pace, is_alone: false };
     guard(&git)?;
     let remotes = remotes(&git)?;
     let branch = named(&git, source.branch.as_deref(), &remotes)?;

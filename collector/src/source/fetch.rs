@@ -22,7 +22,7 @@ const DETOURS: &str = r"^(http\.(.*\.)?(proxy.*|curloptresolve|extraheader|cooki
 
 /// Brings the tracked branch and the tags up to what the remote has.
 pub(crate) fn fetch(source: &LocalClone, pace: Pace) -> Result<()> {
-    let git = Git { path: source.path.clone(), pace };
+    let git = Git { path: source.path.clone(), pace, is_alone: false };
     guard(&git)?;
     names_none(&git, PROGRAMS, "")?;
     names_none(&git, DETOURS, ".")?;

@@ -25,7 +25,8 @@ const FOREIGN: [&str; 14] = [
     "GIT_SHALLOW_FILE",
     "GIT_REPLACE_REF_BASE",
 ];
-const FIXED: [(&str, &str); 6] = [
+const FIXED: [(&str, &str); 7] = [
+    ("GIT_ATTR_NOSYSTEM", "1"),
     ("GIT_OPTIONAL_LOCKS", "0"),
     ("GIT_NO_LAZY_FETCH", "1"),
     ("GIT_NO_REPLACE_OBJECTS", "1"),
@@ -33,8 +34,12 @@ const FIXED: [(&str, &str); 6] = [
     ("GIT_TERMINAL_PROMPT", "0"),
     ("LC_ALL", "C"),
 ];
+/// What leaves out the settings of the machine and of whoever runs it.
+const ALONE: [(&str, &str); 2] = [("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")];
 /// Settings of the clone that would run a program or change an answer.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 15] = [
+    "core.attributesFile=/dev/null",
+    "core.bigFileThreshold=512m",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
@@ -53,6 +58,8 @@ const SETTINGS: [&str; 13] = [
 pub(super) struct Git<'a> {
     pub path: PathBuf,
     pub pace: Pace<'a>,
+    /// Whether it has no settings but those of its folder.
+    pub is_alone: bool,
 }
 
 impl<'a> Git<'a> {
@@ -65,7 +72,11 @@ impl<'a> Git<'a> {
         for name in FOREIGN {
             git.env_remove(name);
         }
-        git.envs(FIXED).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+        git.envs(FIXED);
+        if self.is_alone {
+            git.envs(ALONE);
+        }
+        git.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
         git
     }
 

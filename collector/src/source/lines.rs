@@ -4,11 +4,14 @@
 //! is not looked at, and lines may move within their file, which may be renamed.
 
 use super::clone::History;
+use super::git::Git;
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use meter::delivery::{Lines, state_at};
 use meter::outcome::is_common;
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use tempfile::TempDir;
 
 /// A change of more files moves or reformats them all.
 const FILES_MAX: usize = 100;
@@ -43,7 +46,14 @@ impl Branch {
     }
 }
 
-impl History<'_> {
+/// The objects of a clone in a repository of ours: what a clone has set for `git blame` can fail it or change what it
+/// says, and not all of it can be unset.
+pub(crate) struct Blame<'a> {
+    git: Git<'a>,
+    _folder: TempDir,
+}
+
+impl<'a> History<'a> {
     /// The tracked branch, with the files of its commits.
     pub(crate) fn branch_with_files(&self) -> Result<Branch> {
         ensure!(self.has_files()?, "it is a partial clone without files: clone it anew without --filter");
@@ -68,6 +78,19 @@ impl History<'_> {
         Ok(branch)
     }
 
+    /// Its objects, to be looked at line by line.
+    pub(crate) fn blame(&self) -> Result<Blame<'a>> {
+        let objects = self.git.ask(&["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        let format = self.git.ask(&["rev-parse", "--show-object-format"])?;
+        let folder = tempfile::tempdir()?;
+        let git = Git { path: folder.path().to_owned(), pace: self.git.pace, is_alone: true };
+        git.run(&["init", "--quiet", "--bare", "--template=", "--object-format", &format], &[])?;
+        fs::write(folder.path().join("objects/info/alternates"), objects + "\n")?;
+        Ok(Blame { git, _folder: folder })
+    }
+}
+
+impl Blame<'_> {
     /// The lines that these commits added, and those of them that are left; `None` of too many files.
     pub(crate) fn lines(&self, sight: &Sight, commits: &[String]) -> Result<Option<Lines>> {
         let files = self.files_added_to(sight)?;

@@ -28,7 +28,7 @@ pub(super) fn count(db: &mut Db, source: &LocalClone, pace: Pace) -> Result<Coun
     let Some((_, _, known)) = source_cursor(db, &source.repo)? else { return Ok(Counted::default()) };
     let until = pace.until.map_or_else(|| (pace.now)().checked_add(TIME_MAX), Ok)?;
     let history = clone::open(source, None, Pace { until: None, ..pace })?;
-    let branch = history.branch_with_files()?;
+    let (branch, blame) = (history.branch_with_files()?, history.blame()?);
     survival_prune(db, &source.repo)?;
     let passed = passed_list(db, &source.repo, known)?;
     let mut counted = Counted::default();
@@ -45,7 +45,7 @@ pub(super) fn count(db: &mut Db, source: &LocalClone, pace: Pace) -> Result<Coun
             continue;
         }
         (pace.wait)(Duration::ZERO)?; // it may be about to stop
-        let lines = history.lines(&sight, &commits)?;
+        let lines = blame.lines(&sight, &commits)?;
         db.transaction(|db| survival_put(db, &source.repo, &change, (sight.at, lines), (pace.now)()))?;
         counted.changes += 1;
     }

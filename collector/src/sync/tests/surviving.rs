@@ -211,6 +211,16 @@ fn a_clone_counts_lines_where_it_is_asked_to_and_can() {
     let trap = folder.path().join("trap");
     repository.git(&["config", "diff.trap.textconv", &format!("touch {}; cat", trap.display())]);
     fs::write(source.path.join(".git/info/attributes"), "* diff=trap\n").unwrap();
+    let no_text = folder.path().join("attributes");
+    fs::write(&no_text, "* -diff\n").unwrap();
+    for (name, value) in [
+        ("blame.ignoreRevsFile", ".git-blame-ignore-revs"),
+        ("blame.date", "bogus"),
+        ("core.bigFileThreshold", "1"),
+        ("core.attributesFile", no_text.to_str().unwrap()),
+    ] {
+        repository.git(&["config", name, value]);
+    }
     let reads = |db: &mut Db, clone: &LocalClone| {
         let wait = |_| Ok(());
         let pace = Pace { now, answer_max: REQUEST_MAX, until: None, wait: &wait };
@@ -227,6 +237,8 @@ fn a_clone_counts_lines_where_it_is_asked_to_and_can() {
         let json = serde_json::to_value(&told).unwrap();
         assert_eq!((&json["lines_counted"], &json["lines_to_be_counted"]), (&5.into(), &0.into()));
         assert!(told.to_string().ends_with("8 changes in all; lines of 5 counted"), "{told}");
+        let lines = rows(db, "SELECT SUM(added), SUM(surviving) FROM line_survival");
+        assert_eq!(lines, ["5|4"], "its settings change nothing");
         assert!(!trap.exists(), "nothing of the clone is run");
         let blobless = LocalClone { path: path.clone(), ..counting };
         let error = format!("{:#}", reads(db, &blobless).unwrap_err());
