@@ -6,7 +6,7 @@ CREATE TABLE line_survival (
     sha TEXT NOT NULL,                   -- of the change
     commits BIGINT NOT NULL,             -- how many the change had: with more of them it is counted anew
     window_days BIGINT NOT NULL,         -- of its team: with another window it is counted anew
-    at_sha TEXT NOT NULL,                -- the newest commit of the tracked branch so many days after it landed
+    at_sha TEXT NOT NULL,                -- the newest commit of the tracked branch so many days after it shipped
     added BIGINT,                        -- lines it added; NULL: it touched too many files to be looked at
     surviving BIGINT,                    -- those of them that were there still
     measured_at TEXT NOT NULL,

@@ -180,7 +180,7 @@ mod tests {
             assert_eq!(lines(all), expected);
             assert_eq!(lines(sizes), ["not known | 1 | $3.00 | $3.00"], "the other session built nothing");
             assert!(cheaper.table.rows.is_empty());
-            db.batch("INSERT INTO change_size (repo, sha, lines) VALUES ('h.x/a/pay', '1111111111ff', 12)")
+            db.batch("INSERT INTO change_size (repo, sha, commits, lines) VALUES ('h.x/a/pay', '1111111111ff', 1, 12)")
                 .unwrap();
             let told = models(db, asked(), &PriceBook::embedded()).unwrap();
             assert_eq!(lines(&told.sections[1]), ["11–50 | 1 | $3.00 | $3.00"]);

@@ -4,6 +4,7 @@
 use super::process::{Answer, Process, Refusal};
 use super::web::Pace;
 use anyhow::{Result, anyhow};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -107,16 +108,23 @@ impl<'a> Git<'a> {
 
     /// The fields of an answer as they come, each ended by NUL.
     pub(super) fn fields(&self, args: &[&str]) -> Result<Fields<'a>> {
-        self.parts(args, 0)
+        self.parts(self.command(args), args, 0)
     }
 
     /// The lines of an answer as they come.
     pub(super) fn lines(&self, args: &[&str]) -> Result<Fields<'a>> {
-        self.parts(args, b'\n')
+        self.parts(self.command(args), args, b'\n')
     }
 
-    fn parts(&self, args: &[&str], end: u8) -> Result<Fields<'a>> {
-        let mut process = self.start(self.command(args), args)?;
+    /// The lines of an answer about a file, whose name is in whatever encoding.
+    pub(super) fn lines_of(&self, args: &[&str], file: &OsStr) -> Result<Fields<'a>> {
+        let mut command = self.command(args);
+        command.arg("--").arg(file);
+        self.parts(command, args, b'\n')
+    }
+
+    fn parts(&self, command: Command, args: &[&str], end: u8) -> Result<Fields<'a>> {
+        let mut process = self.start(command, args)?;
         let answer = BufReader::with_capacity(1 << 16, process.answer()?);
         Ok(Fields { process, answer, end })
     }
@@ -154,6 +162,11 @@ impl Fields<'_> {
 
     /// The next field of a record that has begun.
     pub(super) fn expect(&mut self) -> Result<String> {
-        self.next()?.ok_or_else(|| anyhow!("git {} ended in the middle of a commit", self.process.what))
+        Ok(String::from_utf8_lossy(&self.expect_bytes()?).into_owned())
+    }
+
+    pub(super) fn expect_bytes(&mut self) -> Result<Vec<u8>> {
+        let field = self.next_bytes()?;
+        field.ok_or_else(|| anyhow!("git {} ended in the middle of a commit", self.process.what))
     }
 }

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use meter::delivery::{Lines, state_at};
 use meter::outcome::is_common;
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::{fs, str};
 use tempfile::TempDir;
 
 /// A change of more files moves or reformats them all.
@@ -112,7 +114,7 @@ impl Blame<'_> {
     }
 
     /// The files of text that a change added lines to; not what is generated, vendored, locked and the like.
-    fn files_added_to(&self, sight: &Sight) -> Result<Vec<String>> {
+    fn files_added_to(&self, sight: &Sight) -> Result<Vec<OsString>> {
         let mut args = vec!["diff-tree", "-r", "--numstat", "-z", "--no-renames", "--ignore-submodules=all"];
         match sight.before {
             Some(before) => args.extend([before, sight.landed]),
@@ -120,35 +122,43 @@ impl Blame<'_> {
         }
         let mut changed = self.git.fields(&args)?;
         let mut files = Vec::new();
-        while let Some(file) = changed.next()? {
-            let mut parts = file.splitn(3, '\t');
+        while let Some(file) = changed.next_bytes()? {
+            let mut parts = file.splitn(3, |byte| *byte == b'\t');
             // of what is no text git counts nothing
-            let added = parts.next().and_then(|count| count.parse::<u64>().ok());
-            let path = parts.nth(1).with_context(|| format!("git diff-tree tells of {file:?}"))?;
-            if added.is_some_and(|added| added > 0) && !is_common(path) {
-                files.push(path.to_owned());
+            let added = parts.next().and_then(|count| str::from_utf8(count).ok()?.parse::<u64>().ok());
+            let told = || format!("git diff-tree tells of {}", file.escape_ascii());
+            let path = parts.nth(1).with_context(told)?;
+            if added.is_some_and(|added| added > 0) && !is_common(&String::from_utf8_lossy(path)) {
+                files.push(OsString::from_vec(path.to_vec()));
             }
         }
         Ok(files)
     }
 
     /// Where files lie that have another name by then; `None` of those that are gone.
-    fn moved(&self, sight: &Sight) -> Result<HashMap<String, Option<String>>> {
+    fn moved(&self, sight: &Sight) -> Result<HashMap<OsString, Option<OsString>>> {
         let mut moved = HashMap::new();
         let args = ["diff-tree", "-r", "-M", "-l1000", "--diff-filter=DRT", "--name-status", "-z"];
         let mut changed = self.git.fields(&[&args[..], &[sight.landed, sight.at]].concat())?;
         while let Some(status) = changed.next()? {
-            let file = changed.expect()?;
-            let now_at = if status.starts_with('R') { Some(changed.expect()?) } else { None };
+            let mut path = || changed.expect_bytes().map(OsString::from_vec);
+            let file = path()?;
+            let now_at = if status.starts_with('R') { Some(path()?) } else { None };
             moved.insert(file, now_at);
         }
         Ok(moved)
     }
 
     /// The lines of a file in the state `at` that these commits wrote.
-    fn written(&self, sight: &Sight, at: &str, file: &str, commits: &HashSet<&str>) -> Result<HashSet<Line>> {
+    fn written(
+        &self,
+        sight: &Sight,
+        at: &str,
+        file: &OsStr,
+        commits: &HashSet<&str>,
+    ) -> Result<HashSet<Line>> {
         let range = sight.before.map_or_else(|| at.to_owned(), |before| format!("{before}..{at}"));
-        let mut blame = self.git.lines(&[
+        let args = [
             "blame",
             "--incremental",
             "--first-parent",
@@ -158,9 +168,8 @@ impl Blame<'_> {
             "--no-progress",
             "--ignore-revs-file=",
             &range,
-            "--",
-            file,
-        ])?;
+        ];
+        let mut blame = self.git.lines_of(&args, file)?;
         let mut lines = HashSet::new();
         while let Some(head) = blame.next()? {
             let (sha, first, count) = part(&head).with_context(|| format!("git blame tells of {head:?}"))?;

@@ -21,7 +21,7 @@ pub(crate) struct Passed {
 /// The decided changes of a repository whose windows had passed by `known`, the newest first.
 pub(crate) fn passed_list(db: &mut Db, repo: &Repo, known: Timestamp) -> Result<Vec<Passed>> {
     let changes = db.list(
-        "SELECT c.sha, c.merged_at, p.window_days,
+        "SELECT c.sha, c.shipped_at, p.window_days,
             (SELECT COUNT(*) FROM change_commit AS m WHERE m.repo = c.repo AND m.change_sha = c.sha),
             l.commits, l.window_days, l.at_sha
          FROM change AS c JOIN policy AS p ON p.policy_id = c.policy_id
@@ -33,13 +33,13 @@ pub(crate) fn passed_list(db: &mut Db, repo: &Repo, known: Timestamp) -> Result<
          ORDER BY c.landed DESC",
         &values![repo.as_str()],
         |row: &Fields| {
-            let (merged_at, window_days, commits): (Timestamp, i64, i64) =
+            let (shipped_at, window_days, commits): (Timestamp, i64, i64) =
                 (row.parse(1)?, row.get(2)?, row.get(3)?);
             let counted = (row.get::<Option<i64>>(4)?, row.get::<Option<i64>>(5)?);
             let is_same = counted == (Some(commits), Some(window_days));
             Ok(Passed {
                 sha: row.get(0)?,
-                due: merged_at.saturating_add(SignedDuration::from_hours(24 * window_days))?,
+                due: shipped_at.saturating_add(SignedDuration::from_hours(24 * window_days))?,
                 window_days,
                 commits,
                 counted_at: row.get::<Option<String>>(6)?.filter(|_| is_same),

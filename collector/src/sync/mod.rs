@@ -24,7 +24,7 @@ use crate::store::mark::{inverse_add, tag_replace};
 use crate::store::outcome::code_owners_put;
 use crate::store::service::{Progress, service_progress, service_put, service_retain};
 use crate::store::shipping::{Told, shipment_list, shipment_put, shipment_remove};
-use crate::store::size::{size_put, size_unknown};
+use crate::store::size::{Size, size_put, size_unknown};
 use crate::tracker::track;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -310,20 +310,19 @@ fn sync_clone(db: &mut Db, source: &LocalClone, waits: Pace, now: Timestamp) -> 
 }
 
 /// How large those changes are that no host measures: the sum of the commits that landed them.
-fn sizes(db: &mut Db, repo: &Repo, history: &History) -> Result<BTreeMap<String, u64>> {
-    let mut changes = size_unknown(db, repo)?;
+fn sizes(db: &mut Db, repo: &Repo, history: &History) -> Result<BTreeMap<String, Size>> {
+    let changes = size_unknown(db, repo)?;
     if changes.is_empty() {
         return Ok(BTreeMap::new());
     }
     let line = history.line()?;
-    for commits in changes.values_mut() {
-        commits.retain(|sha| line.contains(sha));
-    }
-    let landed: Vec<&str> = changes.values().flatten().map(String::as_str).collect();
-    let of_commits = history.sizes(&landed)?;
-    let of = |commits: &[String]| commits.iter().map(|sha| of_commits.get(sha)).sum::<Option<u64>>();
-    let sized = changes.iter().filter(|(_, commits)| !commits.is_empty());
-    Ok(sized.filter_map(|(sha, commits)| Some((sha.clone(), of(commits)?))).collect())
+    let landed = changes.values().flatten().filter(|sha| line.contains(*sha));
+    let of_commits = history.sizes(&landed.map(String::as_str).collect::<Vec<_>>())?;
+    let size = |commits: Vec<String>| {
+        let lines: Vec<&u64> = commits.iter().filter_map(|sha| of_commits.get(sha)).collect();
+        (!lines.is_empty()).then(|| Size { commits: commits.len() as u64, lines: lines.into_iter().sum() })
+    };
+    Ok(changes.into_iter().filter_map(|(sha, commits)| Some((sha, size(commits)?))).collect())
 }
 
 /// What the tags of a clone say of its releases: those to be told, and the names of those that are gone.

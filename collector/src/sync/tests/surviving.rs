@@ -72,6 +72,25 @@ fn a_change_is_as_large_as_the_commits_that_landed_it() {
     });
 }
 
+#[test]
+fn a_change_that_lands_in_more_commits_is_measured_anew() {
+    on_both(|db| {
+        let (_folder, repository, source) = repository();
+        land(&repository, 2, "Add x (#1)", "x.rs", &code("x", 10));
+        teams(db, TEAMS, now());
+        let sizes = |db: &mut Db| {
+            sync(db, &source, now()).unwrap();
+            rows(db, "SELECT lines FROM change_size ORDER BY lines")
+        };
+        assert_eq!(sizes(db), [""; 0]);
+        spend(db, &source);
+        assert_eq!(sizes(db), ["1", "10"]);
+        land(&repository, 3, "Add more of x (#1)", "x.rs", &code("x", 15));
+        sizes(db);
+        assert_eq!(sizes(db), ["1", "15"]);
+    });
+}
+
 /// How many were counted, and how many are left to the next time.
 fn counts(db: &mut Db, source: &LocalClone, until: Option<Timestamp>) -> (u64, u64) {
     let wait = |_| Ok(());
@@ -157,6 +176,44 @@ fn the_lines_of_a_change_are_those_that_it_brought_however_it_landed() {
         let expected =
             ["first|1|1", "Add x|12|12", "Add y|10|9", "Mend y|1|1", "Take in z|0|0", "Add many|-1|-1"];
         assert_eq!(rows(db, COUNTED), expected);
+    });
+}
+
+#[test]
+fn a_file_of_any_name_has_its_lines_counted() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let (_folder, repository, source) = repository();
+    let name = |bytes| repository.path.join(OsStr::from_bytes(bytes));
+    fs::write(name(b"gr\xf6\xdfe.rs"), code("x", 10)).unwrap();
+    repository.commit_at(&day(2), "Add x (#1)");
+    fs::rename(name(b"gr\xf6\xdfe.rs"), name(b"l\xe4nge.rs")).unwrap();
+    fs::write(name(b"l\xe4nge.rs"), code("x", 10).replacen("let", "let mut", 3)).unwrap();
+    repository.commit_at(&day(3), "Rename x (#2)");
+    on_both(|db| {
+        teams(db, TEAMS, now());
+        sync(db, &source, now()).unwrap();
+        spend(db, &source);
+        counts(db, &source, None);
+        assert_eq!(rows(db, COUNTED), ["first|1|1", "Add x|10|7", "Rename x|3|3"]);
+    });
+}
+
+#[test]
+fn lines_are_looked_at_when_a_window_ends_that_begins_with_a_release() {
+    let (_folder, repository, source) = repository();
+    land(&repository, 2, "Add x (#1)", "x.rs", &code("x", 10));
+    repository.git_at(&day(10), &["tag", "-a", "-m", "v1.0", "v1.0"]);
+    land(&repository, 12, "Rewrite x (#2)", "x.rs", &code("x", 10).replacen("let", "let mut", 4));
+    land(&repository, 20, "Rewrite it again (#3)", "x.rs", &code("z", 10));
+    let ships = TEAMS.replacen("window_days = 7", "window_days = 7\nship = \"release\"", 1);
+    on_both(|db| {
+        teams(db, &ships, now());
+        sync(db, &source, now()).unwrap();
+        spend(db, &source);
+        db.execute("UPDATE change SET state = 'disqualified' WHERE number = 2", &[]).unwrap();
+        assert_eq!(counts(db, &source, None), (2, 0), "what has not shipped has no window");
+        assert_eq!(rows(db, COUNTED), ["first|1|1", "Add x|10|6"]);
     });
 }
 
