@@ -249,22 +249,6 @@ impl History<'_> {
         Ok(line.lines().map(str::to_owned).collect())
     }
 
-    /// The newest commit of that line that lies in another; `None` where none does.
-    pub(crate) fn base(&self, line: &HashSet<String>, sha: &str) -> Result<Option<String>> {
-        let bases = self.git.ask_if(&["merge-base", "--all", &self.tip, sha])?.unwrap_or_default();
-        match bases.lines().collect::<Vec<_>>()[..] {
-            [] => Ok(None),
-            [one] if line.contains(one) => Ok(Some(one.to_owned())),
-            // it lies on a branch that was merged later, or was merged from several places
-            _ => {
-                let without = format!("^{sha}");
-                let missing = self.git.ask(&["rev-list", "--first-parent", &self.tip, &without])?;
-                let Some(oldest) = missing.lines().last() else { return Ok(Some(self.tip.clone())) };
-                self.git.ask_if(&["rev-parse", "--verify", "--quiet", &format!("{oldest}^1")])
-            }
-        }
-    }
-
     /// What the newest commit has as CODEOWNERS, where the hosts look for it; nothing where it is missing or as large
     /// as they read none.
     pub(crate) fn code_owners(&self) -> Result<String> {

@@ -1,5 +1,6 @@
 //! Where changes come from: a source reads a history and hands over what landed, as it is.
 
+pub(crate) mod bases;
 pub(crate) mod clone;
 pub(crate) mod fetch;
 mod git;

@@ -6,6 +6,7 @@ mod lines;
 use crate::config::{Clock, Options};
 use crate::import::{Imported, import};
 use crate::listing::Whole;
+use crate::source::bases::Bases;
 use crate::source::clone::{History, LocalClone, Tag};
 use crate::source::fetch::fetch;
 use crate::source::github::GitHub;
@@ -345,15 +346,13 @@ fn releases(db: &mut Db, repo: &Repo, history: &History, tags: &[Tag], has_moved
             unread.push((tag, at));
         }
     }
-    let line = if unread.is_empty() { HashSet::new() } else { history.line()? };
+    let shas = unread.iter().map(|(tag, _)| tag.sha.as_str());
+    let bases = if unread.is_empty() { Bases::default() } else { history.bases(shas)? };
     let read = |(tag, at): (&Tag, Timestamp)| {
         let (name, sha) = (tag.name.clone(), tag.sha.clone());
-        Ok(Told { ship: Ship::Release, base_sha: history.base(&line, &sha)?, name, sha, at })
+        Told { ship: Ship::Release, base_sha: bases.of(&sha).map(str::to_owned), name, sha, at }
     };
-    Ok(Releases {
-        told: unread.into_iter().map(read).collect::<Result<_>>()?,
-        gone: known.into_keys().collect(),
-    })
+    Ok(Releases { told: unread.into_iter().map(read).collect(), gone: known.into_keys().collect() })
 }
 
 fn releases_put(db: &mut Db, repo: &Repo, releases: &Releases) -> Result<()> {

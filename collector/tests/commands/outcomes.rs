@@ -98,6 +98,32 @@ fn what_is_not_released_yet_is_told_so() {
     assert_eq!(shipped, "shipped   2026-10-06T12:00:00Z");
 }
 
+#[test]
+fn many_tags_beside_the_branch_ask_no_more_of_git_than_one() {
+    let (folder, repository) = clone();
+    let tag = |version: u8| {
+        repository.git(&["switch", "--quiet", "--detach", "main"]);
+        repository.commit(&format!("Prepare {version}"));
+        repository.git(&["tag", &format!("v{version}.0")]);
+        repository.git(&["switch", "--quiet", "main"]);
+    };
+    let gits = || {
+        repository.commit("Go on");
+        let told = folder.path().join("told");
+        fs::remove_file(&told).ok();
+        let output = command(folder.path(), &["sync"]).env("GIT_TRACE2", &told).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read_to_string(&told).unwrap().lines().filter(|line| line.contains(" start ")).count()
+    };
+    repository.commit("Begin");
+    succeeds(folder.path(), &["sync"]);
+    tag(1);
+    let one = gits();
+    assert!(one > 0);
+    (2..10).for_each(tag);
+    assert_eq!(gits(), one);
+}
+
 /// A change, its hotfix of the next day, and one that says it fixes something in the same file.
 fn mended(repository: &Repository) {
     let write = |text: &str| fs::write(repository.path.join("x.rs"), text).unwrap();
