@@ -84,7 +84,9 @@ pub(crate) fn run(Args { content, format, choice }: Args, options: &Options, now
         team_known(db, choice.team.as_deref())??;
         export(db, file, &choice.range(now())?)
     })?;
-    Ok(out.write_all(&bytes)?)
+    out.write_all(&bytes)?;
+    // what follows the last newline is still held back, and at the exit nobody would hear that it failed
+    Ok(out.flush()?)
 }
 
 impl Choice {

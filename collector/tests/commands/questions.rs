@@ -135,6 +135,30 @@ fn a_file_is_given_out_by_its_name() {
     assert!(both.contains("leave out what a row is"), "{both}");
 }
 
+/// The last byte has no place: what is before it was written long ago, and only the end tells.
+#[test]
+fn a_file_that_the_disk_does_not_take_whole_is_a_failure() {
+    const HELD_ALREADY: u64 = 1 << 20;
+    let collector = Collector::start();
+    let folder = collector.folder();
+    let export = ["export", "spend", "--format", "parquet"];
+    let size = command(&folder, &export).output().unwrap().stdout.len();
+    let short = |missing: u64| {
+        let path = folder.join("spend.parquet");
+        fs::File::create(&path).unwrap().set_len(HELD_ALREADY).unwrap();
+        let limit = HELD_ALREADY + u64::try_from(size).unwrap() - missing;
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=\"$0\" \"$@\"", &limit.to_string()]);
+        command.arg(env!("CARGO_BIN_EXE_cpvo")).args(export).current_dir(&folder).env("HOME", &folder);
+        command.stdout(fs::OpenOptions::new().append(true).open(&path).unwrap()).output().unwrap()
+    };
+    let whole = short(0);
+    assert!(whole.status.success(), "{whole:?}");
+    let cut = short(1);
+    assert_eq!(cut.status.code(), Some(1), "{cut:?}");
+    assert!(String::from_utf8_lossy(&cut.stderr).contains("File too large"), "{cut:?}");
+}
+
 #[test]
 fn prometheus_reads_the_metrics() {
     let promtool = checkout().join(".cache/prometheus/usr/bin/promtool");
