@@ -54,7 +54,7 @@ pub(super) async fn changes(State(app): State<Arc<App>>, choice: Choice) -> Resu
     if asked.model.is_some() || asked.basis != Basis::People {
         return Err(Error::Unreadable("changes are asked for by team, repo and weeks".to_owned()));
     }
-    let listed = app.store.read(move |db| match asked.check(db)? {
+    let listed = app.store.read(move |db| match asked.check_at(db, now)? {
         Ok(()) => Ok(Ok(Listed::read(db, asked, now)?)),
         Err(unasked) => Ok(Err(unasked)),
     });

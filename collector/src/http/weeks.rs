@@ -31,7 +31,7 @@ pub(super) async fn load<T: Send + 'static>(
 ) -> Result<T, Error> {
     let now = (app.now)();
     let answer = app.store.read(move |db| {
-        Ok(match asked.check(db)? {
+        Ok(match asked.check_at(db, now)? {
             Ok(()) => Ok(more(weekly(db, &asked, now)?, db)?),
             Err(unasked) => Err(unasked),
         })

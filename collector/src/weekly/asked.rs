@@ -106,13 +106,14 @@ impl Asked {
         self.from.map_or_else(|| back(self.weeks), |from| from.max(back(WEEKS_MAX)))..=last
     }
 
-    /// Whether there is or was what is asked for.
+    /// Whether a week asked for has begun, and there is or was what is asked for.
+    pub(crate) fn check_at(&self, db: &mut Db, now: Timestamp) -> Result<Result<(), Unasked>> {
+        let (from, to) = self.span(now).into_inner();
+        if from > to { Ok(Err(Unasked::Backwards { from, to })) } else { self.check(db) }
+    }
+
+    /// Whether there is or was what is asked for, whenever that was.
     pub(crate) fn check(&self, db: &mut Db) -> Result<Result<(), Unasked>> {
-        if let (Some(from), Some(to)) = (self.from, self.to)
-            && from > to
-        {
-            return Ok(Err(Unasked::Backwards { from, to }));
-        }
         if self.basis == Basis::Work && self.filter().is_partial() {
             return Ok(Err(Unasked::Partial));
         }

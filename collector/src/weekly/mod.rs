@@ -27,7 +27,7 @@ pub(crate) use asked::{Asked, OF_NO_MODEL, Unasked, team_known};
 pub(crate) use costs::Costs;
 pub(crate) use standing::{Standing, period_fields, silence};
 pub(crate) use table::{
-    NO_SOURCE, UNASSIGNED_QUERY, UNPRICED_QUERY, incomplete, share_text, side_text, trend_text,
+    NO_SOURCE, UNASSIGNED_QUERY, UNKNOWN, UNPRICED_QUERY, incomplete, share_text, side_text, trend_text,
 };
 
 /// Weeks shown where nothing else is asked for.
@@ -67,10 +67,11 @@ pub(crate) struct Weekly {
 pub(crate) fn run(Args { asked, format }: Args, options: &Options, now: Clock) -> Result<()> {
     let config = options.load()?;
     config.db.ensure_there()?;
-    let mut db = crate::store::open(&config.db, Access::Read, now())?;
+    let now = now();
+    let mut db = crate::store::open(&config.db, Access::Read, now)?;
     let weekly = db.snapshot(|db| {
-        asked.check(db)??;
-        weekly(db, &asked, now())?.with_costs(db)
+        asked.check_at(db, now)??;
+        weekly(db, &asked, now)?.with_costs(db)
     })?;
     let text = match format {
         Format::Table => table::report(&weekly),

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// The column of the team.
 const TEAM: usize = 1;
 /// A cost that nobody knows.
-const UNKNOWN: &str = "–";
+pub(crate) const UNKNOWN: &str = "–";
 const HUNDREDS: NanoUsd = NanoUsd(100_000_000_000);
 /// Fewer changes have no percentage.
 const SHARE_MIN: u64 = 5;
@@ -30,6 +30,13 @@ pub(crate) const NO_SOURCE: &str =
     "no source yet: add [[source]] to cpvo.toml, then `cpvo sync && cpvo judge`";
 
 pub(super) fn report(weekly: &Weekly) -> String {
+    if weekly.weeks.is_empty() && !weekly.asked.is_of_weeks() {
+        return "\
+Nothing was spent there: no week asked for has spend or a change of this kind.
+`cpvo weekly` shows everything.
+"
+        .to_owned();
+    }
     if weekly.weeks.is_empty() {
         return "\
 No spend yet. Next: `cpvo hooks-config --repo PATH` in a repository, and a Claude Code session there;
@@ -322,6 +329,12 @@ mod tests {
         No spend yet. Next: `cpvo hooks-config --repo PATH` in a repository, and a Claude Code session there;
         or `cpvo-hook sweep` on a machine that has sessions already.
         "#);
+        let mut part = weekly(Vec::new());
+        part.asked.team = Some("search".to_owned());
+        insta::assert_snapshot!(report(&part), @r"
+        Nothing was spent there: no week asked for has spend or a change of this kind.
+        `cpvo weekly` shows everything.
+        ");
     }
 
     fn standing(team: &str, weeks: &[Mature]) -> Standing {
