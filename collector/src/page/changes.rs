@@ -5,10 +5,11 @@ use super::{Overview, instant};
 use crate::store::db::Db;
 use crate::store::landed::{Landed, landed_list};
 use crate::store::service::Signs;
-use crate::weekly::Asked;
+use crate::weekly::{Asked, UNKNOWN};
 use anyhow::Result;
 use askama::Template;
 use jiff::Timestamp;
+use meter::NanoUsd;
 use meter::outcome::State;
 
 /// What the database tells of them.
@@ -74,7 +75,7 @@ fn row(one: &Landed, signs: &Signs) -> Row {
         state: one.state.clone().unwrap_or_else(|| "not judged yet".to_owned()),
         is_lost: one.state.as_deref() == Some(State::Disqualified.as_str()),
         because: one.because.clone().unwrap_or_default(),
-        cost: one.cost.dollars(),
+        cost: one.cost.map_or_else(|| UNKNOWN.to_owned(), NanoUsd::dollars),
         day: one.shipped_at.strftime("%-d %b %Y").to_string(),
         title: one.title.clone(),
     }

@@ -42,7 +42,7 @@ fn unassigned(db: &mut Db, asked: Asked) -> Result<Section> {
     Ok(Section {
         title: "Spend that no team carries",
         said: "Identities that no line of teams.toml lists, by how they are known. Who they are is for admins to ask: \
-            cpvo sql 'SELECT * FROM unassigned'"
+            `cpvo sql 'SELECT * FROM unassigned'`"
             .to_owned(),
         table: Listing::new(&["Known by", "Identities", "Sessions", "Spend", "Last hour"], rows.collect()),
         empty: "None: a team carries all of it.",
@@ -159,7 +159,7 @@ fn answered(counters: &Counters) -> Section {
     Section {
         title: "How reports were answered",
         said: "Since this collector started. held: fewer requests than are stored, from another ledger; kept out until that \
-            ledger or newer reading rules lower it. cpvo-hook status tells the developer."
+            ledger or newer reading rules lower it. `cpvo-hook status` tells the developer."
             .to_owned(),
         table: Listing::new(&["Answer", "Reports"], rows.collect()),
         empty: "",

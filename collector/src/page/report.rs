@@ -26,6 +26,7 @@ pub(crate) struct Report {
 /// A table with what it says.
 pub(crate) struct Section {
     pub title: &'static str,
+    /// Between backticks: what to type.
     pub said: String,
     pub table: Listing,
     /// Where there are no rows.
@@ -109,7 +110,7 @@ pub(super) mod tests {
     fn what_a_table_holds_is_text_and_what_is_empty_says_so() {
         let section = |rows: Vec<Vec<Cell>>| Section {
             title: "Rows",
-            said: "What they are.".to_owned(),
+            said: "What they <are>: `cpvo sql 'SELECT 1'`.".to_owned(),
             table: Listing::new(&["Name", "Count"], rows),
             empty: "There is none.",
             pages: Some("/repositories/"),
@@ -127,6 +128,9 @@ pub(super) mod tests {
             html.contains("<a href=\"/repositories/a/%3Cb%3E%22%20c\">a/&#60;b&#62;&#34; c</a>"),
             "{html}"
         );
+        let said =
+            "<p class=\"remark\">What they &#60;are&#62;: <code>cpvo sql &#39;SELECT 1&#39;</code>.</p>";
+        assert!(html.contains(said), "{html}");
         assert!(html.contains("from 2026-W37 on. As of 25 November 2026, 12:00 UTC."), "{html}");
         assert!(html.contains("<a href=\"/models\" aria-current=\"page\">Models</a>"), "{html}");
         assert!(!html.contains("There is none"));

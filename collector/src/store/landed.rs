@@ -22,8 +22,8 @@ pub(crate) struct Landed {
     /// What it is instead of an attempt, or what it was lost by.
     pub because: Option<String>,
     pub shipped_at: Timestamp,
-    /// Without what is cordoned off.
-    pub cost: NanoUsd,
+    /// Without what is cordoned off. `None` where no spend is known, which is not a cost of nothing.
+    pub cost: Option<NanoUsd>,
 }
 
 /// The newest of the changes that shipped in these weeks, and how many there are.
@@ -46,7 +46,7 @@ pub(crate) fn landed_list(
             "SELECT c.repo, c.sha, c.number, c.title, c.team, c.state,
                 COALESCE(c.excluded_as, (SELECT MIN(d.kind) FROM disqualification AS d WHERE d.repo = c.repo AND d.sha = c.sha)),
                 c.shipped_at,
-                (SELECT CAST(COALESCE(SUM(u.cost_nanousd), 0) AS BIGINT) FROM attribution_span AS a
+                (SELECT CAST(SUM(u.cost_nanousd) AS BIGINT) FROM attribution_span AS a
                  JOIN usage AS u ON u.session_id = a.session_id AND u.repo = a.repo AND u.week = a.week
                     AND u.hour BETWEEN a.first_hour AND a.last_hour AND u.branch = a.branch
                  WHERE a.change_repo = c.repo AND a.change = c.sha AND a.class <> 'cordon')
@@ -65,7 +65,7 @@ pub(crate) fn landed_list(
             state: row.get(5)?,
             because: row.get(6)?,
             shipped_at: row.parse(7)?,
-            cost: NanoUsd(row.get(8)?),
+            cost: row.get::<Option<i64>>(8)?.map(NanoUsd),
         })
     };
     Ok((rows.iter().map(read).collect::<Result<_>>()?, usize::try_from(count.get::<u64>(0)?)?))

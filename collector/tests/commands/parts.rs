@@ -87,6 +87,7 @@ fn what_cannot_be_asked_for_is_said() {
         (["--model", "gpt", "--weeks", "3"], "there is no model \"gpt\"; there are: claude-"),
         (["--repo", repo, "--basis", "work"], "leave repo and model away"),
         (["--from", "2026-W10", "--to", "2026-W09"], "2026-W10 comes after 2026-W09"),
+        (["--from", "2199-W01", "--weeks", "3"], "from: 2199-W01 comes after "),
     ] {
         let error = fails(&company.collector.folder(), &[&["weekly"], &more[..]].concat());
         assert!(error.contains(said), "{error}");
@@ -97,6 +98,8 @@ fn what_cannot_be_asked_for_is_said() {
         ("/?model=x", 404),
         ("/?basis=work&repo=github.com/acme/busy", 422),
         ("/?from=2026-W10&to=2026-W09", 422),
+        ("/v1/weeks?from=2199-W01", 422),
+        ("/changes?from=2199-W01&to=2199-W05", 422),
         ("/?from=yesterday", 422),
         ("/changes?model=x", 422),
         ("/changes?team=x", 404),
@@ -110,6 +113,10 @@ fn what_cannot_be_asked_for_is_said() {
         assert!(listed.contains(said), "{said}: {listed}");
     }
     assert!(!listed.contains("<select name=\"model\">"), "{listed}");
+    assert!(
+        listed.contains("<td>–</td>") && !listed.contains("$0.00"),
+        "none is known of the others: {listed}"
+    );
     let empty = get(&url, &format!("/changes?team=calm&from={first}&to={first}"), &[]);
     assert!(empty.starts_with("HTTP/1.1 200") && empty.contains("No change shipped there"), "{empty}");
 }
